@@ -1,0 +1,32 @@
+"""How good and how fast a detector is: VOC and COCO figures, threshold, speed."""
+
+from evaluation.average_precision import (
+    ClassCurve,
+    average_precision_07,
+    average_precision_area,
+    evaluate_voc,
+    mean_ap,
+)
+from evaluation.coco import (
+    evaluate_coco,
+    read_predictions,
+    to_coco,
+    write_predictions,
+)
+from evaluation.speed import measure_fps
+from evaluation.threshold import at_threshold, best_threshold
+
+__all__ = [
+    "ClassCurve",
+    "at_threshold",
+    "average_precision_07",
+    "average_precision_area",
+    "best_threshold",
+    "evaluate_coco",
+    "evaluate_voc",
+    "mean_ap",
+    "measure_fps",
+    "read_predictions",
+    "to_coco",
+    "write_predictions",
+]
