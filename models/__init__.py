@@ -1,0 +1,142 @@
+"""The collection of detectors: a backbone's name -> its file, a description -> a model.
+
+A backbone's file offers `PREPROCESSING` (a row of models.layers.PREPROCESSING) and
+`extractor(images, weights, norm)` -> features (B, n, n, F) with n up to 38. It may
+offer `DEFAULT_TRUNK`, `ADAPTER = False` where its features are the 38x38
+map itself, and `IMAGENET`, address and MD5 of a file with its
+ImageNet weights, where keras.applications has none: the file fills all layers of the
+built model whose names it knows, those of the trunk too.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from importlib import import_module
+
+# --backbone -> module; imported on use, so that listing the names loads no Keras
+BACKBONES = {
+    "vgg16": "ssd300VGG16_alt",
+    "vgg19": "ssd300VGG19_alt",
+    "resnet50": "ssd300ResNet50_alt",
+    "inceptionv3": "ssd300InceptionV3_alt",
+    "small": "ssd300small_alt",
+    "ssd300": "ssd300",
+    "squeezenet": "ssd300SqueezeNet_alt",
+}
+TRUNKS = ("ssd", "light")
+NORMS = ("batch", "none")
+LAYOUT_NAMES = ("voc", "coco", "legacy")  # ssd_utils.LAYOUTS, named without Keras
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that decides a detector's layers; kept in its weights file.
+
+    `num_classes` counts the background. `norm` "batch" normalises every convolution
+    that starts from nothing; `pretrained` tells that the extractor does not (its
+    convolutions are the plain published ones). `trunk` None is the backbone's default.
+    """
+
+    backbone: str
+    num_classes: int
+    adapter_filters: int = 256
+    trunk: str | None = None
+    norm: str = "batch"
+    layout: str = "voc"
+    pretrained: bool = False
+
+    def __post_init__(self):
+        _check_known("backbone", self.backbone, BACKBONES)
+        if self.trunk is None:
+            object.__setattr__(self, "trunk", getattr(self.module, "DEFAULT_TRUNK", "ssd"))
+        _check_known("trunk", self.trunk, TRUNKS)
+        _check_known("norm", self.norm, NORMS)
+        _check_known("layout", self.layout, LAYOUT_NAMES)
+        if self.layout == "legacy" and self.trunk == "light":
+            raise ValueError("--layout legacy goes with --trunk ssd only.")
+
+    @property
+    def module(self):
+        """The backbone's file."""
+        return import_module(f"models.{BACKBONES[self.backbone]}")
+
+    @property
+    def extractor_norm(self) -> str:
+        """Normalisation of the layers that ImageNet weights can fill."""
+        return "none" if self.pretrained else self.norm
+
+    def plain(self) -> "Architecture":
+        """The same network without normalisation."""
+        return replace(self, norm="none")
+
+    def to_dict(self) -> dict:
+        """For JSON; `Architecture(**dictionary)` is the way back."""
+        return asdict(self)
+
+
+def _check_known(what: str, name: str, known):
+    if name not in known:
+        close = get_close_matches(str(name), known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise ValueError(
+            f"--{what} {name} is not known; choose from {', '.join(known)}.{hint}"
+        )
+
+
+def build(architecture: Architecture, weights: str | None = None):
+    """The detector as a keras.Model: images (B, 300, 300, 3) in 0..255 -> predictions.
+
+    Predictions are float32 (B, P, 4 + C): offsets, then class logits. `weights` is
+    None, "imagenet" (downloaded once by Keras) or the path of an extractor's file.
+    Raises ValueError where the weights can't be had or don't fit.
+    """
+    import keras
+
+    from models import light, ssd300
+    from models.layers import Preprocess
+
+    module = architecture.module
+    own_file = getattr(module, "IMAGENET", None)
+    images = ssd300.images_input()
+    x = Preprocess(module.PREPROCESSING, name="preprocess")(images)
+    x = _extract(architecture, x, None if own_file else weights)
+    x = keras.layers.Identity(name="features")(x)  # the extractor ends here
+    if getattr(module, "ADAPTER", True):
+        x = ssd300.adapter(x, architecture.adapter_filters, architecture.norm)
+    if architecture.trunk == "light":
+        fire_norm = architecture.extractor_norm if own_file else architecture.norm
+        sources = light.trunk(x, architecture.norm, fire_norm)
+    else:
+        sources = ssd300.trunk(x, architecture.norm, architecture.layout)
+    predictions = ssd300.heads(sources, architecture.num_classes, architecture.layout)
+    model = keras.Model(images, predictions, name=architecture.backbone)
+    if own_file and weights is not None:
+        from models.weights import download, fill_by_name
+
+        fill_by_name(model, download(*own_file) if weights == "imagenet" else weights)
+    return model
+
+
+def extractor_layers(model) -> list:
+    """The layers of a built detector that belong to its extractor."""
+    import keras
+
+    return keras.Model(model.input, model.get_layer("features").output).layers
+
+
+def _extract(architecture: Architecture, images, weights: str | None):
+    try:
+        return architecture.module.extractor(
+            images, weights, architecture.extractor_norm
+        )
+    except (OSError, ValueError) as error:
+        if weights is None:
+            raise
+        if weights != "imagenet":
+            raise ValueError(
+                f"--weights {weights} does not fit {architecture.backbone}: {error}"
+            ) from error
+        raise ValueError(
+            f"--weights imagenet: {error} Keras keeps ImageNet weights in "
+            "~/.keras/models: go online once, copy the file there, or use --weights "
+            "none."
+        ) from error

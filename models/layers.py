@@ -1,0 +1,157 @@
+"""The few layers that all detectors are made of: preprocessing, convolution, fire."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from keras import Layer, layers, ops, saving
+
+# How the published extractors saw their pictures: reversed to BGR?, mean, divisor.
+# keras.applications.imagenet_utils, `preprocess_input`
+PREPROCESSING = {
+    "caffe": (True, (103.939, 116.779, 123.68), 1.0),
+    "tf": (False, (127.5, 127.5, 127.5), 127.5),
+}
+# ours: with some 36 steps an epoch, statistics follow the weights within an epoch
+BN_MOMENTUM = 0.9
+BN_EPSILON = 1e-3  # the default of keras.layers.BatchNormalization
+
+
+@saving.register_keras_serializable("ssd300")
+class Preprocess(Layer):
+    """What an extractor expects, from RGB pictures (B, H, W, 3) in 0..255."""
+
+    def __init__(self, mode: str, **kwargs):
+        super().__init__(**kwargs)
+        self.mode = mode
+
+    def call(self, images):
+        reverse, mean, divisor = PREPROCESSING[self.mode]
+        images = ops.cast(images, "float32")
+        if reverse:
+            images = images[..., ::-1]
+        return ops.cast((images - np.float32(mean)) / divisor, self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "mode": self.mode}
+
+
+@saving.register_keras_serializable("ssd300")
+class L2Norm(Layer):
+    """Features (B, H, W, F) scaled to length `scale` over F, a learned scale for each.
+
+    ParseNet, Liu et al. 2015, sec. 3.3; the paper, sec. 3.1: 20 at the start.
+    """
+
+    def __init__(self, scale: float = 20.0, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def build(self, shape):
+        start = np.full(shape[-1], self.scale, "float32")
+        self.gamma = self.add_weight(
+            shape=(shape[-1],),
+            name="gamma",
+            initializer=lambda shape, dtype: ops.convert_to_tensor(start, dtype),
+        )
+
+    def call(self, features):
+        wide = ops.cast(features, "float32")  # squares overflow in float16
+        length = ops.sqrt(ops.sum(wide * wide, axis=-1, keepdims=True) + 1e-10)
+        return ops.cast(wide / length * ops.cast(self.gamma, "float32"), features.dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "scale": self.scale}
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A row of an architecture's table: a square convolution and relu.
+
+    `padding` "one" is a border of 1 on all sides, as Caffe and PyTorch have it where
+    "same" would put it on the far sides only.
+    """
+
+    name: str
+    filters: int
+    kernel: int
+    strides: int = 1
+    padding: str = "same"
+    dilation: int = 1
+
+    def __call__(self, x, norm: str):
+        if self.padding == "one":
+            x = layers.ZeroPadding2D(1, name=f"{self.name}_pad")(x)
+        x = layers.Conv2D(
+            self.filters,
+            self.kernel,
+            strides=self.strides,
+            padding="same" if self.padding == "same" else "valid",
+            dilation_rate=self.dilation,
+            use_bias=norm == "none",
+            kernel_initializer="he_normal",
+            name=self.name,
+        )(x)
+        return norm_relu(x, self.name, norm)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A row of an architecture's table: max pooling."""
+
+    name: str
+    size: int
+    strides: int
+    padding: str = "same"
+
+    def __call__(self, x, norm: str):
+        return layers.MaxPooling2D(
+            self.size, self.strides, padding=self.padding, name=self.name
+        )(x)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A row of an architecture's table: the mean over the map, 1x1."""
+
+    name: str
+
+    def __call__(self, x, norm: str):
+        return layers.GlobalAveragePooling2D(keepdims=True, name=self.name)(x)
+
+
+@dataclass(frozen=True)
+class Fire:
+    """A row of an architecture's table: SqueezeNet's module (Iandola et al., 2016).
+
+    `squeeze` 1x1 filters, then `expand` 1x1 and `expand` 3x3 filters side by side.
+    """
+
+    name: str
+    squeeze: int
+    expand: int
+
+    def __call__(self, x, norm: str):
+        x = Conv(f"{self.name}_squeeze1x1", self.squeeze, 1)(x, norm)
+        narrow = Conv(f"{self.name}_expand1x1", self.expand, 1)(x, norm)
+        wide = Conv(f"{self.name}_expand3x3", self.expand, 3)(x, norm)
+        return layers.Concatenate(name=self.name)([narrow, wide])
+
+
+def norm_relu(x, name: str, norm: str):
+    """Relu of a convolution's output, after BatchNormalization where norm is "batch".
+
+    The convolution `name` must have a bias exactly when it is not normalised.
+    """
+    if norm == "batch":
+        x = layers.BatchNormalization(
+            momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=f"{name}_bn"
+        )(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def stack(table, x, norm: str) -> dict:
+    """Output of each row of a table, by the row's name, in order."""
+    outputs = {}
+    for row in table:
+        x = outputs[row.name] = row(x, norm)
+    return outputs

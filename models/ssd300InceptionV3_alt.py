@@ -1,0 +1,21 @@
+"""SSD300 behind InceptionV3, cut at mixed2: 35x35x288.
+
+Szegedy et al., 2015, https://arxiv.org/abs/1512.00567.
+"""
+
+from keras import Model, applications
+
+PREPROCESSING = "tf"
+
+
+def extractor(images, weights: str | None, norm: str):
+    """Features (B, 35, 35, 288) of preprocessed images; InceptionV3 has its own norms."""
+    inception = applications.InceptionV3(
+        include_top=False, weights=weights, input_tensor=images
+    )
+    features = inception.get_layer("mixed2").output
+    # Keras numbers its layers over all models of a process: names that hold
+    for number, layer in enumerate(Model(images, features).layers[1:]):
+        if layer.name != "mixed2":
+            layer.name = f"inception_{number}_{type(layer).__name__.lower()}"
+    return features

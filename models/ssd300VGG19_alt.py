@@ -1,0 +1,14 @@
+"""SSD300 behind VGG19, cut at block3_pool: 37x37x256.
+
+Simonyan & Zisserman, 2014, https://arxiv.org/abs/1409.1556.
+"""
+
+from keras import applications
+
+PREPROCESSING = "caffe"
+
+
+def extractor(images, weights: str | None, norm: str):
+    """Features (B, 37, 37, 256) of preprocessed images; VGG19 is not normalised."""
+    vgg19 = applications.VGG19(include_top=False, weights=weights, input_tensor=images)
+    return vgg19.get_layer("block3_pool").output

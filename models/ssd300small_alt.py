@@ -1,0 +1,26 @@
+"""SSD300 behind a small extractor that starts from nothing: 38x38x256.
+
+The 2018 article's own: VGG16's first blocks without conv3_3, BatchNormalization after
+each block's last relu, average pooling.
+"""
+
+from keras import layers
+
+from models.layers import Conv
+
+PREPROCESSING = "tf"
+ADAPTER = False
+BLOCKS = (("conv1", 64), ("conv2", 128), ("conv3", 256))  # the article
+
+
+def extractor(images, weights: str | None, norm: str):
+    """Features (B, 38, 38, 256) of preprocessed images; there are no ImageNet weights."""
+    if weights is not None:
+        raise ValueError("--weights imagenet: `small` has none; use --weights none.")
+    x = images
+    for name, filters in BLOCKS:
+        x = Conv(f"{name}_1", filters, 3)(x, "none")
+        x = Conv(f"{name}_2", filters, 3)(x, "none")
+        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        x = layers.AveragePooling2D(2, padding="same", name=f"{name}_pool")(x)
+    return x

@@ -1,0 +1,232 @@
+"""Weights files: save, load, fold, fill by name.
+
+A file is Keras' `.weights.h5` and one HDF5 attribute, a JSON description: the
+architecture, the class names, the threshold of best F1, how it was trained, the
+licence, versions. Whoever has the file needs nothing else.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from models import Architecture, build
+
+ATTRIBUTE = "ssd300"  # name of the HDF5 attribute with the description
+LICENCE = "Weights of a training by the user; MIT code, see LICENSE."
+
+
+@dataclass
+class Description:
+    """What a weights file says of itself; `class_names` leaves the background out."""
+
+    architecture: Architecture
+    class_names: list[str]
+    threshold: float = 0.5
+    f1: float = 0.0
+    training: dict = field(default_factory=dict)
+    licence: str = LICENCE
+
+    def to_json(self) -> str:
+        """The attribute's text."""
+        versions = {"keras": keras.version(), "backend": keras.backend.backend()}
+        fields = {**vars(self), "architecture": self.architecture.to_dict()}
+        return json.dumps({**fields, "versions": versions})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Description":
+        """The way back; ValueError where the text is no description."""
+        fields = json.loads(text)
+        fields.pop("versions", None)
+        try:
+            fields["architecture"] = Architecture(**fields["architecture"])
+            return cls(**fields)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"description not understood: {error}") from error
+
+
+def save(model, path: Path | str, description: Description, half: bool = False) -> None:
+    """Write a weights file; `half` stores float16, half the size.
+
+    The file appears whole or not at all: it is written under another name in the same
+    folder and renamed. OSError where the disk is full or the folder can't be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.weights.h5")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save_weights(temporary)
+        if half:
+            _halve(temporary)
+        with h5py.File(temporary, "r+") as file:
+            file.attrs[ATTRIBUTE] = description.to_json()
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(f"{path}: could not be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _halve(path: Path) -> None:
+    """Rewrite a file's float32 arrays as float16; Keras widens them when it loads."""
+    with h5py.File(path, "r") as file:
+        names: list[str] = []
+        file.visit(names.append)
+        arrays = {n: file[n][()] for n in names if isinstance(file[n], h5py.Dataset)}
+        groups = [name for name in names if name not in arrays]
+    with h5py.File(path, "w") as file:
+        for name in groups:
+            file.require_group(name)
+        for name, array in arrays.items():
+            file[name] = array.astype("float16") if array.dtype == "float32" else array
+
+
+def describe(path: Path | str) -> Description:
+    """The description of a weights file; ValueError where it is none of ours."""
+    try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get(ATTRIBUTE)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except OSError as error:
+        raise ValueError(f"{path}: not a weights file, or cut short.") from error
+    if text is None:
+        raise ValueError(
+            f"{path}: no detector of this collection; for an extractor's ImageNet "
+            "file use it with --weights of train.py."
+        )
+    try:
+        return Description.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def is_detector(path: Path | str) -> bool:
+    """Whether a file holds a detector of this collection."""
+    try:
+        with h5py.File(path, "r") as file:
+            return ATTRIBUTE in file.attrs
+    except OSError:
+        return False
+
+
+def load(path: Path | str) -> tuple[keras.Model, Description]:
+    """The model that a weights file describes, with its weights, and the description."""
+    description = describe(path)
+    model = build(description.architecture)
+    load_into(model, path)
+    return model, description
+
+
+def load_into(model: keras.Model, path: Path | str) -> None:
+    """Fill a model of the same architecture; ValueError where the file does not fit."""
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: does not fit {model.name}: {reason}") from error
+
+
+def fold(model: keras.Model, architecture: Architecture) -> keras.Model:
+    """The plain network, without normalisation, that computes the same in inference."""
+    plain = build(architecture.plain())
+    fill(plain, plain_arrays(model))
+    return plain
+
+
+def plain_arrays(model: keras.Model) -> dict[str, list[np.ndarray]]:
+    """All weights by layer name, normalised convolutions as the plain ones they equal.
+
+    kernel * gamma / sigma and beta - mean * gamma / sigma: what inference computes.
+    """
+    arrays = {layer.name: layer.get_weights() for layer in model.layers}
+    for name in [name for name in arrays if f"{name}_bn" in arrays]:
+        gamma, beta, mean, variance = arrays.pop(f"{name}_bn")
+        scale = gamma / np.sqrt(variance + model.get_layer(f"{name}_bn").epsilon)
+        (kernel,) = arrays[name]
+        if isinstance(model.get_layer(name), keras.layers.Conv2DTranspose):
+            kernel = kernel * scale[:, None]  # (h, w, filters, channels)
+        else:
+            kernel = kernel * scale  # (h, w, channels, filters)
+        arrays[name] = [kernel, beta - mean * scale]
+    return {name: values for name, values in arrays.items() if values}
+
+
+def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
+    """Give every layer that `arrays` names its plain weights; returns those names.
+
+    A normalised convolution gets them with identity statistics, so that inference
+    computes exactly what the plain one does. ValueError where a shape differs.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    filled = [name for name in arrays if name in layers]
+    for name in filled:
+        values, norm = arrays[name], layers.get(f"{name}_bn")
+        if norm is not None:
+            kernel, bias = values
+            ones, zeros = np.ones_like(bias), np.zeros_like(bias)
+            norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
+            values = [kernel]
+        expected = [tuple(weight.shape) for weight in layers[name].weights]
+        received = [value.shape for value in values]
+        if expected != received:
+            raise ValueError(
+                f"layer {name}: expected shapes {expected}, received {received}."
+            )
+        layers[name].set_weights(values)
+    return filled
+
+
+def fill_by_name(model: keras.Model, path: Path | str) -> list[str]:
+    """Fill a model from an extractor's file (Keras 1 or 2 HDF5), layer by layer name.
+
+    Slashes in the file's names stand for underscores here. Returns the names of the
+    layers that were filled; ValueError where the file is not such a file or no layer
+    fits.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            arrays = _legacy_arrays(file)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except (OSError, KeyError) as error:
+        raise ValueError(f"{path}: not an HDF5 weights file, or cut short.") from error
+    try:
+        filled = fill(model, arrays)
+    except ValueError as error:
+        raise ValueError(f"{path}: does not fit {model.name}: {error}") from error
+    if not filled:
+        raise ValueError(f"{path}: no layer of it is one of {model.name}'s.")
+    return filled
+
+
+def _legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
+    """Arrays by layer name of a Keras 1 or 2 weights file, kernel before bias."""
+    arrays = {}
+    for layer_name in file.attrs["layer_names"]:
+        group = file[layer_name]
+        values = [np.asarray(group[name]) for name in group.attrs["weight_names"]]
+        if values:
+            arrays[layer_name.decode().replace("/", "_")] = values
+    return arrays
+
+
+def download(url: str, md5: str) -> str:
+    """Path of a file that Keras fetched and checked; ValueError where it can't be had.
+
+    Keras keeps it in ~/.keras/models, shows progress and compares the hash.
+    """
+    name = url.rsplit("/", 1)[-1]
+    try:
+        return keras.utils.get_file(name, url, file_hash=md5, cache_subdir="models")
+    except Exception as error:  # get_file raises a bare Exception when offline
+        raise ValueError(
+            f"--weights imagenet: {name} could not be fetched ({error}). Go online "
+            f"once, or fetch {url} elsewhere and give its path: --weights FILE."
+        ) from error

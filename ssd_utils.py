@@ -1,0 +1,325 @@
+"""The geometry of SSD: priors, IoU, encoding, matching, non-maximum suppression.
+
+Liu et al., "SSD: Single Shot MultiBox Detector", 2016, https://arxiv.org/abs/1512.02325;
+"the paper" below. Everything on tensors is written in keras.ops and runs unchanged on
+TensorFlow, JAX and PyTorch.
+
+Letters of the shape comments: B pictures of a batch, M rows of ground truth of a
+picture, P priors, C classes with the background, N candidate boxes, K detections.
+
+Boxes are corners (xmin, ymin, xmax, ymax) in 0..1 of the picture; priors are centers
+(cx, cy, width, height) in the same unit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+IMAGE_SIZE = 300  # pixels; the paper's SSD300
+MAP_SIZES = (38, 19, 10, 5, 3, 1)  # the paper, fig. 2: cells along a side of each map
+VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
+POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
+NMS_IOU = 0.45  # the paper, sec. 2.2: jaccard overlap of 0.45 per class
+TOP_K = 200  # the paper, sec. 2.2: detections kept per picture
+NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
+EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
+
+
+@dataclass(frozen=True)
+class PriorLayout:
+    """How the priors of the six maps are laid out; lengths are pixels at 300.
+
+    `sizes` holds one more number than there are maps: the last is the last map's max
+    size. `max_size` tells for each map whether its cells have the square of
+    sqrt(min * max). `clip` is "corners" (boxes cut at the picture's border), "sides"
+    (width and height at most 1) or "none".
+    """
+
+    sizes: tuple[int, ...]
+    steps: tuple[float, ...]
+    ratios: tuple[tuple[int, ...], ...]
+    max_size: tuple[bool, ...]
+    clip: str
+
+    @property
+    def priors_per_cell(self) -> tuple[int, ...]:
+        """Priors in one cell of each map."""
+        return tuple(
+            1 + has_max + 2 * len(ratios)
+            for has_max, ratios in zip(self.max_size, self.ratios, strict=True)
+        )
+
+
+PAPER_STEPS = (8, 16, 32, 64, 100, 300)  # weiliu89/caffe ssd_pascal.py
+PAPER_RATIOS = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))  # the paper, sec. 3.1
+
+LAYOUTS = {
+    # weiliu89/caffe ssd_pascal.py; conv4_3's scale 0.1, then 0.2 to 0.9
+    "voc": PriorLayout(
+        sizes=(30, 60, 111, 162, 213, 264, 315),
+        steps=PAPER_STEPS,
+        ratios=PAPER_RATIOS,
+        max_size=(True,) * 6,
+        clip="none",
+    ),
+    # weiliu89/caffe ssd_coco.py: scales 0.07, then 0.15 to 0.9; sides clipped as in
+    # torchvision/models/detection/anchor_utils.py
+    "coco": PriorLayout(
+        sizes=(21, 45, 99, 153, 207, 261, 315),
+        steps=PAPER_STEPS,
+        ratios=PAPER_RATIOS,
+        max_size=(True,) * 6,
+        clip="sides",
+    ),
+    # rykov8/ssd_keras ssd.py, after the first version of the paper
+    "legacy": PriorLayout(
+        sizes=(30, 60, 114, 168, 222, 276, 330),
+        steps=tuple(IMAGE_SIZE / size for size in MAP_SIZES),
+        ratios=((2,), *((2, 3),) * 5),
+        max_size=(False, *(True,) * 5),
+        clip="corners",
+    ),
+}
+
+
+def make_priors(layout: str = "voc") -> np.ndarray:
+    """Priors of a layout: float32 (P, 4) centers in 0..1, map by map, row by row.
+
+    The order inside a cell is the published one: square of the min size, square of
+    sqrt(min * max), then for each ratio the wide and the tall box (the paper,
+    sec. 2.2).
+
+    >>> make_priors("voc").shape
+    (8732, 4)
+    >>> np.round(make_priors("voc")[:2] * 300, 1).tolist()
+    [[4.0, 4.0, 30.0, 30.0], [4.0, 4.0, 42.4, 42.4]]
+    """
+    table = LAYOUTS[layout]
+    priors = np.concatenate(
+        [_map_priors(table, index) for index in range(len(MAP_SIZES))]
+    )
+    if table.clip == "sides":
+        priors[:, 2:] = np.minimum(priors[:, 2:], 1.0)
+    if table.clip == "corners":
+        halves = priors[:, 2:] / 2
+        low, high = priors[:, :2] - halves, priors[:, :2] + halves
+        low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+        priors = np.concatenate([(low + high) / 2, high - low], axis=1)
+    return priors.astype("float32")
+
+
+def _map_priors(table: PriorLayout, index: int) -> np.ndarray:
+    """Centers (cells * priors per cell, 4) in float64 of the map at `index`."""
+    small, large = table.sizes[index : index + 2]
+    sides = [(small, small)]
+    if table.max_size[index]:
+        sides.append((np.sqrt(small * large),) * 2)
+    for ratio in table.ratios[index]:
+        long, short = small * np.sqrt(ratio), small / np.sqrt(ratio)
+        sides += [(long, short), (short, long)]
+    size = MAP_SIZES[index]
+    middles = (np.arange(size) + 0.5) * table.steps[index]
+    cy, cx = np.meshgrid(middles, middles, indexing="ij")
+    priors = np.empty((size, size, len(sides), 4))
+    priors[..., 0] = cx[..., None]
+    priors[..., 1] = cy[..., None]
+    priors[..., 2:] = sides
+    return priors.reshape(-1, 4) / IMAGE_SIZE
+
+
+def centers_to_corners(boxes):
+    """Corners (..., 4) of boxes given as centers (..., 4).
+
+    >>> ops.convert_to_numpy(centers_to_corners(np.array([[0.5, 0.5, 0.2, 0.4]]))
+    ...     ).round(2).tolist()
+    [[0.4, 0.3, 0.6, 0.7]]
+    """
+    middles, halves = boxes[..., :2], boxes[..., 2:] / 2
+    return ops.concatenate([middles - halves, middles + halves], axis=-1)
+
+
+def corners_to_centers(boxes):
+    """Centers (..., 4) of boxes given as corners (..., 4).
+
+    >>> ops.convert_to_numpy(corners_to_centers(np.array([[0.4, 0.3, 0.6, 0.7]]))
+    ...     ).round(2).tolist()
+    [[0.5, 0.5, 0.2, 0.4]]
+    """
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return ops.concatenate([(low + high) / 2, high - low], axis=-1)
+
+
+def iou(boxes_a, boxes_b):
+    """Intersection over union (..., M, P) of boxes (..., M, 4) with boxes (..., P, 4).
+
+    Boxes without area have IoU 0 with everything, themselves included.
+
+    >>> a = np.array([[0.0, 0.0, 0.5, 0.5]]); b = np.array([[0.0, 0.0, 0.5, 1.0]])
+    >>> ops.convert_to_numpy(iou(a, b)).round(3).tolist()
+    [[0.5]]
+    """
+    a = ops.expand_dims(boxes_a, -2)  # (..., M, 1, 4)
+    b = ops.expand_dims(boxes_b, -3)  # (..., 1, P, 4)
+    width = ops.minimum(a[..., 2], b[..., 2]) - ops.maximum(a[..., 0], b[..., 0])
+    height = ops.minimum(a[..., 3], b[..., 3]) - ops.maximum(a[..., 1], b[..., 1])
+    overlap = ops.maximum(width, 0) * ops.maximum(height, 0)  # (..., M, P)
+    union = _area(a) + _area(b) - overlap
+    return overlap / ops.maximum(union, EPSILON)
+
+
+def _area(boxes):
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def encode(boxes, priors):
+    """Offsets (..., P, 4) of corner boxes (..., P, 4) from their priors (P, 4).
+
+    The paper, eq. 2, divided by the variances.
+    """
+    centers = corners_to_centers(boxes)
+    shift = (centers[..., :2] - priors[..., :2]) / priors[..., 2:]
+    stretch = ops.log(ops.maximum(centers[..., 2:], EPSILON) / priors[..., 2:])
+    return ops.concatenate([shift, stretch], axis=-1) / np.float32(VARIANCES)
+
+
+def decode(offsets, priors):
+    """Corner boxes (..., P, 4) from offsets (..., P, 4) and priors (P, 4).
+
+    The inverse of `encode`; boxes may reach over the picture's border.
+
+    >>> boxes = np.float32([[0.1, 0.2, 0.4, 0.9]]); priors = make_priors()[:1]
+    >>> ops.convert_to_numpy(decode(encode(boxes, priors), priors)).round(4).tolist()
+    [[0.1, 0.2, 0.4, 0.9]]
+    """
+    offsets = offsets * np.float32(VARIANCES)
+    middles = offsets[..., :2] * priors[..., 2:] + priors[..., :2]
+    sides = ops.exp(offsets[..., 2:]) * priors[..., 2:]
+    return centers_to_corners(ops.concatenate([middles, sides], axis=-1))
+
+
+def match(truth, priors):
+    """Which object each prior stands for: matches (B, P), positives (B, P) bool.
+
+    `truth` is float32 (B, M, 5): corners and the class index, rows of class 0 are
+    padding; `priors` (P, 4). `matches` holds the row of the truth with the greatest
+    IoU. The paper, sec. 2.2: each object first gets a prior of its own, the pairs of
+    greatest IoU being served first, so that none is lost where two want the same; then
+    every prior is positive whose IoU with an object is above 0.5.
+    """
+    real = truth[..., 4] > 0  # (B, M)
+    overlaps = iou(truth[..., :4], centers_to_corners(priors))  # (B, M, P)
+    overlaps = ops.where(real[..., None], overlaps, ops.zeros_like(overlaps))
+    own = _own_priors(overlaps)  # (B, M)
+    prior_range = ops.arange(ops.shape(priors)[0], dtype="int32")
+    is_own = own[..., None] == prior_range  # (B, M, P)
+    overlaps = ops.where(is_own, 2 * ops.ones_like(overlaps), overlaps)
+    matches = ops.argmax(overlaps, axis=1)  # (B, P)
+    positives = ops.max(overlaps, axis=1) > POSITIVE_IOU  # (B, P)
+    return matches, positives
+
+
+def _own_priors(overlaps):
+    """Index (B, M) of the prior that belongs to each object, -1 where it overlaps none.
+
+    Serving pairs in the order of their IoU is the stable matching of objects and
+    priors, so the objects can ask all at once: each for the best prior that has not
+    refused it, of two that ask for the same the one with the lower IoU is refused.
+    A few rounds do for real pictures; the loop ends when nobody is refused.
+    """
+    num_objects = overlaps.shape[1]
+    earlier = np.tri(num_objects, k=-1, dtype=bool)  # (M, M): column before row
+    prior_range = ops.arange(overlaps.shape[2], dtype="int32")
+
+    def ask(open_overlaps):
+        wanted = ops.cast(ops.argmax(open_overlaps, axis=2), "int32")  # (B, M)
+        value = ops.max(open_overlaps, axis=2)  # (B, M)
+        rival = value[:, None, :]  # (B, 1, M)
+        better = (rival > value[..., None]) | ((rival == value[..., None]) & earlier)
+        same = wanted[:, :, None] == wanted[:, None, :]  # (B, M, M)
+        asks = value > 0
+        refused = asks & ops.any(same & better, axis=2)  # (B, M)
+        return wanted, asks, refused
+
+    def someone_refused(open_overlaps, refused_any):
+        return refused_any
+
+    def take_back(open_overlaps, refused_any):
+        wanted, _, refused = ask(open_overlaps)
+        closed = refused[..., None] & (wanted[..., None] == prior_range)  # (B, M, P)
+        open_overlaps = ops.where(
+            closed, ops.zeros_like(open_overlaps), open_overlaps
+        )
+        return open_overlaps, ops.any(ask(open_overlaps)[2])
+
+    state = (overlaps, ops.any(ask(overlaps)[2]))
+    open_overlaps, _ = ops.while_loop(someone_refused, take_back, state)
+    wanted, asks, _ = ask(open_overlaps)
+    return ops.where(asks, wanted, -ops.ones_like(wanted))
+
+
+def suppress(boxes, scores, class_ids, iou_threshold: float = NMS_IOU):
+    """Non-maximum suppression per class: mask (B, N) of the boxes that stay.
+
+    `boxes` (B, N, 4), `scores` (B, N) sorted from high to low (scores of 0 never stay),
+    `class_ids` (B, N). A box goes when a box before it that stays has the same class
+    and an IoU above the threshold. Instead of walking box by box, the rule is applied
+    to all boxes at once until nothing changes: after n rounds the first n are final,
+    and a handful of rounds settles all of them.
+    """
+    num_boxes = boxes.shape[1]
+    overlaps = iou(boxes, boxes)  # (B, N, N)
+    same_class = class_ids[:, :, None] == class_ids[:, None, :]
+    before = np.tri(num_boxes, k=-1, dtype=bool)  # (N, N): column before row
+    suppresses = (overlaps > iou_threshold) & same_class & before  # (B, N, N)
+    alive = scores > 0  # (B, N)
+
+    def changed(stay, is_changed):
+        return is_changed
+
+    def apply_rule(stay, is_changed):
+        new = alive & ~ops.any(suppresses & stay[:, None, :], axis=2)
+        return new, ops.any(new != stay)
+
+    stay, _ = ops.while_loop(changed, apply_rule, (alive, ops.any(alive)))
+    return stay
+
+
+def detect(
+    predictions,
+    priors,
+    score_threshold: float = 0.01,
+    top_k: int = TOP_K,
+    iou_threshold: float = NMS_IOU,
+):
+    """Detections (B, K, 6) of raw predictions (B, P, 4 + C), sorted by score.
+
+    A detection is class index, score, corners clipped to 0..1; rows of zeros pad the
+    end. Scores at or under `score_threshold` are dropped (the paper, sec. 2.2: 0.01);
+    the `NUM_CANDIDATES` best (prior, class) pairs enter the suppression.
+    """
+    predictions = ops.cast(predictions, "float32")
+    scores = ops.softmax(predictions[..., 4:], axis=-1)[..., 1:]  # (B, P, C - 1)
+    num_classes = scores.shape[-1]
+    num_pairs = scores.shape[1] * num_classes
+    scores, pairs = ops.top_k(
+        ops.reshape(scores, (-1, num_pairs)), min(NUM_CANDIDATES, num_pairs)
+    )  # (B, N)
+    scores = ops.where(scores > score_threshold, scores, ops.zeros_like(scores))
+    pairs = ops.cast(pairs, "int32")
+    class_ids = pairs % num_classes + 1
+    at_prior = (pairs // num_classes)[..., None]  # (B, N, 1)
+    offsets = ops.take_along_axis(predictions[..., :4], at_prior, axis=1)
+    boxes = decode(offsets, ops.take(priors, at_prior[..., 0], axis=0))  # (B, N, 4)
+    boxes = ops.clip(boxes, 0.0, 1.0)
+    stay = suppress(boxes, scores, class_ids, iou_threshold)
+    return _best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
+
+
+def _best_rows(boxes, scores, class_ids, top_k: int):
+    """The `top_k` rows of highest score as (B, K, 6), zeros where the score is 0."""
+    scores, rows = ops.top_k(scores, min(top_k, scores.shape[1]))  # (B, K)
+    class_ids = ops.take_along_axis(ops.cast(class_ids, "float32"), rows, axis=1)
+    boxes = ops.take_along_axis(boxes, rows[..., None], axis=1)
+    table = ops.concatenate([class_ids[..., None], scores[..., None], boxes], axis=-1)
+    return ops.where(scores[..., None] > 0, table, ops.zeros_like(table))
