@@ -1,0 +1,27 @@
+"""What people look at: tables, curves, pictures with boxes.
+
+The names are imported on use, so that a script starts without matplotlib.
+"""
+
+from importlib import import_module
+from typing import Any
+
+MODULES = {  # public name -> its module; ours
+    "class_table": "tables",
+    "markdown_table": "tables",
+    "text_table": "tables",
+    "plot_history": "curves",
+    "plot_precision_recall": "curves",
+    "class_colour": "drawing",
+    "contact_sheet": "drawing",
+    "draw_boxes": "drawing",
+    "draw_truth_and_detections": "drawing",
+    "write_picture": "drawing",
+}
+__all__ = list(MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)

@@ -1,0 +1,238 @@
+"""Curves of a training run and of an evaluation, as PNG, SVG or PDF.
+
+Drawn on Figure objects: no pyplot, so no window system and no global state.
+"""
+
+import csv
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from evaluation.average_precision import ClassCurve
+
+DPI = 150  # ours: sharp on a README page
+# Okabe & Ito, "Color Universal Design", 2008: told apart by colour-blind readers
+BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#E69F00", "#000000")
+DASHES = ("-", "--", ":", "-.")  # ours: tell classes apart once the colours repeat
+MAX_NAMED = 20  # VOC has 20 classes; more curves are drawn grey, without names
+# ours: a quiet frame, the data in front
+INK, GREY, GRID = "#333333", "#999999", "#E4E4E4"
+
+# axes title -> (column, label, colour, line style); the columns of a run's history
+LOSSES = (
+    ("loss", "train", BLUE, "-"),
+    ("val_loss", "validation", ORANGE, "-"),
+)
+PARTS = (
+    ("box_loss", "boxes, train", BLUE, "-"),
+    ("val_box_loss", "boxes, validation", ORANGE, "-"),
+    ("class_loss", "classes, train", BLUE, "--"),
+    ("val_class_loss", "classes, validation", ORANGE, "--"),
+)
+QUALITY = (
+    ("acc", "prior accuracy, train", BLUE, "--"),
+    ("val_acc", "prior accuracy, validation", ORANGE, "--"),
+    ("mAP50", "mAP50", GREEN, "-"),
+)
+RATE = (("lr", "learning rate", PURPLE, "-"),)
+PANELS = (
+    ("Loss", LOSSES),
+    ("Its two parts", PARTS),
+    ("Quality", QUALITY),
+    ("Learning rate", RATE),
+)
+
+
+def plot_history(
+    history: Sequence[Mapping[str, Any]] | str | Path, path: str | Path
+) -> None:
+    """Draw loss, its parts, quality and learning rate over epochs into `path`.
+
+    `history` is one mapping per epoch, or the CSV file of a run: `epoch`, `lr`, `loss`,
+    `box_loss`, `class_loss`, `acc`, the same with `val_`, and `mAP50`. A column that is
+    missing, empty or not a number is left out. Raises ValueError for an empty history.
+    """
+    rows = _read_csv(history) if isinstance(history, str | Path) else list(history)
+    if not rows:
+        raise ValueError(f"{path}: no epoch to draw, the history is empty")
+    columns = _columns(rows)
+    epochs = columns.get("epoch", np.arange(1.0, len(rows) + 1))
+    figure = _figure(10, 6.4)
+    for axes, (title, lines) in zip(
+        figure.subplots(2, 2, sharex=True).flat, PANELS, strict=True
+    ):
+        _plot_panel(axes, title, lines, epochs, columns)
+    for axes in figure.axes[2:]:
+        axes.set_xlabel("epoch")
+    _save(figure, path)
+
+
+def plot_precision_recall(
+    curves: Sequence[ClassCurve], path: str | Path, threshold: float | None = None
+) -> None:
+    """Draw a precision-recall curve per class into `path`, best AP first.
+
+    `curves` as `evaluate_voc` returns them; classes without objects are left out. The
+    legend gives the area AP; a ring marks each curve at score >= `threshold`.
+    """
+    present = [curve for curve in curves if curve.num_truth]
+    present.sort(key=lambda curve: -curve.ap_area)
+    named = len(present) <= MAX_NAMED
+    figure = _figure(8.2 if named else 6, 5.4)
+    axes = figure.subplots()
+    for i, curve in enumerate(present):
+        _plot_class(axes, curve, i if named else None, threshold)
+    _frame(axes, "Precision and recall", None)
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
+    if threshold is not None:
+        _proxy_ring(axes, f"score ≥ {threshold:.2f}")
+    if present:
+        mean = np.mean([curve.ap_area for curve in present])
+        axes.set_title(f"mAP50 {mean:.3f}", loc="right", color=INK, fontsize=10)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(
+            frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5)
+        )
+    _save(figure, path)
+
+
+def _read_csv(path: str | Path) -> list[dict[str, str]]:
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    # name -> (epochs,) with nan where a row has no number; columns all nan are dropped
+    names = {name: None for row in rows for name in row}  # a set that keeps its order
+    columns = {
+        name: np.array([_number(row.get(name)) for row in rows]) for name in names
+    }
+    return {name: c for name, c in columns.items() if np.isfinite(c).any()}
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # inches
+    return figure
+
+
+def _plot_panel(
+    axes: Axes,
+    title: str,
+    lines: Sequence[tuple[str, str, str, str]],
+    epochs: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+) -> None:
+    for name, label, colour, style in lines:
+        if name not in columns:
+            continue
+        known = np.isfinite(columns[name])  # mAP may be measured every few epochs only
+        marker = "o" if known.sum() < 15 else None
+        axes.plot(
+            epochs[known],
+            columns[name][known],
+            color=colour,
+            linestyle=style,
+            linewidth=1.8,
+            marker=marker,
+            markersize=5,
+            markerfacecolor=colour if style == "-" else "white",
+            label=label,
+        )
+    _frame(axes, title, epochs)
+    if not axes.lines:
+        axes.text(
+            0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=GREY
+        )
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        return
+    highest = max(float(line.get_ydata().max()) for line in axes.lines)
+    shares = title == "Quality"  # 0..1; the others from 0 to what there is
+    axes.set_ylim(0, 1.02 if shares else 1.08 * highest if highest > 0 else 1)
+    if len(lines) > 1:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _frame(axes: Axes, title: str, epochs: np.ndarray | None) -> None:
+    axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(colors=INK, labelsize=9)
+    if epochs is not None:
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+        if len(epochs) == 1:
+            axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
+
+
+def _plot_class(
+    axes: Axes, curve: ClassCurve, rank: int | None, threshold: float | None
+) -> None:
+    # rank chooses colour and dashes; None: one of too many, grey and without a name
+    style = {"color": GREY, "linewidth": 0.8, "alpha": 0.7}
+    if rank is not None:
+        style = {
+            "color": COLOURS[rank % len(COLOURS)],
+            "linestyle": DASHES[rank // len(COLOURS) % len(DASHES)],
+            "linewidth": 1.8,
+            "label": f"{curve.class_name}  {curve.ap_area:.3f}",
+        }
+    recall = np.concatenate([[0.0], curve.recall])
+    precision = np.concatenate([curve.precision[:1], curve.precision])
+    axes.plot(recall[: len(precision)], precision, **style)
+    kept = 0 if threshold is None else int((curve.scores >= threshold).sum())
+    if kept:
+        point = curve.recall[kept - 1], curve.precision[kept - 1]
+        _ring(axes, *point, style["color"])
+
+
+def _ring(
+    axes: Axes, x: float, y: float, colour: str, label: str | None = None
+) -> None:
+    axes.plot(
+        [x],
+        [y],
+        marker="o",
+        markersize=7,
+        markerfacecolor="white",
+        markeredgecolor=colour,
+        markeredgewidth=1.8,
+        linestyle="none",
+        zorder=5,
+        label=label,
+        clip_on=False,
+    )
+
+
+def _proxy_ring(axes: Axes, label: str) -> None:
+    # an entry of the legend that tells what the rings are
+    _ring(axes, math.nan, math.nan, INK, label)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    # to a temporary name first, so that a reader never sees half a picture
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix or '.png'}")
+    try:
+        figure.savefig(temporary, dpi=DPI)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
