@@ -12,14 +12,18 @@ Boxes are corners (xmin, ymin, xmax, ymax) in 0..1 of the picture; priors are ce
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from keras import ops
+
+Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 
 IMAGE_SIZE = 300  # pixels; the paper's SSD300
 MAP_SIZES = (38, 19, 10, 5, 3, 1)  # the paper, fig. 2: cells along a side of each map
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
 POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
+MIN_SCORE = 0.01  # the paper, sec. 2.2: detections under it are not scored
 NMS_IOU = 0.45  # the paper, sec. 2.2: jaccard overlap of 0.45 per class
 TOP_K = 200  # the paper, sec. 2.2: detections kept per picture
 NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
@@ -128,7 +132,7 @@ def _map_priors(table: PriorLayout, index: int) -> np.ndarray:
     return priors.reshape(-1, 4) / IMAGE_SIZE
 
 
-def centers_to_corners(boxes):
+def centers_to_corners(boxes: Tensor) -> Tensor:
     """Corners (..., 4) of boxes given as centers (..., 4).
 
     >>> ops.convert_to_numpy(centers_to_corners(np.array([[0.5, 0.5, 0.2, 0.4]]))
@@ -139,7 +143,7 @@ def centers_to_corners(boxes):
     return ops.concatenate([middles - halves, middles + halves], axis=-1)
 
 
-def corners_to_centers(boxes):
+def corners_to_centers(boxes: Tensor) -> Tensor:
     """Centers (..., 4) of boxes given as corners (..., 4).
 
     >>> ops.convert_to_numpy(corners_to_centers(np.array([[0.4, 0.3, 0.6, 0.7]]))
@@ -150,7 +154,7 @@ def corners_to_centers(boxes):
     return ops.concatenate([(low + high) / 2, high - low], axis=-1)
 
 
-def iou(boxes_a, boxes_b):
+def iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
     """Intersection over union (..., M, P) of boxes (..., M, 4) with boxes (..., P, 4).
 
     Boxes without area have IoU 0 with everything, themselves included.
@@ -168,11 +172,11 @@ def iou(boxes_a, boxes_b):
     return overlap / ops.maximum(union, EPSILON)
 
 
-def _area(boxes):
+def _area(boxes: Tensor) -> Tensor:
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
-def encode(boxes, priors):
+def encode(boxes: Tensor, priors: Tensor) -> Tensor:
     """Offsets (..., P, 4) of corner boxes (..., P, 4) from their priors (P, 4).
 
     The paper, eq. 2, divided by the variances.
@@ -183,7 +187,7 @@ def encode(boxes, priors):
     return ops.concatenate([shift, stretch], axis=-1) / np.float32(VARIANCES)
 
 
-def decode(offsets, priors):
+def decode(offsets: Tensor, priors: Tensor) -> Tensor:
     """Corner boxes (..., P, 4) from offsets (..., P, 4) and priors (P, 4).
 
     The inverse of `encode`; boxes may reach over the picture's border.
@@ -198,7 +202,7 @@ def decode(offsets, priors):
     return centers_to_corners(ops.concatenate([middles, sides], axis=-1))
 
 
-def match(truth, priors):
+def match(truth: Tensor, priors: Tensor) -> tuple[Tensor, Tensor]:
     """Which object each prior stands for: matches (B, P), positives (B, P) bool.
 
     `truth` is float32 (B, M, 5): corners and the class index, rows of class 0 are
@@ -219,7 +223,7 @@ def match(truth, priors):
     return matches, positives
 
 
-def _own_priors(overlaps):
+def _own_priors(overlaps: Tensor) -> Tensor:
     """Index (B, M) of the prior that belongs to each object, -1 where it overlaps none.
 
     Serving pairs in the order of their IoU is the stable matching of objects and
@@ -231,7 +235,7 @@ def _own_priors(overlaps):
     earlier = np.tri(num_objects, k=-1, dtype=bool)  # (M, M): column before row
     prior_range = ops.arange(overlaps.shape[2], dtype="int32")
 
-    def ask(open_overlaps):
+    def ask(open_overlaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         wanted = ops.cast(ops.argmax(open_overlaps, axis=2), "int32")  # (B, M)
         value = ops.max(open_overlaps, axis=2)  # (B, M)
         rival = value[:, None, :]  # (B, 1, M)
@@ -241,15 +245,13 @@ def _own_priors(overlaps):
         refused = asks & ops.any(same & better, axis=2)  # (B, M)
         return wanted, asks, refused
 
-    def someone_refused(open_overlaps, refused_any):
+    def someone_refused(_: Tensor, refused_any: Tensor) -> Tensor:
         return refused_any
 
-    def take_back(open_overlaps, refused_any):
+    def take_back(open_overlaps: Tensor, refused_any: Tensor) -> tuple[Tensor, Tensor]:
         wanted, _, refused = ask(open_overlaps)
         closed = refused[..., None] & (wanted[..., None] == prior_range)  # (B, M, P)
-        open_overlaps = ops.where(
-            closed, ops.zeros_like(open_overlaps), open_overlaps
-        )
+        open_overlaps = ops.where(closed, ops.zeros_like(open_overlaps), open_overlaps)
         return open_overlaps, ops.any(ask(open_overlaps)[2])
 
     state = (overlaps, ops.any(ask(overlaps)[2]))
@@ -258,7 +260,9 @@ def _own_priors(overlaps):
     return ops.where(asks, wanted, -ops.ones_like(wanted))
 
 
-def suppress(boxes, scores, class_ids, iou_threshold: float = NMS_IOU):
+def suppress(
+    boxes: Tensor, scores: Tensor, class_ids: Tensor, iou_threshold: float = NMS_IOU
+) -> Tensor:
     """Non-maximum suppression per class: mask (B, N) of the boxes that stay.
 
     `boxes` (B, N, 4), `scores` (B, N) sorted from high to low (scores of 0 never stay),
@@ -274,10 +278,10 @@ def suppress(boxes, scores, class_ids, iou_threshold: float = NMS_IOU):
     suppresses = (overlaps > iou_threshold) & same_class & before  # (B, N, N)
     alive = scores > 0  # (B, N)
 
-    def changed(stay, is_changed):
+    def changed(_: Tensor, is_changed: Tensor) -> Tensor:
         return is_changed
 
-    def apply_rule(stay, is_changed):
+    def apply_rule(stay: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         new = alive & ~ops.any(suppresses & stay[:, None, :], axis=2)
         return new, ops.any(new != stay)
 
@@ -286,16 +290,16 @@ def suppress(boxes, scores, class_ids, iou_threshold: float = NMS_IOU):
 
 
 def detect(
-    predictions,
-    priors,
-    score_threshold: float = 0.01,
+    predictions: Tensor,
+    priors: Tensor,
+    score_threshold: float = MIN_SCORE,
     top_k: int = TOP_K,
     iou_threshold: float = NMS_IOU,
-):
+) -> Tensor:
     """Detections (B, K, 6) of raw predictions (B, P, 4 + C), sorted by score.
 
     A detection is class index, score, corners clipped to 0..1; rows of zeros pad the
-    end. Scores at or under `score_threshold` are dropped (the paper, sec. 2.2: 0.01);
+    end. Scores under `score_threshold` are dropped (the paper, sec. 2.2: 0.01);
     the `NUM_CANDIDATES` best (prior, class) pairs enter the suppression.
     """
     predictions = ops.cast(predictions, "float32")
@@ -305,7 +309,7 @@ def detect(
     scores, pairs = ops.top_k(
         ops.reshape(scores, (-1, num_pairs)), min(NUM_CANDIDATES, num_pairs)
     )  # (B, N)
-    scores = ops.where(scores > score_threshold, scores, ops.zeros_like(scores))
+    scores = ops.where(scores >= score_threshold, scores, ops.zeros_like(scores))
     pairs = ops.cast(pairs, "int32")
     class_ids = pairs % num_classes + 1
     at_prior = (pairs // num_classes)[..., None]  # (B, N, 1)
@@ -316,7 +320,7 @@ def detect(
     return _best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
 
 
-def _best_rows(boxes, scores, class_ids, top_k: int):
+def _best_rows(boxes: Tensor, scores: Tensor, class_ids: Tensor, top_k: int) -> Tensor:
     """The `top_k` rows of highest score as (B, K, 6), zeros where the score is 0."""
     scores, rows = ops.top_k(scores, min(top_k, scores.shape[1]))  # (B, K)
     class_ids = ops.take_along_axis(ops.cast(class_ids, "float32"), rows, axis=1)

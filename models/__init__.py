@@ -2,15 +2,21 @@
 
 A backbone's file offers `PREPROCESSING` (a row of models.layers.PREPROCESSING) and
 `extractor(images, weights, norm)` -> features (B, n, n, F) with n up to 38. It may
-offer `DEFAULT_TRUNK`, `ADAPTER = False` where its features are the 38x38
-map itself, and `IMAGENET`, address and MD5 of a file with its
-ImageNet weights, where keras.applications has none: the file fills all layers of the
-built model whose names it knows, those of the trunk too.
+offer `DEFAULT_TRUNK`, `ADAPTER = False` where its features are the 38x38 map itself,
+and `IMAGENET`, address and MD5 of its ImageNet weights where keras.applications has
+none: that file fills all layers of the built model whose names it knows, those of the
+trunk too; None where there are no such weights at all.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
+    import keras
 
 # --backbone -> module; imported on use, so that listing the names loads no Keras
 BACKBONES = {
@@ -44,10 +50,11 @@ class Architecture:
     layout: str = "voc"
     pretrained: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_known("backbone", self.backbone, BACKBONES)
         if self.trunk is None:
-            object.__setattr__(self, "trunk", getattr(self.module, "DEFAULT_TRUNK", "ssd"))
+            trunk = getattr(self.module, "DEFAULT_TRUNK", "ssd")
+            object.__setattr__(self, "trunk", trunk)
         _check_known("trunk", self.trunk, TRUNKS)
         _check_known("norm", self.norm, NORMS)
         _check_known("layout", self.layout, LAYOUT_NAMES)
@@ -55,9 +62,14 @@ class Architecture:
             raise ValueError("--layout legacy goes with --trunk ssd only.")
 
     @property
-    def module(self):
+    def module(self) -> ModuleType:
         """The backbone's file."""
         return import_module(f"models.{BACKBONES[self.backbone]}")
+
+    @property
+    def has_imagenet(self) -> bool:
+        """Whether ImageNet weights exist for the backbone."""
+        return getattr(self.module, "IMAGENET", True) is not None
 
     @property
     def extractor_norm(self) -> str:
@@ -73,7 +85,7 @@ class Architecture:
         return asdict(self)
 
 
-def _check_known(what: str, name: str, known):
+def _check_known(what: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
         close = get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
@@ -82,7 +94,7 @@ def _check_known(what: str, name: str, known):
         )
 
 
-def build(architecture: Architecture, weights: str | None = None):
+def build(architecture: Architecture, weights: str | None = None) -> "keras.Model":
     """The detector as a keras.Model: images (B, 300, 300, 3) in 0..255 -> predictions.
 
     Predictions are float32 (B, P, 4 + C): offsets, then class logits. `weights` is
@@ -96,6 +108,11 @@ def build(architecture: Architecture, weights: str | None = None):
 
     module = architecture.module
     own_file = getattr(module, "IMAGENET", None)
+    if weights is not None and not architecture.has_imagenet:
+        raise ValueError(
+            f"--weights {weights}: there are none for {architecture.backbone}; "
+            "use --weights none."
+        )
     images = ssd300.images_input()
     x = Preprocess(module.PREPROCESSING, name="preprocess")(images)
     x = _extract(architecture, x, None if own_file else weights)
@@ -116,14 +133,14 @@ def build(architecture: Architecture, weights: str | None = None):
     return model
 
 
-def extractor_layers(model) -> list:
+def extractor_layers(model: "keras.Model") -> list:
     """The layers of a built detector that belong to its extractor."""
     import keras
 
     return keras.Model(model.input, model.get_layer("features").output).layers
 
 
-def _extract(architecture: Architecture, images, weights: str | None):
+def _extract(architecture: Architecture, images: Any, weights: str | None) -> Any:
     try:
         return architecture.module.extractor(
             images, weights, architecture.extractor_norm

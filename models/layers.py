@@ -1,9 +1,13 @@
 """The few layers that all detectors are made of: preprocessing, convolution, fire."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
-from keras import Layer, layers, ops, saving
+from keras import Layer, initializers, layers, ops
+
+from ssd_utils import Tensor
 
 # How the published extractors saw their pictures: reversed to BGR?, mean, divisor.
 # keras.applications.imagenet_utils, `preprocess_input`
@@ -16,51 +20,42 @@ BN_MOMENTUM = 0.9
 BN_EPSILON = 1e-3  # the default of keras.layers.BatchNormalization
 
 
-@saving.register_keras_serializable("ssd300")
 class Preprocess(Layer):
     """What an extractor expects, from RGB pictures (B, H, W, 3) in 0..255."""
 
-    def __init__(self, mode: str, **kwargs):
+    def __init__(self, mode: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mode = mode
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         reverse, mean, divisor = PREPROCESSING[self.mode]
         images = ops.cast(images, "float32")
         if reverse:
             images = images[..., ::-1]
         return ops.cast((images - np.float32(mean)) / divisor, self.compute_dtype)
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "mode": self.mode}
 
-
-@saving.register_keras_serializable("ssd300")
 class L2Norm(Layer):
     """Features (B, H, W, F) scaled to length `scale` over F, a learned scale for each.
 
     ParseNet, Liu et al. 2015, sec. 3.3; the paper, sec. 3.1: 20 at the start.
     """
 
-    def __init__(self, scale: float = 20.0, **kwargs):
+    def __init__(self, scale: float = 20.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = scale
 
-    def build(self, shape):
-        start = np.full(shape[-1], self.scale, "float32")
+    def build(self, shape: tuple) -> None:
         self.gamma = self.add_weight(
             shape=(shape[-1],),
             name="gamma",
-            initializer=lambda shape, dtype: ops.convert_to_tensor(start, dtype),
+            initializer=initializers.Constant(self.scale),
         )
 
-    def call(self, features):
+    def call(self, features: Tensor) -> Tensor:
         wide = ops.cast(features, "float32")  # squares overflow in float16
         length = ops.sqrt(ops.sum(wide * wide, axis=-1, keepdims=True) + 1e-10)
         return ops.cast(wide / length * ops.cast(self.gamma, "float32"), features.dtype)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "scale": self.scale}
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,7 @@ class Conv:
     padding: str = "same"
     dilation: int = 1
 
-    def __call__(self, x, norm: str):
+    def __call__(self, x: Tensor, norm: str) -> Tensor:
         if self.padding == "one":
             x = layers.ZeroPadding2D(1, name=f"{self.name}_pad")(x)
         x = layers.Conv2D(
@@ -103,7 +98,7 @@ class Pool:
     strides: int
     padding: str = "same"
 
-    def __call__(self, x, norm: str):
+    def __call__(self, x: Tensor, norm: str) -> Tensor:
         return layers.MaxPooling2D(
             self.size, self.strides, padding=self.padding, name=self.name
         )(x)
@@ -115,7 +110,7 @@ class Mean:
 
     name: str
 
-    def __call__(self, x, norm: str):
+    def __call__(self, x: Tensor, norm: str) -> Tensor:
         return layers.GlobalAveragePooling2D(keepdims=True, name=self.name)(x)
 
 
@@ -130,14 +125,14 @@ class Fire:
     squeeze: int
     expand: int
 
-    def __call__(self, x, norm: str):
+    def __call__(self, x: Tensor, norm: str) -> Tensor:
         x = Conv(f"{self.name}_squeeze1x1", self.squeeze, 1)(x, norm)
         narrow = Conv(f"{self.name}_expand1x1", self.expand, 1)(x, norm)
         wide = Conv(f"{self.name}_expand3x3", self.expand, 3)(x, norm)
         return layers.Concatenate(name=self.name)([narrow, wide])
 
 
-def norm_relu(x, name: str, norm: str):
+def norm_relu(x: Tensor, name: str, norm: str) -> Tensor:
     """Relu of a convolution's output, after BatchNormalization where norm is "batch".
 
     The convolution `name` must have a bias exactly when it is not normalised.
@@ -149,7 +144,10 @@ def norm_relu(x, name: str, norm: str):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def stack(table, x, norm: str) -> dict:
+Row: TypeAlias = Callable[[Tensor, str], Tensor]  # Conv, Pool, Mean or Fire
+
+
+def stack(table: Sequence[Row], x: Tensor, norm: str) -> dict[str, Tensor]:
     """Output of each row of a table, by the row's name, in order."""
     outputs = {}
     for row in table:

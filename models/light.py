@@ -5,6 +5,7 @@ For people without a GPU: 3.2 million parameters, a tenth of the work of the tru
 """
 
 from models.layers import Conv, Fire, L2Norm, Pool, stack
+from ssd_utils import Tensor
 
 FIRES = (  # forresti/SqueezeNet, SqueezeNet_v1.1; its pool5, `same` for 38 -> 19
     Pool("pool5", 3, 2),
@@ -25,7 +26,7 @@ EXTRAS = (  # ours: the widths of the trunk `ssd`, halved or quartered
 )
 
 
-def trunk(features, norm: str, fire_norm: str) -> dict:
+def trunk(features: Tensor, norm: str, fire_norm: str) -> dict[str, Tensor]:
     """The six maps that the heads look at, by name, from features (B, 38, 38, F).
 
     `fire_norm` is the normalisation of fire6 to fire8, "none" where ImageNet weights

@@ -5,14 +5,16 @@ Liu et al., "SSD: Single Shot MultiBox Detector", 2016, sec. 2.2, eq. 1 and 2.
 
 from keras import ops
 
-from ssd_utils import encode, match
+from ssd_utils import Tensor, encode, match
 
 NEGATIVE_RATIO = 3  # the paper, sec. 2.2, "hard negative mining": at most 3:1
 # ours: a picture without objects teaches the background with as many as one object
 MIN_NEGATIVES = 3
 
 
-def multibox_loss(predictions, truth, priors) -> dict:
+def multibox_loss(
+    predictions: Tensor, truth: Tensor, priors: Tensor
+) -> dict[str, Tensor]:
     """The loss and its parts, float32 scalars by name.
 
     `predictions` (B, P, 4 + C), `truth` float32 (B, M, 5) padded by rows of class 0,
@@ -45,20 +47,20 @@ def multibox_loss(predictions, truth, priors) -> dict:
     return {"loss": loss, "box_loss": box_loss, "class_loss": class_loss, "acc": acc}
 
 
-def _cross_entropy(logits, class_ids):
+def _cross_entropy(logits: Tensor, class_ids: Tensor) -> Tensor:
     """-log softmax of the right class, (B, P)."""
     log_scores = ops.log_softmax(logits, axis=-1)  # (B, P, C)
     return -ops.take_along_axis(log_scores, class_ids[..., None], axis=-1)[..., 0]
 
 
-def _smooth_l1(distance):
+def _smooth_l1(distance: Tensor) -> Tensor:
     """Girshick, "Fast R-CNN", 2015, eq. 3."""
     distance = ops.abs(distance)
     return ops.where(distance < 1.0, 0.5 * distance * distance, distance - 0.5)
 
 
-def _hard_negatives(surprise, positives):
-    """Mask (B, P) of the negatives of greatest loss, 3 for each positive of a picture."""
+def _hard_negatives(surprise: Tensor, positives: Tensor) -> Tensor:
+    """Mask (B, P) of the negatives of greatest loss, 3 for each positive."""
     num_positives = ops.sum(ops.cast(positives, "int32"), axis=1, keepdims=True)
     wanted = ops.maximum(NEGATIVE_RATIO * num_positives, MIN_NEGATIVES)  # (B, 1)
     hardness = ops.where(positives, -ops.ones_like(surprise), surprise)

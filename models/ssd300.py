@@ -7,7 +7,7 @@ fig. 2 and sec. 3.1; VGG16 from conv1_1 to pool3 with `same` pooling: 38x38x256.
 from keras import Input, Model, applications, layers
 
 from models.layers import Conv, L2Norm, Mean, Pool, norm_relu, stack
-from ssd_utils import IMAGE_SIZE, LAYOUTS, MAP_SIZES
+from ssd_utils import IMAGE_SIZE, LAYOUTS, MAP_SIZES, Tensor
 
 PREPROCESSING = "caffe"
 ADAPTER = False
@@ -45,7 +45,7 @@ TAILS = {
 }
 
 
-def extractor(images, weights: str | None, norm: str):
+def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 256) of preprocessed images; ImageNet's are VGG16's."""
     features = stack(EXTRACTOR, images, norm)["pool3"]
     if weights is not None:
@@ -61,7 +61,7 @@ def extractor(images, weights: str | None, norm: str):
     return features
 
 
-def adapter(features, filters: int, norm: str):
+def adapter(features: Tensor, filters: int, norm: str) -> Tensor:
     """Features (B, n, n, F) brought to (B, 38, 38, filters) by conv4_0.
 
     The 2018 article's transposed convolution; its kernel is 38 - n + 1.
@@ -76,14 +76,17 @@ def adapter(features, filters: int, norm: str):
     return norm_relu(x, "conv4_0", norm)
 
 
-def trunk(features, norm: str, layout: str) -> dict:
+def trunk(features: Tensor, norm: str, layout: str) -> dict[str, Tensor]:
     """The six maps that the heads look at, by name, from features (B, 38, 38, F)."""
     maps = stack(TRUNK + TAILS[layout], features, norm)
     sources = {name: maps[name] for name in (*SOURCES, TAILS[layout][-1].name)}
-    return {"conv4_3_norm": L2Norm(name="conv4_3_norm")(sources.pop("conv4_3")), **sources}
+    return {
+        "conv4_3_norm": L2Norm(name="conv4_3_norm")(sources.pop("conv4_3")),
+        **sources,
+    }
 
 
-def heads(sources: dict, num_classes: int, layout: str):
+def heads(sources: dict[str, Tensor], num_classes: int, layout: str) -> Tensor:
     """Raw predictions (B, P, 4 + C) in float32 from the six maps, by name.
 
     One 3x3 convolution for the offsets and one for the class logits of each map; on a
@@ -105,6 +108,6 @@ def heads(sources: dict, num_classes: int, layout: str):
     )
 
 
-def images_input():
+def images_input() -> Tensor:
     """The input of every model: RGB pictures (B, 300, 300, 3) in 0..255."""
     return Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="images", dtype="uint8")

@@ -5,11 +5,13 @@ Szegedy et al., 2015, https://arxiv.org/abs/1512.00567.
 
 from keras import Model, applications
 
+from ssd_utils import Tensor
+
 PREPROCESSING = "tf"
 
 
-def extractor(images, weights: str | None, norm: str):
-    """Features (B, 35, 35, 288) of preprocessed images; InceptionV3 has its own norms."""
+def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+    """Features (B, 35, 35, 288) of preprocessed images; it has norms of its own."""
     inception = applications.InceptionV3(
         include_top=False, weights=weights, input_tensor=images
     )

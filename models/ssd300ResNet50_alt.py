@@ -5,10 +5,12 @@ He et al., 2015, https://arxiv.org/abs/1512.03385.
 
 from keras import applications
 
+from ssd_utils import Tensor
+
 PREPROCESSING = "caffe"
 
 
-def extractor(images, weights: str | None, norm: str):
+def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 512) of preprocessed images; ResNet50 has its own norms."""
     resnet50 = applications.ResNet50(
         include_top=False, weights=weights, input_tensor=images

@@ -4,6 +4,7 @@ Iandola et al., 2016, https://arxiv.org/abs/1602.07360; forresti/SqueezeNet v1.1
 """
 
 from models.layers import Conv, Fire, Pool, stack
+from ssd_utils import Tensor
 
 PREPROCESSING = "caffe"
 DEFAULT_TRUNK = "light"  # with F = 256 its ImageNet file fills fire6..9 as well
@@ -21,6 +22,6 @@ IMAGENET = (
 )
 
 
-def extractor(images, weights: str | None, norm: str):
+def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 36, 36, 256) of preprocessed images; `models.build` fills them."""
     return stack(EXTRACTOR, images, norm)["fire5"]

@@ -7,16 +7,16 @@ each block's last relu, average pooling.
 from keras import layers
 
 from models.layers import Conv
+from ssd_utils import Tensor
 
 PREPROCESSING = "tf"
 ADAPTER = False
+IMAGENET = None
 BLOCKS = (("conv1", 64), ("conv2", 128), ("conv3", 256))  # the article
 
 
-def extractor(images, weights: str | None, norm: str):
-    """Features (B, 38, 38, 256) of preprocessed images; there are no ImageNet weights."""
-    if weights is not None:
-        raise ValueError("--weights imagenet: `small` has none; use --weights none.")
+def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+    """Features (B, 38, 38, 256) of preprocessed images."""
     x = images
     for name, filters in BLOCKS:
         x = Conv(f"{name}_1", filters, 3)(x, "none")

@@ -49,7 +49,9 @@ class Description:
             raise ValueError(f"description not understood: {error}") from error
 
 
-def save(model, path: Path | str, description: Description, half: bool = False) -> None:
+def save(
+    model: keras.Model, path: Path | str, description: Description, half: bool = False
+) -> None:
     """Write a weights file; `half` stores float16, half the size.
 
     The file appears whole or not at all: it is written under another name in the same
@@ -117,7 +119,7 @@ def is_detector(path: Path | str) -> bool:
 
 
 def load(path: Path | str) -> tuple[keras.Model, Description]:
-    """The model that a weights file describes, with its weights, and the description."""
+    """The model that a weights file describes, filled, and the description."""
     description = describe(path)
     model = build(description.architecture)
     load_into(model, path)

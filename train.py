@@ -1,0 +1,220 @@
+"""Train a detector.
+
+    python train.py                                    # the demo set, from scratch
+    python train.py --data my_pictures                 # your own pictures
+    python train.py --data VOCdevkit --backbone vgg16 --freeze
+    python train.py --data my_pictures --weights runs/earlier/best.weights.h5
+
+Each run has a folder of its own in runs/: best and last weights, history.csv,
+summary.json, curves and pictures.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import BACKBONES, LAYOUT_NAMES, NORMS, TRUNKS, Architecture
+
+if TYPE_CHECKING:
+    from data import Dataset
+
+DEMO = Path("data/sets/shapes")
+# measured: docs/results.md; the demo's fit into five minutes on two cores
+EPOCHS, DEMO_EPOCHS = 60, 16
+SAMPLES = 8  # validation pictures that are drawn; ours
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The options; Keras is not loaded yet."""
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # fmt: off
+    group = parser.add_argument_group("data")
+    group.add_argument("--data", nargs="+", metavar="FOLDER",
+        help="Pascal VOC folders; without it, the demo set of drawn shapes")
+    group.add_argument("--classes", metavar="A,B,...",
+        help="class names; default: those found in the annotations")
+    group.add_argument("--train-split", default="train", metavar="NAME",
+        help="train, trainval, ...; default: %(default)s")
+    group.add_argument("--val-split", default="val", metavar="NAME",
+        help="chooses best weights and threshold; default: %(default)s")
+    group = parser.add_argument_group("model")
+    group.add_argument("--backbone", default="squeezenet", choices=BACKBONES,
+        metavar="NAME", help=f"{', '.join(BACKBONES)}; default: %(default)s")
+    group.add_argument("--trunk", choices=TRUNKS,
+        help="default: light for squeezenet, ssd for the others")
+    group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
+        help="width of the adapted 38x38 map; default: %(default)s")
+    group.add_argument("--norm", default="batch", choices=NORMS,
+        help="BatchNormalization in all that starts from nothing, or the published "
+        "plain network; default: %(default)s")
+    group.add_argument("--layout", default="voc", choices=LAYOUT_NAMES,
+        help="priors; default: %(default)s")
+    group.add_argument("--weights", metavar="imagenet|none|FILE",
+        help="what to start from; FILE is an extractor's or a detector's; default: "
+        "imagenet where it exists, none for the demo set")
+    group.add_argument("--freeze", action="store_true",
+        help="keep the extractor as it is")
+    group = parser.add_argument_group("training")
+    group.add_argument("--epochs", type=int, metavar="N",
+        help=f"default: {EPOCHS}, for the demo set {DEMO_EPOCHS}")
+    group.add_argument("--batch-size", type=int, default=8, metavar="N",
+        help="pictures of a step; default: %(default)s")
+    group.add_argument("--lr", type=float, default=1e-3, metavar="RATE",
+        help="peak learning rate; default: %(default)s")
+    group.add_argument("--precision", default="auto", choices=PRECISIONS,
+        help="auto goes by the hardware; default: %(default)s")
+    group.add_argument("--seed", type=int, default=0, metavar="N",
+        help="of weights, order and augmentation; default: %(default)s")
+    group.add_argument("--output", metavar="FOLDER",
+        help="the run's folder; default: a new one in runs/")
+    # fmt: on
+    args = parser.parse_args(argv)
+    for name in ("epochs", "batch_size", "lr"):
+        if getattr(args, name) is not None and getattr(args, name) <= 0:
+            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 after one line that says what to mend."""
+    args = parse(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no news from TensorFlow
+    try:
+        run(args)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(args: argparse.Namespace) -> None:
+    """Data, model, training, report."""
+    import keras
+
+    from data import Batches
+    from models import start
+    from models.cost import describe_cost
+    from training import devices, runs
+    from training.fit import Settings, best_row, fit
+
+    device = devices.find_device()
+    precision = devices.choose_precision(args.precision, device)
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(args.seed)
+    print(devices.headline(device, precision))
+    if problem := devices.unused_gpu(device):
+        print(problem, file=sys.stderr)
+
+    # data
+    train_set, val_set = load_data(args)
+
+    # model
+    architecture = Architecture(
+        backbone=args.backbone,
+        num_classes=len(train_set.class_names) + 1,
+        adapter_filters=args.adapter_filters,
+        trunk=args.trunk,
+        norm=args.norm,
+        layout=args.layout,
+    )
+    default = "imagenet" if args.data and architecture.has_imagenet else "none"
+    model, architecture = start.start(
+        architecture, args.weights or default, train_set.class_names
+    )
+    if args.freeze:
+        start.freeze(model)
+
+    # training
+    settings = Settings(
+        epochs=args.epochs or (EPOCHS if args.data else DEMO_EPOCHS),
+        batch_size=args.batch_size,
+        lr=args.lr,
+        seed=args.seed,
+    )
+    name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
+    folder = runs.new_run(args.output, name)
+    print(f"{folder}: {describe_cost(model)}; {settings.epochs} epochs")
+    batches = Batches(train_set, settings.batch_size, seed=settings.seed)
+    draw_train_batch(batches.batch(0, 0), train_set.class_names, folder)
+    notes = {"options": vars(args), "precision": precision, "data": train_set.name}
+    history = fit(model, architecture, train_set, val_set, settings, folder, notes)
+
+    # report
+    summary = {
+        "options": vars(args),
+        "architecture": architecture.to_dict(),
+        "device": device.name,
+        "precision": precision,
+        "class_names": train_set.class_names,
+        "pictures": {"train": len(train_set), "val": len(val_set)},
+        "minutes": history[-1]["seconds"] / 60,
+        "best": best_row(history),
+        "last": history[-1],
+    }
+    runs.write_json(folder / "summary.json", summary)
+    report(folder, history, val_set)
+    print(
+        f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
+        f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
+        f"Next: python detect.py PICTURE --weights {folder}/best.weights.h5"
+    )
+
+
+def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
+    """Training and validation data sets; what is wrong with them goes to stderr."""
+    from data import draw_shapes, read_voc
+
+    if args.data is None:
+        print(f"no --data: the demo set, drawn in {DEMO}")
+        draw_shapes(DEMO)
+    given = args.classes.split(",") if args.classes else None
+    roots = args.data or [DEMO]
+    train_set = read_voc(roots, args.train_split, given)
+    val_set = read_voc(roots, args.val_split, train_set.class_names)
+    for dataset in (train_set, val_set):
+        print(dataset.describe())
+        for line in (*dataset.notes, *dataset.problems):
+            print(f"  {line}", file=sys.stderr)
+    return train_set, val_set
+
+
+def draw_train_batch(batch: tuple, class_names: list[str], folder: Path) -> None:
+    """train_batch.jpg: what the network sees, with its boxes."""
+    from reports import contact_sheet, draw_boxes, write_picture
+
+    pictures = []
+    for image, truth in zip(*batch, strict=True):
+        rows = truth[truth[:, 4] > 0]
+        class_ids = rows[:, 4].astype(int)
+        labels = [class_names[class_id - 1] for class_id in class_ids]
+        pictures.append(draw_boxes(image, rows[:, :4], labels, class_ids))
+    write_picture(folder / "train_batch.jpg", contact_sheet(pictures, columns=4))
+
+
+def report(folder: Path, history: list[dict], val_set: "Dataset") -> None:
+    """Curves, and validation pictures with truth and detections side by side."""
+    from data import plain, read_picture
+    from models.detector import Detector
+    from reports import draw_truth_and_detections, plot_history, write_picture
+
+    plot_history(history, folder / "curves.png")
+    detector = Detector(folder / "best.weights.h5")
+    for picture in val_set.pictures[:: max(len(val_set) // SAMPLES, 1)][:SAMPLES]:
+        image = read_picture(picture.path)
+        small, _ = plain(image, picture.truth)
+        (detections,) = detector(small[None])
+        sheet = draw_truth_and_detections(
+            image, picture.truth, detections, val_set.class_names, detector.threshold
+        )
+        write_picture(folder / "val" / f"{picture.path.stem}.jpg", sheet)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How a detector learns: devices and precision, optimiser, engine, run folders."""

@@ -1,0 +1,160 @@
+"""What computes here: processor or GPU, threads, precision; said in one line."""
+
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+# flags of /proc/cpuinfo that mean fast bfloat16; measured on both kinds of processor:
+# mixed_bfloat16 trains the SSDs here 1.3 to 4 times faster than float32
+BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
+# tensor cores: float16 from 7.0 (Volta) on, bfloat16 from 8.0 (Ampere) on; below, on a
+# GTX 1060 for one, half precision is slow. NVIDIA, CUDA programming guide, table 18
+FLOAT16_CAPABILITY, BFLOAT16_CAPABILITY = (7, 0), (8, 0)
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the backend computes on; `capability` is a GPU's, None on a processor."""
+
+    name: str
+    memory_gib: float
+    capability: tuple[int, int] | None = None
+    flags: tuple[str, ...] = ()
+
+
+def find_device() -> Device:
+    """The first GPU of the current backend, or else the processor."""
+    backend = keras.backend.backend()
+    finder = {"tensorflow": _tensorflow_gpu, "torch": _torch_gpu, "jax": _jax_gpu}
+    return finder[backend]() or _processor()
+
+
+def choose_precision(wanted: str, device: Device) -> str:
+    """The dtype policy for `--precision`: "auto" goes by the hardware."""
+    if wanted != "auto":
+        return wanted
+    if device.capability is not None:
+        if device.capability >= BFLOAT16_CAPABILITY:
+            return "mixed_bfloat16"
+        fast = device.capability >= FLOAT16_CAPABILITY
+        return "mixed_float16" if fast else "float32"
+    return "mixed_bfloat16" if set(BFLOAT16_FLAGS) & set(device.flags) else "float32"
+
+
+def headline(device: Device, precision: str) -> str:
+    """One line: versions, device with its memory, threads, precision."""
+    backend = keras.backend.backend()
+    version = __import__(backend).__version__
+    return (
+        f"Keras {keras.version()} on {backend} {version}, "
+        f"Python {platform.python_version()} · "
+        f"{device.name}, {device.memory_gib:.0f} GiB · "
+        f"{os.cpu_count()} threads · {precision}"
+    )
+
+
+def unused_gpu(device: Device) -> str | None:
+    """Why a GPU that is there is not used, and the remedy; None if all is well."""
+    if device.capability is not None:
+        return None
+    name = _nvidia_name()
+    if name is None:
+        return None
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        return f"{name} is not used: this {backend} was installed without CUDA."
+    import tensorflow as tf
+
+    if not tf.test.is_built_with_cuda():
+        reason = "this TensorFlow is built without CUDA (on Windows use WSL2)"
+    elif os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        reason = "CUDA_VISIBLE_DEVICES hides it; unset that variable"
+    else:
+        reason = (
+            "TensorFlow finds no CUDA or cuDNN libraries; "
+            "pip install -r requirements-gpu.txt"
+        )
+    return f"{name} is not used: {reason}."
+
+
+def _processor() -> Device:
+    text = ""
+    if Path("/proc/cpuinfo").exists():
+        text = Path("/proc/cpuinfo").read_text()
+    fields = dict(
+        (part.strip() for part in line.split(":", 1))
+        for line in text.split("\n\n")[0].splitlines()
+        if ":" in line
+    )
+    flags = tuple(fields.get("flags", "").split())
+    known = [flag for flag in BFLOAT16_FLAGS if flag in flags]
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    if known:
+        name += f" ({', '.join(known)})"
+    return Device(name, _memory_bytes() / 2**30, flags=flags)
+
+
+def _memory_bytes() -> float:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 0.0
+
+
+def _tensorflow_gpu() -> Device | None:
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return None
+    details = tf.config.experimental.get_device_details(gpus[0])
+    name = details.get("device_name", "GPU")
+    capability = details.get("compute_capability", (0, 0))
+    return Device(name, _nvidia_memory_gib(), tuple(capability))
+
+
+def _torch_gpu() -> Device | None:
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    name = torch.cuda.get_device_name(0)
+    return Device(name, memory, torch.cuda.get_device_capability(0))
+
+
+def _jax_gpu() -> Device | None:
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform != "gpu":
+        return None
+    major, minor = str(getattr(device, "compute_capability", "0.0")).split(".")[:2]
+    return Device(device.device_kind, _nvidia_memory_gib(), (int(major), int(minor)))
+
+
+def _nvidia_query(field: str) -> str | None:
+    """First line of nvidia-smi's answer, None where there is no NVIDIA driver."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    answer = subprocess.run(
+        ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits"],
+        capture_output=True,
+        text=True,
+    )
+    lines = answer.stdout.splitlines()
+    return lines[0].strip() if answer.returncode == 0 and lines else None
+
+
+def _nvidia_name() -> str | None:
+    return _nvidia_query("name")
+
+
+def _nvidia_memory_gib() -> float:
+    memory = _nvidia_query("memory.total")
+    return float(memory) / 1024 if memory else 0.0

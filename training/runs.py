@@ -1,0 +1,64 @@
+"""A run's own folder: never another's, history and summary written whole."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+RUNS = Path("runs")
+
+
+def new_run(output: str | None, name: str) -> Path:
+    """A new folder: `output`, or runs/NAME, with a number where that is taken.
+
+    ValueError where `output` already holds something or can't be made.
+    """
+    try:
+        if output is not None:
+            folder = Path(output)
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise ValueError(
+                    f"--output {output} already holds something; name a new folder."
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        number = 1
+        while True:
+            folder = RUNS / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir(parents=True)
+                return folder
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise ValueError(f"--output: the folder can't be made: {error}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a dictionary as readable JSON."""
+    write_text(path, json.dumps(content, indent=2, default=str) + "\n")
+
+
+def append_history(path: Path, row: dict) -> None:
+    """One row of history.csv per epoch; the first brings the column names."""
+    is_new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row))
+        if is_new:
+            writer.writeheader()
+        writer.writerow(
+            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+        )
