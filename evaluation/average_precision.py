@@ -83,7 +83,7 @@ def evaluate_voc(
     best_iou, best_truth = _best_truths(found, found_image, truth, truth_image)
     hit = best_iou >= iou_threshold
     ignored = hit & hard[best_truth] if len(hard) else hit
-    right = _first_of_each(best_truth, hit & ~ignored)
+    right = _first_of_each(best_truth, hit)
 
     curves = []
     for class_id, name in enumerate(class_names, start=1):
