@@ -7,7 +7,10 @@ licence, versions. Whoever has the file needs nothing else.
 
 import json
 import os
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import h5py
@@ -57,15 +60,29 @@ def save(
     The file appears whole or not at all: it is written under another name in the same
     folder and renamed. OSError where the disk is full or the folder can't be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.weights.h5")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _written(Path(path)) as temporary:
         model.save_weights(temporary)
         if half:
             _halve(temporary)
-        with h5py.File(temporary, "r+") as file:
-            file.attrs[ATTRIBUTE] = description.to_json()
+        _attach(temporary, description)
+
+
+def keep_threshold(path: Path | str, threshold: float, f1: float) -> None:
+    """Write another threshold of best F1 into a weights file, whole or not at all."""
+    path = Path(path)
+    description = replace(describe(path), threshold=threshold, f1=f1)
+    with _written(path) as temporary:
+        shutil.copyfile(path, temporary)
+        _attach(temporary, description)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when all is well."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.weights.h5")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -73,6 +90,11 @@ def save(
         raise OSError(f"{path}: could not be written: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _attach(path: Path, description: Description) -> None:
+    with h5py.File(path, "r+") as file:
+        file.attrs[ATTRIBUTE] = description.to_json()
 
 
 def _halve(path: Path) -> None:

@@ -1,0 +1,175 @@
+"""Score a detector, or any detector's boxes, on annotated pictures.
+
+    python evaluate.py --weights runs/mine/best.weights.h5 --data my_pictures
+    python evaluate.py --weights W --data my_pictures --split test --json figures.json
+    python evaluate.py --predictions boxes.json --data my_pictures --split test
+
+Prints AP per class and mAP (VOC 07, VOC area, COCO), val acc and fps, and draws the
+precision-recall curves. On the validation split it also keeps the threshold of best F1
+in the weights file, where detect.py finds it.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from data import Dataset
+
+# ours: the figures of the last line, VOC's and COCO's first
+SHOWN = ("mAP07", "mAP50", "AP", "AP75", "val_acc", "fps", "latency_ms_p50")
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The options; Keras is not loaded yet."""
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # fmt: off
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--weights", metavar="FILE", help="a detector of train.py's")
+    source.add_argument("--predictions", metavar="FILE",
+        help="COCO results JSON of any detector: image_id (file name, or position in "
+        "the split from 1), category_id (position of the class from 1), bbox, score")
+    parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER",
+        help="Pascal VOC folders")
+    parser.add_argument("--split", default="val", metavar="NAME",
+        help="val, test, ...; default: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="N",
+        help="pictures at a time; default: %(default)s")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--plot", metavar="FILE",
+        help="where the precision-recall curves go; default: beside the weights or "
+        "the predictions, as NAME.SPLIT.png")
+    # fmt: on
+    args = parser.parse_args(argv)
+    if args.batch_size <= 0:
+        parser.error("--batch-size must be above 0")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 after one line that says what to mend."""
+    args = parse(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no news from TensorFlow
+    try:
+        run(args)
+    except (ValueError, OSError) as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(args: argparse.Namespace) -> None:
+    """Detections, figures, table, files."""
+    from data import read_voc
+    from evaluation import (
+        best_threshold,
+        evaluate_coco,
+        evaluate_voc,
+        mean_ap,
+        read_predictions,
+    )
+    from reports import class_table, plot_precision_recall
+    from training.runs import write_json
+
+    if args.weights:
+        from models import weights
+
+        description = weights.describe(args.weights)
+        dataset = read_voc(args.data, args.split, description.class_names)
+    else:
+        dataset = read_voc(args.data, args.split)
+    print(dataset.describe())
+    for line in (*dataset.notes, *dataset.problems):
+        print(f"  {line}", file=sys.stderr)
+    truths = [picture.truth for picture in dataset.pictures]
+    difficult = [picture.difficult for picture in dataset.pictures]
+    sizes_wh = [picture.size_wh for picture in dataset.pictures]
+
+    if args.weights:
+        detections, figures = detect_all(args, dataset)
+    else:
+        names = [picture.path.name for picture in dataset.pictures]
+        detections = read_predictions(
+            args.predictions, names, sizes_wh, dataset.class_names
+        )
+        figures = {}
+    curves = evaluate_voc(detections, truths, difficult, dataset.class_names)
+    coco = evaluate_coco(detections, truths, difficult, sizes_wh, dataset.class_names)
+    per_class = coco.pop("per_class")
+    threshold, f1 = best_threshold(curves)
+    figures |= {**mean_ap(curves), **coco, "threshold": threshold, "f1": f1}
+
+    print(class_table(curves, threshold, per_class, len(dataset)))
+    print(
+        f"P and R at the threshold of best F1: {threshold:.3f} (F1 {f1:.3f})\n"
+        + "   ".join(f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures)
+    )
+    source = Path(args.weights or args.predictions)
+    plot = args.plot or source.with_name(
+        f"{source.name.split('.')[0]}.{args.split}.png"
+    )
+    plot_precision_recall(curves, plot)
+    print(f"precision-recall curves: {plot}")
+    if args.weights and dataset.split == "val":
+        weights.keep_threshold(args.weights, threshold, f1)
+        print(f"{args.weights} keeps {threshold:.3f} as detect.py's threshold")
+    if args.json:
+        classes = {
+            curve.class_name: {
+                "AP07": curve.ap07,
+                "AP50": curve.ap_area,
+                **per_class[curve.class_name],
+            }
+            for curve in curves
+        }
+        write_json(Path(args.json), {**figures, "classes": classes})
+
+
+def detect_all(
+    args: argparse.Namespace, dataset: "Dataset"
+) -> "tuple[list[np.ndarray], dict]":
+    """Detections of all pictures; val acc, fps at batch size N and latency of one."""
+    import keras
+    import numpy as np
+
+    from data import Batches
+    from evaluation import measure_fps
+    from models import weights
+    from models.detector import with_detections
+    from training import devices
+    from training.engine import validate
+
+    device = devices.find_device()
+    print(devices.headline(device, keras.config.dtype_policy().name))
+    model, description = weights.load(args.weights)
+    layout = description.architecture.layout
+    plain = with_detections(weights.fold(model, description.architecture), layout)
+    batches = Batches(dataset, args.batch_size, augmented=False)
+    detections, means = validate(plain, layout, batches)
+    images, _ = batches.batch(0, 0)
+
+    def finished(images: np.ndarray) -> np.ndarray:
+        return np.asarray(plain.predict_on_batch(images)[1])
+
+    many = measure_fps(finished, args.batch_size, images=images)
+    one = measure_fps(finished, 1, images=images)
+    return detections, {
+        "val_acc": means["acc"],
+        "val_loss": means["loss"],
+        "fps": many["fps"],
+        "fps_batch_size": args.batch_size,
+        "latency_ms_p50": one["latency_ms_p50"],
+        "latency_ms_p99": one["latency_ms_p99"],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
