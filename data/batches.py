@@ -1,0 +1,188 @@
+"""Batches as a pure function of (seed, epoch, step), prepared ahead by threads.
+
+Three integers say which pictures a batch holds and how each was augmented, so a
+training that stopped goes on with exactly the batches it would have had.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from data.augment import augment, plain
+from data.dataset import Dataset, Picture
+from data.pictures import read_picture
+
+ROWS_STEP = 8  # ours: truth has a multiple of 8 rows, so that few shapes are compiled
+AHEAD = 2  # ours: batches that wait ready beside those in the workers' hands
+KEPT_BYTES = 512 * 2**20  # ours: decoding is most of the work on a small data set
+DETAIL = 2  # ours: large JPEGs are decoded to 2 * size, so that crops stay sharp
+
+
+def pad_truth(truths: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    """(B, rows, 5) float32: each (M_i, 5) followed by rows of zeros."""
+    padded = np.zeros((len(truths), rows, 5), np.float32)  # (B, M, 5)
+    for i, truth in enumerate(truths):
+        if len(truth) > rows:
+            raise ValueError(f"Picture {i} has {len(truth)} boxes, expected <= {rows}.")
+        padded[i, : len(truth)] = truth
+    return padded
+
+
+class Batches:
+    """Batches of a data set: images uint8 (B, size, size, 3), truth (B, M, 5).
+
+    augmented: True is training: a new order each epoch, SSD's augmentation, only
+        full batches (a set smaller than a batch is gone through again). False is
+        evaluation: all pictures in order, the last batch filled up with black.
+    workers: threads; None: one per core.
+    use_difficult: whether difficult objects are in truth, as in Caffe's training.
+
+    M, `rows`, is the same for the whole data set. Pictures that turn out to be
+    undecodable are collected in `broken`. In training the next one takes their
+    place; in evaluation they are black and without truth.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        seed: int = 0,
+        augmented: bool = True,
+        size: int = 300,
+        workers: int | None = None,
+        use_difficult: bool = True,
+    ) -> None:
+        if not len(dataset):
+            raise ValueError(f"{dataset.name} {dataset.split}: no pictures to batch.")
+        if batch_size < 1:
+            raise ValueError(f"Batch size: expected at least 1, received {batch_size}.")
+        self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
+        self.augmented, self.size, self.use_difficult = augmented, size, use_difficult
+        self.workers = workers or os.cpu_count() or 1
+        most = max(len(picture.truth) for picture in dataset.pictures)
+        self.rows = max(-(-most // ROWS_STEP), 1) * ROWS_STEP  # M
+        self.broken: set[Path] = set()
+        pixels = sum(w * h for w, h in (p.size_wh for p in dataset.pictures))
+        self._kept: dict[int, np.ndarray] | None = None
+        if augmented and pixels * 3 <= KEPT_BYTES:
+            self._kept = {}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches of one epoch."""
+        if self.augmented:
+            return max(len(self.dataset) // self.batch_size, 1)
+        return -(-len(self.dataset) // self.batch_size)
+
+    def count(self, step: int) -> int:
+        """How many pictures of a batch are real, not filling."""
+        if self.augmented:
+            return self.batch_size
+        return min(len(self.dataset) - step * self.batch_size, self.batch_size)
+
+    def indices(self, epoch: int, step: int) -> list[int]:
+        """Positions in dataset.pictures of the count(step) pictures of a batch."""
+        if not 0 <= step < self.steps_per_epoch:
+            raise ValueError(f"Step {step}: expected 0..{self.steps_per_epoch - 1}.")
+        first, num_pictures = step * self.batch_size, len(self.dataset)
+        if not self.augmented:
+            return list(range(first, first + self.count(step)))
+        order = np.random.default_rng((self.seed, epoch)).permutation(num_pictures)
+        return [int(order[at % num_pictures]) for at in self._positions(step)]
+
+    def batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """One batch; the same bytes whenever it is asked for."""
+        images = np.zeros((self.batch_size, self.size, self.size, 3), np.uint8)
+        truths = [np.zeros((0, 5), np.float32)] * self.batch_size
+        chosen = zip(self._positions(step), self.indices(epoch, step), strict=False)
+        for row, (at, index) in enumerate(chosen):
+            turn = at // len(self.dataset) if self.augmented else 0
+            images[row], truths[row] = self._prepare(epoch, index, turn)
+        return images, pad_truth(truths, self.rows)  # (B, size, size, 3), (B, M, 5)
+
+    def epoch(
+        self, epoch: int, start_step: int = 0
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The batches of an epoch in order, from start_step on, prepared ahead.
+
+        At most workers + AHEAD batches exist at a time. Closing the generator ends
+        its threads.
+        """
+        cv2.setNumThreads(1)  # pictures run in parallel, not the rows of a picture
+        steps = iter(range(start_step, self.steps_per_epoch))
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="batches")
+        waiting = deque()
+        try:
+            for step in steps:
+                waiting.append(pool.submit(self.batch, epoch, step))
+                if len(waiting) >= self.workers + AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _positions(self, step: int) -> range:
+        return range(step * self.batch_size, (step + 1) * self.batch_size)
+
+    def _prepare(
+        self, epoch: int, index: int, turn: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Picture `index` (or the next sound one) as the network gets it.
+
+        turn: how often this epoch has been through a set smaller than a batch.
+        """
+        found = self._first_sound(index)
+        if found is None:
+            black = np.zeros((self.size, self.size, 3), np.uint8)
+            return black, np.zeros((0, 5), np.float32)
+        index, image = found
+        picture = self.dataset.pictures[index]
+        truth = self._truth(picture)
+        try:
+            if not self.augmented:
+                return plain(image, truth, self.size)
+            rng = np.random.default_rng((self.seed, epoch, index, turn))
+            return augment(image, truth, rng, self.size)
+        except Exception as error:  # threads lose the place: name the picture
+            raise RuntimeError(f"{picture.path}: can't be prepared: {error}") from error
+
+    def _truth(self, picture: Picture) -> np.ndarray:
+        if self.use_difficult:
+            return picture.truth
+        return picture.truth[~picture.difficult]  # (M or fewer, 5)
+
+    def _first_sound(self, index: int) -> tuple[int, np.ndarray] | None:
+        """The first picture from index on that can be decoded, and its pixels.
+
+        None: evaluation keeps each picture's place, so a broken one stays empty.
+        """
+        num_pictures = len(self.dataset)
+        for offset in range(num_pictures if self.augmented else 1):
+            at = (index + offset) % num_pictures
+            path = self.dataset.pictures[at].path
+            if path in self.broken:
+                continue
+            try:
+                return at, self._pixels(at, path)
+            except ValueError as error:
+                self.broken.add(path)
+                last = error
+        if len(self.broken) == num_pictures:
+            raise ValueError(f"No picture can be decoded, such as: {last}")
+        return None
+
+    def _pixels(self, index: int, path: Path) -> np.ndarray:
+        """uint8 (H, W, 3); kept in memory when the data set is small enough."""
+        if self._kept is not None and index in self._kept:
+            return self._kept[index]
+        detail = DETAIL if self.augmented else 1
+        image = read_picture(path, min_side=detail * self.size)
+        if self._kept is not None:
+            self._kept[index] = image
+        return image

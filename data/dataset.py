@@ -1,0 +1,84 @@
+"""What a reader gives: pictures with their boxes, and what was wrong with the files.
+
+Every reader (`voc.py` is the first) ends in a `Dataset`; everything behind it
+(batches, evaluation, reports) knows this one shape and no file format.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a data set.
+
+    path: the picture's file.
+    size_wh: width and height in pixels, upright (EXIF orientation applied).
+    truth: (M, 5) float32, rows of xmin, ymin, xmax, ymax in 0..1 and the class
+        index 1..C-1; M may be 0.
+    difficult: (M,) bool, VOC's mark for objects that evaluation doesn't count.
+    """
+
+    path: Path
+    size_wh: tuple[int, int]
+    truth: np.ndarray
+    difficult: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The pictures of one split.
+
+    class_names: without the background; index i of `truth` is class_names[i - 1].
+    problems: complete one-line sentences: file, object, expected, received, what
+        was done about it.
+    notes: one-line sentences about how the split came about; nothing is wrong.
+    """
+
+    name: str
+    split: str
+    class_names: list[str]
+    pictures: list[Picture]
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    num_pictures_left_out: int = 0
+    num_objects_left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def boxes_per_class(self) -> dict[str, int]:
+        """Number of boxes of each class, in the order of class_names."""
+        counts = np.zeros(len(self.class_names) + 1, np.int64)  # (C,)
+        for picture in self.pictures:
+            np.add.at(counts, picture.truth[:, 4].astype(np.int64), 1)
+        return {
+            name: int(count)
+            for name, count in zip(self.class_names, counts[1:], strict=True)
+        }
+
+    def describe(self) -> str:
+        """Two or three lines for the screen: how much of what, what is left out."""
+        boxes = self.boxes_per_class()
+        num_difficult = sum(int(picture.difficult.sum()) for picture in self.pictures)
+        num_empty = sum(not len(picture.truth) for picture in self.pictures)
+        lines = [
+            f"{self.name} {self.split}: {len(self)} pictures "
+            f"({num_empty} without objects), {sum(boxes.values())} boxes "
+            f"({num_difficult} difficult)",
+            "  " + ", ".join(f"{name} {count}" for name, count in boxes.items()),
+        ]
+        if self.num_pictures_left_out or self.num_objects_left_out:
+            lines.append(
+                f"  left out: {self.num_pictures_left_out} pictures, "
+                f"{self.num_objects_left_out} objects"
+            )
+        return "\n".join(lines)
+
+
+def truth_array(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    """(M, 5) float32 of rows xmin, ymin, xmax, ymax, class index; M may be 0."""
+    return np.asarray(rows, np.float32).reshape(-1, 5)  # (M, 5)
