@@ -9,6 +9,8 @@
 - shapes.py: draws the demo data set, `python -m data.shapes FOLDER`
 """
 
+from typing import Any
+
 from data.augment import augment, plain
 from data.batches import Batches, pad_truth
 from data.dataset import Dataset, Picture
@@ -20,6 +22,7 @@ __all__ = [
     "Dataset",
     "Picture",
     "augment",
+    "draw_shapes",
     "list_pictures",
     "pad_truth",
     "picture_size",
@@ -27,3 +30,12 @@ __all__ = [
     "read_picture",
     "read_voc",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: `python -m data.shapes` warns if the package imported it before.
+    if name == "draw_shapes":
+        from data.shapes import draw_shapes
+
+        return draw_shapes
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -162,19 +162,21 @@ class Batches:
 
         None: evaluation keeps each picture's place, so a broken one stays empty.
         """
-        num_pictures = len(self.dataset)
-        for offset in range(num_pictures if self.augmented else 1):
-            at = (index + offset) % num_pictures
-            path = self.dataset.pictures[at].path
+        pictures = self.dataset.pictures
+        for offset in range(len(pictures) if self.augmented else 1):
+            at = (index + offset) % len(pictures)
+            path = pictures[at].path
             if path in self.broken:
                 continue
             try:
                 return at, self._pixels(at, path)
-            except ValueError as error:
+            except ValueError:
                 self.broken.add(path)
-                last = error
-        if len(self.broken) == num_pictures:
-            raise ValueError(f"No picture can be decoded, such as: {last}")
+        if all(picture.path in self.broken for picture in pictures):
+            raise ValueError(
+                f"{self.dataset.name} {self.dataset.split}: none of the "
+                f"{len(pictures)} pictures can be decoded, such as {pictures[0].path}."
+            )
         return None
 
     def _pixels(self, index: int, path: Path) -> np.ndarray:

@@ -1,0 +1,219 @@
+"""Pictures of the demo set: six kinds of shapes on textured backgrounds.
+
+Everything is drawn from one random generator, so a seed gives the same picture on
+every machine with the same OpenCV and numpy.
+"""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+CLASS_NAMES = ("circle", "cross", "ring", "square", "star", "triangle")  # ours, sorted
+SIDES_PX = (300, 501)  # ours: around the network's input, not square
+OBJECTS = (1, 8)  # ours: 1 to 7 a picture, VOC's mean is 2.5
+OBJECT_PX = (20, 200)  # ours: SSD's smallest and middle priors
+TINY_PX = (12, 20)  # ours: below conv4_3's smallest prior, marked difficult
+TINY_SHARE = 0.04  # ours: of the objects
+FAINT_SHARE = 0.04  # ours: of the objects, drawn nearly in the background's colour
+MIN_CONTRAST = 70  # ours: distance in RGB below which an object is called faint
+MAX_COVER = 0.35  # ours: how much a new object may hide of one before
+COVER_SHARE = 0.06  # ours: of the objects are let cover more than that
+HIDDEN_DIFFICULT = 0.7  # ours: hidden share from which an object is difficult
+HIDDEN_DROPPED = 0.95  # ours: hidden share from which it isn't there
+INSIDE = 0.45  # ours: least share of an object inside the picture
+PLACE_TRIALS = 20  # ours: then the object is given up
+SHIFT = 4  # cv2.fillPoly: fractional bits of its coordinates
+NOISE = (2.0, 9.0)  # ours: standard deviation of the camera's noise
+
+
+class Drawn(NamedTuple):
+    """One object: box_px counts from 0, xmax and ymax behind the last pixel."""
+
+    name: str
+    box_px: tuple[int, int, int, int]
+    difficult: bool
+    truncated: bool
+
+
+class _Object(NamedTuple):
+    name: str
+    mask: np.ndarray  # (H, W) uint8 coverage 0..255
+    poor: bool  # tiny or faint
+    num_pixels: float  # of the whole shape, also outside the picture
+
+
+def draw_picture(rng: np.random.Generator) -> tuple[np.ndarray, list[Drawn]]:
+    """One picture, uint8 (H, W, 3) RGB, and its objects."""
+    height, width = (int(side) for side in rng.integers(*SIDES_PX, 2))
+    image = _background(height, width, rng)  # (H, W, 3) float32
+    objects: list[_Object] = []
+    for _ in range(rng.integers(*OBJECTS)):
+        placed = _place(image, objects, rng)
+        if placed is not None:
+            objects.append(placed)
+    image = _lighting(image, rng)
+    image += rng.standard_normal(image.shape, np.float32) * rng.uniform(*NOISE)
+    return np.clip(image, 0, 255).astype(np.uint8), _describe(objects)
+
+
+def _background(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 3) float32: two colours mixed by a pattern, with soft grain."""
+    patterns = (_gradient, _stripes, _blobs, _checks)
+    pattern = patterns[rng.integers(len(patterns))](height, width, rng)[..., None]
+    first = rng.uniform(30, 225, 3).astype(np.float32)
+    change = rng.uniform(-55, 55, 3).astype(np.float32)
+    image = first + pattern * change  # (H, W, 3)
+    image += (_blobs(height, width, rng)[..., None] - 0.5) * rng.uniform(0, 40)
+    return image
+
+
+def _grid(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """(H, W) float32: the distance in pixels along a random direction."""
+    angle = rng.uniform(0, 2 * math.pi)
+    ys, xs = np.mgrid[:height, :width].astype(np.float32)
+    return xs * math.cos(angle) + ys * math.sin(angle)
+
+
+def _gradient(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    along = _grid(height, width, rng)
+    return (along - along.min()) / (np.ptp(along) + 1)
+
+
+def _stripes(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    period = rng.uniform(14, 60)
+    waves = np.sin(_grid(height, width, rng) * (2 * math.pi / period))
+    return np.clip(waves * rng.uniform(0.6, 3) + 0.5, 0, 1)
+
+
+def _blobs(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    coarse = rng.integers(4, 24)
+    noise = rng.random((coarse, coarse), np.float32)
+    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _checks(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    period = rng.uniform(25, 80)
+    first = np.sin(_grid(height, width, rng) * (2 * math.pi / period))
+    second = np.sin(_grid(height, width, rng) * (2 * math.pi / period))
+    return np.clip(first * second * 2 + 0.5, 0, 1)
+
+
+def _place(
+    image: np.ndarray, before: list[_Object], rng: np.random.Generator
+) -> _Object | None:
+    """Draws one more object into image where it hides little of those before."""
+    tiny = rng.random() < TINY_SHARE
+    low, high = TINY_PX if tiny else OBJECT_PX
+    max_cover = 1.0 if rng.random() < COVER_SHARE else MAX_COVER
+    for _ in range(PLACE_TRIALS):
+        # More small ones than large ones, as in photographs.
+        size = rng.uniform(math.sqrt(low), math.sqrt(high)) ** 2
+        name = CLASS_NAMES[rng.integers(len(CLASS_NAMES))]
+        mask, num_pixels = _mask(name, size, image.shape[:2], rng)
+        num_inside = mask.sum() / 255
+        if num_inside < INSIDE * num_pixels:
+            continue
+        if any(_share_hidden(other, [mask]) > max_cover for other in before):
+            continue
+        faint = _paint(image, mask, rng)
+        cut = num_inside < 0.99 * num_pixels
+        return _Object(name, mask, tiny or faint, num_pixels if cut else num_inside)
+    return None
+
+
+def _mask(
+    name: str, size: float, shape: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """(H, W) coverage of a shape at a random place, and its whole area in pixels."""
+    rings = _outline(name)
+    angle = rng.uniform(0, 2 * math.pi)
+    stretch = rng.uniform(0.8, 1.25)
+    turn = np.array(
+        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    )
+    center = rng.uniform(0, 1, 2) * (shape[1], shape[0])
+    scale = np.array([stretch, 1 / stretch]) * size / 2
+    rings = [(ring * scale) @ turn.T + center for ring in rings]
+    mask = np.zeros(shape, np.uint8)
+    points = [np.round(ring * 2**SHIFT).astype(np.int32) for ring in rings]
+    cv2.fillPoly(mask, points, 255, cv2.LINE_AA, SHIFT)
+    areas = [cv2.contourArea(ring.astype(np.float32)) for ring in rings]
+    return mask, areas[0] - sum(areas[1:])
+
+
+def _outline(name: str) -> list[np.ndarray]:
+    """Polygons (N, 2) within the unit circle; the second one is a hole."""
+    if name == "square":
+        return [_polygon(4)]
+    if name == "triangle":
+        return [_polygon(3)]
+    if name == "star":
+        return [_polygon(10) * np.where(np.arange(10) % 2, 0.42, 1.0)[:, None]]
+    if name == "cross":
+        a = 0.3  # half the width of an arm; 1 is its reach
+        arms = [np.array([[a, a], [a, 1], [-a, 1]])]
+        for _ in range(3):
+            arms.append(arms[-1] @ np.array([[0, 1], [-1, 0]]))  # a quarter turn
+        return [np.concatenate(arms)]
+    if name == "ring":
+        return [_polygon(60), _polygon(60) * 0.6]
+    return [_polygon(60)]
+
+
+def _polygon(corners: int) -> np.ndarray:
+    angles = np.arange(corners) * (2 * math.pi / corners)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (corners, 2)
+
+
+def _paint(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> bool:
+    """Paints a mask in a colour with shading; whether it is hard to see."""
+    x, y, width, height = cv2.boundingRect(mask)
+    part = np.s_[y : y + height, x : x + width]
+    mask, behind = mask[part], image[part]
+    mean = behind[mask > 0].mean(axis=0)
+    faint = bool(rng.random() < FAINT_SHARE)
+    color = mean + rng.uniform(-25, 25, 3)
+    while not faint and np.linalg.norm(color - mean) < MIN_CONTRAST:
+        color = rng.uniform(0, 255, 3)
+    light = _gradient(height, width, rng)[..., None] - 0.5
+    shade = color.astype(np.float32) * (1 + light * rng.uniform(0, 0.7))
+    behind += (shade - behind) * (mask / np.float32(255))[..., None]  # into image
+    return faint
+
+
+def _lighting(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Light from one side, and a weaker or stronger contrast."""
+    light = 1 + (_gradient(*image.shape[:2], rng)[..., None] - 0.5) * rng.uniform(0, 1)
+    contrast = rng.uniform(0.75, 1.2)
+    return (image * light - 128) * contrast + 128  # float32
+
+
+def _share_hidden(item: _Object, above: list[np.ndarray]) -> float:
+    """Which share of an object's pixels in the picture later masks cover."""
+    own = item.mask > 127
+    hidden = np.zeros_like(own)
+    for mask in above:
+        hidden |= mask > 127
+    return float((own & hidden).sum() / max(own.sum(), 1))
+
+
+def _describe(objects: list[_Object]) -> list[Drawn]:
+    """What can be seen of each object, from the first drawn to the last."""
+    drawn = []
+    for i, item in enumerate(objects):
+        above = [later.mask for later in objects[i + 1 :]]
+        hidden = _share_hidden(item, above)
+        if hidden >= HIDDEN_DROPPED:
+            continue
+        seen = item.mask > 127
+        for mask in above:
+            seen &= mask <= 127
+        ys, xs = np.nonzero(seen)
+        box = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
+        truncated = item.mask.sum() / 255 < 0.99 * item.num_pixels
+        difficult = item.poor or hidden > HIDDEN_DIFFICULT
+        box_px = tuple(int(edge) for edge in box)
+        drawn.append(Drawn(item.name, box_px, difficult, bool(truncated)))
+    return drawn
