@@ -1,0 +1,167 @@
+"""Pictures from files: formats, orientation, limits, broken files."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import list_pictures, picture_size, pictures, read_picture
+
+WIDTH, HEIGHT = 64, 40
+RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
+
+
+def flag():
+    """Red, green and blue columns: a wrong channel order or turn shows at once."""
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[:, :20], image[:, 20:40], image[:, 40:] = RED, GREEN, BLUE
+    return image
+
+
+def assert_flag(image, tolerance=12):
+    assert image.dtype == np.uint8 and image.shape == (HEIGHT, WIDTH, 3)
+    for column, color in ((8, RED), (30, GREEN), (56, BLUE)):
+        difference = np.abs(image[HEIGHT // 2, column].astype(int) - color)
+        assert difference.max() <= tolerance, (column, image[HEIGHT // 2, column])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
+def test_formats_and_unicode_paths(tmp_path, suffix):
+    path = tmp_path / f"żółw 亀.{suffix}"
+    Image.fromarray(flag()).save(path, quality=95)
+    assert picture_size(path) == (WIDTH, HEIGHT)
+    assert_flag(read_picture(path), 25 if suffix in ("jpg", "webp") else 0)
+
+
+def test_the_first_bytes_tell_the_format_not_the_name(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(flag()).save(path, format="PNG")
+    assert_flag(read_picture(path), 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("P", "png"), ("RGBA", "png"), ("CMYK", "jpg")]
+)
+def test_colour_modes(tmp_path, mode, suffix):
+    image = Image.fromarray(flag())
+    if mode == "P":
+        image = image.quantize(8)
+    elif mode == "RGBA":
+        image.putalpha(60)  # dropped: the stored colours stay
+    else:
+        image = image.convert(mode)
+    image.save(tmp_path / f"a.{suffix}", quality=98)
+    assert_flag(read_picture(tmp_path / f"a.{suffix}"), 25 if mode == "CMYK" else 3)
+
+
+@pytest.mark.parametrize("kind", ["grey", "16 bit", "1 bit", "grey and alpha"])
+def test_grey_becomes_three_equal_channels(tmp_path, kind):
+    ramp = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
+    path = tmp_path / "a.png"
+    if kind == "16 bit":
+        cv2.imwrite(str(path), ramp.astype(np.uint16) * 257)
+    elif kind == "1 bit":
+        ramp = (ramp > 127).astype(np.uint8) * 255
+        Image.fromarray(ramp).convert("1").save(path)
+    else:
+        mode = "L" if kind == "grey" else "LA"
+        Image.fromarray(ramp).convert(mode).save(path)
+    image = read_picture(path)
+    assert image.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(image.astype(int) - ramp[..., None]).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_exif_orientation(tmp_path, orientation, suffix):
+    """Stored turned, so that turning by the tag gives the flag back."""
+    back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    image = Image.fromarray(np.repeat(np.repeat(flag(), 8, axis=0), 8, axis=1))
+    stored = image.transpose(back[orientation]) if orientation > 1 else image
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    stored.save(path, exif=exif, quality=95)
+    assert picture_size(path) == (8 * WIDTH, 8 * HEIGHT)
+    assert read_picture(path).shape == (8 * HEIGHT, 8 * WIDTH, 3)
+    small = cv2.resize(read_picture(path, 80), (WIDTH, HEIGHT))
+    assert_flag(small, 25)
+
+
+@pytest.mark.parametrize(
+    ("min_side", "height"),
+    [(0, 640), (640, 640), (321, 640), (320, 320), (160, 160), (80, 80), (1, 80)],
+)
+def test_large_jpegs_come_smaller_but_not_below_min_side(tmp_path, min_side, height):
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((640, 800, 3), np.uint8))
+    assert read_picture(tmp_path / "a.jpg", min_side).shape[0] == height
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.98])
+def test_cut_files_are_refused_by_name(tmp_path, suffix, share):
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    path = tmp_path / f"cut.{suffix}"
+    Image.fromarray(noise).save(path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(len(raw) * share)])
+    with pytest.raises(ValueError, match=r"cut\.") as caught:
+        read_picture(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cut_jpeg_with_a_whole_thumbnail_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(noise).save(path)
+    raw = path.read_bytes()
+    block = b"Exif\0\0" + raw  # holds an end-of-image mark of its own
+    app1 = b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block
+    path.write_bytes(raw[:2] + app1 + raw[2:])
+    assert read_picture(path).shape == (HEIGHT, WIDTH, 3)
+    path.write_bytes(raw[:2] + app1 + raw[2 : len(raw) // 2])
+    with pytest.raises(ValueError, match="cut off"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"GIF89a" + b"\0" * 50])
+def test_other_files_are_no_pictures(tmp_path, content):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    for function in (picture_size, read_picture):
+        with pytest.raises(ValueError, match=r"a\.jpg: not a picture of a known"):
+            function(path)
+    with pytest.raises(ValueError, match="can't be read"):
+        read_picture(tmp_path / "missing.jpg")
+
+
+def test_too_large_is_refused_before_decoding(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.new("1", (20_000, 20_000)).save(path)
+    for function in (picture_size, read_picture):
+        with pytest.raises(ValueError, match=r"a\.png"):
+            function(path)
+    Image.new("RGB", (20, 20)).save(path)
+    monkeypatch.setattr(pictures, "MAX_BYTES", 10)
+    with pytest.raises(ValueError, match="at most 10 are read"):
+        read_picture(path)
+
+
+def test_list_pictures(tmp_path):
+    for name in ("b.JPG", "a.png", "c.txt", ".hidden.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub.jpg").mkdir()
+    assert [p.name for p in list_pictures(tmp_path)] == ["a.png", "b.JPG"]
+    assert list_pictures(str(tmp_path / "c.txt")) == [tmp_path / "c.txt"]
+    with pytest.raises(ValueError, match="no pictures"):
+        list_pictures(tmp_path / "sub.jpg")
+    with pytest.raises(ValueError, match="neither"):
+        list_pictures(tmp_path / "missing")
