@@ -96,7 +96,7 @@ def make_priors(layout: str = "voc") -> np.ndarray:
 
     >>> make_priors("voc").shape
     (8732, 4)
-    >>> np.round(make_priors("voc")[:2] * 300, 1).tolist()
+    >>> (make_priors("voc")[:2].astype(float) * 300).round(1).tolist()
     [[4.0, 4.0, 30.0, 30.0], [4.0, 4.0, 42.4, 42.4]]
     """
     table = LAYOUTS[layout]
@@ -136,7 +136,7 @@ def centers_to_corners(boxes: Tensor) -> Tensor:
     """Corners (..., 4) of boxes given as centers (..., 4).
 
     >>> ops.convert_to_numpy(centers_to_corners(np.array([[0.5, 0.5, 0.2, 0.4]]))
-    ...     ).round(2).tolist()
+    ...     ).astype(float).round(2).tolist()
     [[0.4, 0.3, 0.6, 0.7]]
     """
     middles, halves = boxes[..., :2], boxes[..., 2:] / 2
@@ -147,7 +147,7 @@ def corners_to_centers(boxes: Tensor) -> Tensor:
     """Centers (..., 4) of boxes given as corners (..., 4).
 
     >>> ops.convert_to_numpy(corners_to_centers(np.array([[0.4, 0.3, 0.6, 0.7]]))
-    ...     ).round(2).tolist()
+    ...     ).astype(float).round(2).tolist()
     [[0.5, 0.5, 0.2, 0.4]]
     """
     low, high = boxes[..., :2], boxes[..., 2:]
@@ -160,7 +160,7 @@ def iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
     Boxes without area have IoU 0 with everything, themselves included.
 
     >>> a = np.array([[0.0, 0.0, 0.5, 0.5]]); b = np.array([[0.0, 0.0, 0.5, 1.0]])
-    >>> ops.convert_to_numpy(iou(a, b)).round(3).tolist()
+    >>> ops.convert_to_numpy(iou(a, b)).astype(float).round(3).tolist()
     [[0.5]]
     """
     a = ops.expand_dims(boxes_a, -2)  # (..., M, 1, 4)
@@ -193,7 +193,8 @@ def decode(offsets: Tensor, priors: Tensor) -> Tensor:
     The inverse of `encode`; boxes may reach over the picture's border.
 
     >>> boxes = np.float32([[0.1, 0.2, 0.4, 0.9]]); priors = make_priors()[:1]
-    >>> ops.convert_to_numpy(decode(encode(boxes, priors), priors)).round(4).tolist()
+    >>> ops.convert_to_numpy(decode(encode(boxes, priors), priors)
+    ...     ).astype(float).round(4).tolist()
     [[0.1, 0.2, 0.4, 0.9]]
     """
     offsets = offsets * np.float32(VARIANCES)

@@ -1,0 +1,38 @@
+"""What all tests share: quiet backends, a clean dtype policy, the shared folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
+
+
+class Shared:
+    """The folder of material beside the checkout; a test skips where it lacks a file.
+
+    `shared / "weights/x.h5"` is that file's path.
+    """
+
+    root = Path(__file__).resolve().parents[2] / "shared"
+
+    def __truediv__(self, name):
+        path = self.root / name
+        if not path.exists():
+            pytest.skip(f"../shared/{name} is not there")
+        return path
+
+
+@pytest.fixture(scope="session")
+def shared():
+    return Shared()
+
+
+@pytest.fixture(autouse=True)
+def clean_policy():
+    """Each test starts in float32, whatever the one before has set."""
+    yield
+    import sys
+
+    if "keras" in sys.modules:
+        sys.modules["keras"].config.set_dtype_policy("float32")
