@@ -159,11 +159,9 @@ def take_window(
     part = cv2.resize(
         image[y0:y1, x0:x1], (right - left, bottom - top), interpolation=interpolation
     )
-    if part.shape[:2] == (size, size):
-        return part
-    taken = np.empty((size, size, 3), np.uint8)
+    taken = np.full((size, size, 3), MEAN, np.uint8)
     taken[top:bottom, left:right] = part
-    return fill_outside(taken, window)
+    return taken
 
 
 def fill_outside(image: np.ndarray, window: np.ndarray) -> np.ndarray:

@@ -77,6 +77,9 @@ def test_each_interpolation_puts_edges_in_the_same_place(shape, interpolation):
         out = steps.take_window(image, window, SIZE, interpolation)
         left, top, right, bottom = boxes[0, :4] * SIZE
         row = out[int((top + bottom) / 2), :, 0].astype(int)
+        filled = (out == np.array(steps.MEAN)).all(axis=-1)
+        share = 1 - 1 / np.prod(window[2:] - window[:2])  # what the picture leaves
+        np.testing.assert_allclose(filled.mean(), share, atol=0.02)
         inside = row[int(left) + 2 : int(right) - 3]
         assert inside.max(initial=0) <= 30
         assert row[min(int(right) + 4, SIZE - 1)] > 90
@@ -159,7 +162,6 @@ def test_crops_overlap_an_object_by_the_condition(monkeypatch, min_iou):
     for seed in range(50):
         rng = np.random.default_rng(seed)
         crop = steps.min_iou_crop(steps.WHOLE, truth, rng)
-        low, high = np.maximum(crop[:2], 0.1), np.minimum(crop[2:], 0.9)
         low, high = np.maximum(crop[:2], (0.1, 0.2)), np.minimum(crop[2:], (0.8, 0.9))
         shared = np.prod(np.clip(high - low, 0, None))
         union = np.prod(crop[2:] - crop[:2]) + 0.49 - shared

@@ -286,10 +286,10 @@ def test_what_is_no_data_set_is_told_what_was_found(tmp_path):
     with pytest.raises(ValueError, match="no such folder"):
         read_voc(tmp_path / "missing", "train")
     (tmp_path / "photos").mkdir()
-    with pytest.raises(ValueError, match="JPEGImages.*found: photos"):
+    with pytest.raises(ValueError, match=r"JPEGImages.*found: photos"):
         read_voc(tmp_path, "train")
     root = write_voc(tmp_path / "set", {"a": None})
-    with pytest.raises(ValueError, match="Nothing usable.*1 pictures, 0 annotation"):
+    with pytest.raises(ValueError, match=r"Nothing usable.*1 pictures, 0 annotation"):
         read_voc(root, "trainval")
 
 
