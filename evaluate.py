@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from data import Dataset
+    from training.fit import Validation
 
 # ours: the figures of the last line, VOC's and COCO's first
 SHOWN = ("mAP07", "mAP50", "AP", "AP75", "val_acc", "fps", "latency_ms_p50")
@@ -89,18 +88,20 @@ def run(args: argparse.Namespace) -> None:
     print(dataset.describe())
     for line in (*dataset.notes, *dataset.problems):
         print(f"  {line}", file=sys.stderr)
-    truths = [picture.truth for picture in dataset.pictures]
-    difficult = [picture.difficult for picture in dataset.pictures]
-    sizes_wh = [picture.size_wh for picture in dataset.pictures]
-
     if args.weights:
-        detections, figures = detect_all(args, dataset)
+        check, figures = run_detector(args, dataset)
+        pictures, detections = check.pictures, check.detections
     else:
-        names = [picture.path.name for picture in dataset.pictures]
+        pictures, figures = dataset.pictures, {}
         detections = read_predictions(
-            args.predictions, names, sizes_wh, dataset.class_names
+            args.predictions,
+            [picture.path.name for picture in pictures],
+            [picture.size_wh for picture in pictures],
+            dataset.class_names,
         )
-        figures = {}
+    truths = [picture.truth for picture in pictures]
+    difficult = [picture.difficult for picture in pictures]
+    sizes_wh = [picture.size_wh for picture in pictures]
     curves = evaluate_voc(detections, truths, difficult, dataset.class_names)
     coco = evaluate_coco(detections, truths, difficult, sizes_wh, dataset.class_names)
     per_class = coco.pop("per_class")
@@ -133,37 +134,30 @@ def run(args: argparse.Namespace) -> None:
         write_json(Path(args.json), {**figures, "classes": classes})
 
 
-def detect_all(
+def run_detector(
     args: argparse.Namespace, dataset: "Dataset"
-) -> "tuple[list[np.ndarray], dict]":
-    """Detections of all pictures; val acc, fps at batch size N and latency of one."""
+) -> "tuple[Validation, dict]":
+    """The detections of all pictures; val acc, fps, and the latency of one picture."""
     import keras
-    import numpy as np
 
-    from data import Batches
     from evaluation import measure_fps
     from models import weights
-    from models.detector import with_detections
     from training import devices
-    from training.engine import validate
+    from training.fit import Validation, tell_broken
 
-    device = devices.find_device()
-    print(devices.headline(device, keras.config.dtype_policy().name))
+    print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
     model, description = weights.load(args.weights)
-    layout = description.architecture.layout
-    plain = with_detections(weights.fold(model, description.architecture), layout)
-    batches = Batches(dataset, args.batch_size, augmented=False)
-    detections, means = validate(plain, layout, batches)
-    images, _ = batches.batch(0, 0)
-
-    def finished(images: np.ndarray) -> np.ndarray:
-        return np.asarray(plain.predict_on_batch(images)[1])
-
-    many = measure_fps(finished, args.batch_size, images=images)
-    one = measure_fps(finished, 1, images=images)
-    return detections, {
-        "val_acc": means["acc"],
-        "val_loss": means["loss"],
+    architecture = description.architecture
+    plain = weights.fold(model, architecture)
+    check = Validation(plain, architecture.plain(), dataset, args.batch_size)
+    figures, _, _ = check()
+    tell_broken(check.batches.broken)
+    images, _ = check.batches.batch(0, 0)
+    many = measure_fps(check.predictor.predict_on_batch, args.batch_size, images=images)
+    one = measure_fps(check.predictor.predict_on_batch, 1, images=images)
+    return check, {
+        "val_acc": figures["val_acc"],
+        "val_loss": figures["val_loss"],
         "fps": many["fps"],
         "fps_batch_size": args.batch_size,
         "latency_ms_p50": one["latency_ms_p50"],

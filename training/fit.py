@@ -81,7 +81,7 @@ def fit(
             history.append(row)
             append_history(folder / "history.csv", row)
             bar.write(_line(row, settings.epochs))
-    _tell_broken(batches.broken | check.batches.broken)
+    tell_broken(batches.broken | check.batches.broken)
     return history
 
 
@@ -91,7 +91,11 @@ def best_row(history: list[dict]) -> dict:
 
 
 class Validation:
-    """The validation split's figures of a model, as often as it is called."""
+    """A split's figures of a model, as often as it is called.
+
+    Each call leaves the `pictures` that could be decoded, their `detections` (K, 6) and
+    the `curves` of all classes.
+    """
 
     def __init__(
         self,
@@ -104,15 +108,22 @@ class Validation:
         self.dataset = dataset
         self.predictor = with_detections(model, self.layout)
         self.batches = Batches(dataset, batch_size, augmented=False)
-        self.detections: list[np.ndarray] = []
 
     def __call__(self) -> tuple[dict, float, float]:
         """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
-        self.detections, means = validate(self.predictor, self.layout, self.batches)
+        detections, means = validate(self.predictor, self.layout, self.batches)
+        # a picture that could not be decoded is reported, not scored
+        scored = [
+            (picture, found)
+            for picture, found in zip(self.dataset.pictures, detections, strict=True)
+            if picture.path not in self.batches.broken
+        ]
+        self.pictures = [picture for picture, _ in scored]
+        self.detections = [found for _, found in scored]
         self.curves = evaluate_voc(
             self.detections,
-            [picture.truth for picture in self.dataset.pictures],
-            [picture.difficult for picture in self.dataset.pictures],
+            [picture.truth for picture in self.pictures],
+            [picture.difficult for picture in self.pictures],
             self.dataset.class_names,
         )
         figures = {f"val_{name}": value for name, value in means.items()}
@@ -139,7 +150,8 @@ def _line(row: dict, epochs: int) -> str:
     )
 
 
-def _tell_broken(paths: set[Path]) -> None:
+def tell_broken(paths: set[Path]) -> None:
+    """A line about the pictures that turned out to be no pictures."""
     if paths:
         some = ", ".join(str(path) for path in sorted(paths)[:3])
         print(f"{len(paths)} pictures could not be read and were left out: {some}")
