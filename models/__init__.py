@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings
 
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     import keras
@@ -142,18 +143,22 @@ def extractor_layers(model: "keras.Model") -> list:
 
 def _extract(architecture: Architecture, images: Any, weights: str | None) -> Any:
     try:
-        return architecture.module.extractor(
-            images, weights, architecture.extractor_norm
-        )
-    except (OSError, ValueError) as error:
+        with catch_warnings(action="ignore"):  # the error says it
+            return architecture.module.extractor(
+                images, weights, architecture.extractor_norm
+            )
+    except Exception as error:  # Keras raises a bare Exception when offline
         if weights is None:
             raise
+        from models.weights import in_one_line
+
+        reason = in_one_line(error)
         if weights != "imagenet":
             raise ValueError(
-                f"--weights {weights} does not fit {architecture.backbone}: {error}"
+                f"--weights {weights} does not fit {architecture.backbone}: {reason}"
             ) from error
         raise ValueError(
-            f"--weights imagenet: {error} Keras keeps ImageNet weights in "
+            f"--weights imagenet: {reason}. Keras keeps ImageNet weights in "
             "~/.keras/models: go online once, copy the file there, or use --weights "
             "none."
         ) from error

@@ -8,6 +8,8 @@ licence, versions. Whoever has the file needs nothing else.
 import json
 import os
 import shutil
+import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -43,12 +45,12 @@ class Description:
     @classmethod
     def from_json(cls, text: str) -> "Description":
         """The way back; ValueError where the text is no description."""
-        fields = json.loads(text)
-        fields.pop("versions", None)
         try:
+            fields = dict(json.loads(text))
+            fields.pop("versions", None)
             fields["architecture"] = Architecture(**fields["architecture"])
             return cls(**fields)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"description not understood: {error}") from error
 
 
@@ -151,10 +153,17 @@ def load(path: Path | str) -> tuple[keras.Model, Description]:
 def load_into(model: keras.Model, path: Path | str) -> None:
     """Fill a model of the same architecture; ValueError where the file does not fit."""
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings(action="ignore"):  # the error says it
+            model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: does not fit {model.name}: {reason}") from error
+        raise ValueError(
+            f"{path}: does not fit {model.name}: {in_one_line(error)}"
+        ) from error
+
+
+def in_one_line(error: Exception) -> str:
+    """The beginning of Keras' messages of many lines, some with arrays in them."""
+    return textwrap.shorten(str(error), 300, placeholder=" ...")
 
 
 def fold(model: keras.Model, architecture: Architecture) -> keras.Model:
@@ -192,17 +201,18 @@ def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
     filled = [name for name in arrays if name in layers]
     for name in filled:
         values, norm = arrays[name], layers.get(f"{name}_bn")
-        if norm is not None:
-            kernel, bias = values
-            ones, zeros = np.ones_like(bias), np.zeros_like(bias)
-            norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
-            values = [kernel]
         expected = [tuple(weight.shape) for weight in layers[name].weights]
+        if norm is not None:
+            expected.append(tuple(norm.beta.shape))  # the plain one's bias
         received = [value.shape for value in values]
         if expected != received:
             raise ValueError(
                 f"layer {name}: expected shapes {expected}, received {received}."
             )
+        if norm is not None:
+            *values, bias = values
+            ones, zeros = np.ones_like(bias), np.zeros_like(bias)
+            norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
         layers[name].set_weights(values)
     return filled
 
@@ -237,7 +247,9 @@ def _legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
         group = file[layer_name]
         values = [np.asarray(group[name]) for name in group.attrs["weight_names"]]
         if values:
-            arrays[layer_name.decode().replace("/", "_")] = values
+            # bytes of fixed length, or what h5py turns into text
+            name = layer_name if isinstance(layer_name, str) else layer_name.decode()
+            arrays[name.replace("/", "_")] = values
     return arrays
 
 
