@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEMO = Path("data/sets/shapes")
 # measured: docs/results.md; the demo's fit into five minutes on two cores
-EPOCHS, DEMO_EPOCHS = 60, 16
+EPOCHS, DEMO_EPOCHS = 60, 12
 SAMPLES = 8  # validation pictures that are drawn; ours
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 

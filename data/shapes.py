@@ -23,7 +23,7 @@ import numpy as np
 from data.shapes_draw import CLASS_NAMES, Drawn, draw_picture
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made
-FORMAT = 1  # ours: counts changes to the drawing
+FORMAT = 2  # ours: counts changes to the drawing
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}  # ours: the rest goes to test
 JPEG_QUALITY = 92  # ours: VOC's pictures are about as good
 

@@ -25,6 +25,11 @@ HIDDEN_DROPPED = 0.95  # ours: hidden share from which it isn't there
 INSIDE = 0.45  # ours: least share of an object inside the picture
 PLACE_TRIALS = 20  # ours: then the object is given up
 SHIFT = 4  # cv2.fillPoly: fractional bits of its coordinates
+TINT = 18  # ours: how far the background is from grey; objects are colourful
+# ours: each kind has a favourite hue, six of seven wear it, more or less: what can be
+# learned from nothing within five minutes needs more to go by than the outline
+FAVOURITE_SHARE = 6 / 7
+HUE_SPREAD = 24  # ours: degrees, at most, from the favourite
 NOISE = (2.0, 9.0)  # ours: standard deviation of the camera's noise
 
 
@@ -62,8 +67,8 @@ def _background(height: int, width: int, rng: np.random.Generator) -> np.ndarray
     """(H, W, 3) float32: two colours mixed by a pattern, with soft grain."""
     patterns = (_gradient, _stripes, _blobs, _checks)
     pattern = patterns[rng.integers(len(patterns))](height, width, rng)[..., None]
-    first = rng.uniform(30, 225, 3).astype(np.float32)
-    change = rng.uniform(-55, 55, 3).astype(np.float32)
+    first = rng.uniform(40, 210) + rng.uniform(-TINT, TINT, 3).astype(np.float32)
+    change = rng.uniform(-55, 55) + rng.uniform(-TINT, TINT, 3).astype(np.float32)
     image = first + pattern * change  # (H, W, 3)
     image += (_blobs(height, width, rng)[..., None] - 0.5) * rng.uniform(0, 40)
     return image
@@ -108,8 +113,7 @@ def _place(
     low, high = TINY_PX if tiny else OBJECT_PX
     max_cover = 1.0 if rng.random() < COVER_SHARE else MAX_COVER
     for _ in range(PLACE_TRIALS):
-        # More small ones than large ones, as in photographs.
-        size = rng.uniform(math.sqrt(low), math.sqrt(high)) ** 2
+        size = rng.uniform(low, high)
         name = CLASS_NAMES[rng.integers(len(CLASS_NAMES))]
         mask, num_pixels = _mask(name, size, image.shape[:2], rng)
         num_inside = mask.sum() / 255
@@ -117,7 +121,7 @@ def _place(
             continue
         if any(_share_hidden(other, [mask]) > max_cover for other in before):
             continue
-        faint = _paint(image, mask, rng)
+        faint = _paint(image, mask, name, rng)
         cut = num_inside < 0.99 * num_pixels
         return _Object(name, mask, tiny or faint, num_pixels if cut else num_inside)
     return None
@@ -167,7 +171,9 @@ def _polygon(corners: int) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (corners, 2)
 
 
-def _paint(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> bool:
+def _paint(
+    image: np.ndarray, mask: np.ndarray, name: str, rng: np.random.Generator
+) -> bool:
     """Paints a mask in a colour with shading; whether it is hard to see."""
     x, y, width, height = cv2.boundingRect(mask)
     part = np.s_[y : y + height, x : x + width]
@@ -176,11 +182,21 @@ def _paint(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> boo
     faint = bool(rng.random() < FAINT_SHARE)
     color = mean + rng.uniform(-25, 25, 3)
     while not faint and np.linalg.norm(color - mean) < MIN_CONTRAST:
-        color = rng.uniform(0, 255, 3)
+        color = _colour(name, rng)
     light = _gradient(height, width, rng)[..., None] - 0.5
     shade = color.astype(np.float32) * (1 + light * rng.uniform(0, 0.7))
     behind += (shade - behind) * (mask / np.float32(255))[..., None]  # into image
     return faint
+
+
+def _colour(name: str, rng: np.random.Generator) -> np.ndarray:
+    """(3,) RGB, 0..255: a saturated colour, mostly of the kind's favourite hue."""
+    hue = CLASS_NAMES.index(name) * 360 / len(CLASS_NAMES)
+    hue += rng.uniform(-HUE_SPREAD, HUE_SPREAD)
+    if rng.random() > FAVOURITE_SHARE:
+        hue = rng.uniform(0, 360)
+    hsv = np.float32([[[hue % 360, rng.uniform(0.6, 1), rng.uniform(0.35, 1)]]])
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0] * 255
 
 
 def _lighting(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
