@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     for path, image, detections in detect(detector, paths, args.batch_size):
         print_objects(path, image, detections, detector.class_names)
         drawn = draw(image, detections, detector.class_names)
+        Path(args.output).mkdir(parents=True, exist_ok=True)
         write_picture(free_name(Path(args.output), path.stem), drawn)
         names.append(path.name)
         found.append(detections)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEMO = Path("data/sets/shapes")
 # measured: docs/results.md; the demo's fit into five minutes on two cores
-EPOCHS, DEMO_EPOCHS = 60, 12
+EPOCHS, DEMO_EPOCHS = 60, 11
 SAMPLES = 8  # validation pictures that are drawn; ours
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
@@ -178,6 +178,11 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     roots = args.data or [DEMO]
     train_set = read_voc(roots, args.train_split, given)
     val_set = read_voc(roots, args.val_split, train_set.class_names)
+    if not any(train_set.boxes_per_class().values()):
+        raise ValueError(
+            f"{train_set.name} {train_set.split}: no boxes of any class of "
+            f"{', '.join(train_set.class_names)}. {' '.join(train_set.problems[:1])}"
+        )
     for dataset in (train_set, val_set):
         print(dataset.describe())
         for line in (*dataset.notes, *dataset.problems):
@@ -206,6 +211,7 @@ def report(folder: Path, history: list[dict], val_set: "Dataset") -> None:
 
     plot_history(history, folder / "curves.png")
     detector = Detector(folder / "best.weights.h5")
+    (folder / "val").mkdir(exist_ok=True)
     for picture in val_set.pictures[:: max(len(val_set) // SAMPLES, 1)][:SAMPLES]:
         image = read_picture(picture.path)
         small, _ = plain(image, picture.truth)

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 RUNS = Path("runs")
 
@@ -48,8 +50,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write a dictionary as readable JSON."""
-    write_text(path, json.dumps(content, indent=2, default=str) + "\n")
+    """Write a dictionary as readable JSON; figures that are missing (NaN) are null."""
+    write_text(path, json.dumps(_finite(content), indent=2, default=str) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    # NaN is no JSON: other languages' readers refuse the file
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def append_history(path: Path, row: dict) -> None:

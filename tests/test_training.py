@@ -1,0 +1,361 @@
+"""Optimiser, engine, devices, run folders."""
+
+import csv
+import errno
+import json
+import math
+import os
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models import Architecture, build
+from models.multibox_loss import multibox_loss
+from ssd_utils import make_priors
+from training import devices, runs
+from training.devices import Device, choose_precision
+from training.engine import PARTS, Trainer, train_epoch, validate
+from training.optimiser import make_optimiser
+
+# optimiser
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("steps", [1, 5, 100, 2000])
+def test_schedule_rises_then_falls_to_zero(steps):
+    optimiser = make_optimiser(1e-3, steps)
+    schedule = optimiser._learning_rate
+    rates = [float(ops.convert_to_numpy(schedule(step))) for step in range(steps + 1)]
+    peak = int(np.argmax(rates))
+    warmup = min(60, steps // 10)
+    assert peak == (warmup if warmup > 1 else 0)  # too short: it begins at the peak
+    assert rates[peak] == pytest.approx(1e-3)
+    assert min(rates[:-1]) > 0
+    assert (np.diff(rates[: peak + 1]) > 0).all()
+    assert (np.diff(rates[max(peak, 1) :]) < 0).all()
+    assert rates[-1] == pytest.approx(0, abs=1e-9) or steps == 1
+
+
+@pytest.mark.core
+def test_decay_spares_scales_and_shifts():
+    model = build(Architecture("squeezenet", 3))
+    optimiser = make_optimiser(1e-3, 10)
+    optimiser.build(model.trainable_variables)
+    decayed = {
+        v.name for v in model.trainable_variables if optimiser._use_weight_decay(v)
+    }
+    assert decayed == {"kernel"}
+    spared = {v.name for v in model.trainable_variables} - decayed
+    assert spared == {"bias", "gamma", "beta"}
+
+
+@pytest.mark.core
+def test_decay_shrinks_kernels_without_gradient():
+    layer = keras.layers.Dense(3)
+    layer.build((None, 2))
+    layer.bias.assign([1.0, 2.0, 3.0])
+    kernel, bias = np.array(layer.kernel), np.array(layer.bias)
+    optimiser = make_optimiser(100.0, 100)
+    zeros = [ops.zeros_like(layer.kernel), ops.zeros_like(layer.bias)]
+    optimiser.apply(zeros, [layer.kernel, layer.bias])
+    # the first step's rate is 100 / 10, the decay 1e-4
+    assert np.array(layer.kernel) == pytest.approx(kernel * (1 - 10 * 1e-4), rel=1e-6)
+    np.testing.assert_array_equal(np.array(layer.bias), bias)
+
+
+# engine
+
+
+def batch_of(count, seed):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 255, (count, 300, 300, 3), dtype="uint8")
+    truth = np.zeros((count, 8, 5), "float32")
+    truth[:, 0] = [0.1, 0.2, 0.5, 0.9, 1 + seed % 2]
+    return images, truth
+
+
+class Sequence:
+    """Batches of made-up pictures, with the interface of data.Batches."""
+
+    def __init__(self, batches, counts=None):
+        self.batches = batches
+        self.counts = counts or [len(images) for images, _ in batches]
+
+    def epoch(self, _):
+        return iter(self.batches)
+
+    def count(self, step):
+        return self.counts[step]
+
+
+class PerCell(keras.layers.Layer):
+    """Predictions (B, 8732, 4 + 3) of the image's mean: a detector of one weight."""
+
+    def build(self, shape):
+        self.slope = self.add_weight(shape=(7,), initializer="ones", name="kernel")
+
+    def call(self, images):
+        brightness = ops.mean(ops.cast(images, "float32"), axis=(1, 2, 3)) / 255
+        return ops.repeat(
+            (brightness[:, None] * self.slope)[:, None, :], len(make_priors()), axis=1
+        )
+
+
+def tiny_detector():
+    images = keras.Input((300, 300, 3), dtype="uint8")
+    return keras.Model(images, PerCell()(images))
+
+
+@pytest.mark.core
+def test_train_epoch_gives_each_step_and_their_means():
+    model = tiny_detector()
+    trainer = Trainer(model, "voc").compile_for(keras.optimizers.SGD(0.0))
+    batches = [batch_of(2, seed) for seed in range(3)]
+    batches[1][0][:] //= 2  # losses differ
+    steps = []
+    means = train_epoch(trainer, batches, steps.append)
+    expected = []
+    for images, truth in batches:
+        parts = multibox_loss(model(images), truth, make_priors())
+        expected.append({k: float(ops.convert_to_numpy(parts[k])) for k in PARTS})
+    for received, parts in zip(steps, expected, strict=True):
+        assert received == pytest.approx(parts, rel=1e-4)
+    assert expected[0]["loss"] != pytest.approx(expected[1]["loss"], rel=1e-3)
+    for name in PARTS:
+        mean = np.mean([parts[name] for parts in expected])
+        assert means[name] == pytest.approx(mean, rel=1e-4)
+
+
+def test_train_epoch_of_nothing():
+    trainer = Trainer(tiny_detector(), "voc").compile_for(keras.optimizers.SGD(0.0))
+    assert train_epoch(trainer, [], print) == dict.fromkeys(PARTS, 0.0)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_loss_that_is_not_finite_stops_the_epoch(bad):
+    model = tiny_detector()
+    trainer = Trainer(model, "voc").compile_for(keras.optimizers.SGD(0.0))
+    good, steps = batch_of(1, 0), []
+
+    def batches():
+        yield good
+        model.layers[-1].slope.assign([bad] * 7)
+        yield good
+        raise AssertionError("the epoch went on")
+
+    with pytest.raises(FloatingPointError, match=r"step 2.*box_loss") as error:
+        train_epoch(trainer, batches(), steps.append)
+    assert "\n" not in str(error.value)
+    assert len(steps) == 1
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    ("precision", "steps"),
+    # float16 loses its first steps to finding the scale of the loss
+    [("float32", 4), ("mixed_bfloat16", 4), ("mixed_float16", 12)],
+)
+def test_steps_in_each_precision_lower_the_loss(precision, steps):
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(0)
+    model = build(Architecture("squeezenet", 3))
+    assert model.output.dtype == "float32"
+    trainer = Trainer(model, "voc").compile_for(make_optimiser(1e-3, 30))
+    batch = batch_of(1, 0)
+    before = [np.array(weight) for weight in model.trainable_weights]
+    losses = []
+    train_epoch(trainer, [batch] * steps, lambda parts: losses.append(parts["loss"]))
+    assert np.isfinite(losses).all()
+    assert min(losses) < 0.9 * losses[0]
+    changed = [
+        (np.array(weight) != value).any()
+        for weight, value in zip(model.trainable_weights, before, strict=True)
+    ]
+    assert np.mean(changed) > 0.5
+    assert all(np.isfinite(np.array(weight)).all() for weight in model.weights)
+    assert float(trainer.optimizer.learning_rate) > 0  # through the loss scaling too
+
+
+@pytest.mark.core
+def test_validate_leaves_padding_out():
+    from models.detector import with_detections
+
+    model = with_detections(tiny_detector(), "voc", 0.0)
+    images, truth = batch_of(3, 0)
+    images[1] //= 3
+    detections, means = validate(model, "voc", Sequence([(images, truth)]))
+    assert [rows.shape for rows in detections] == [(200, 6)] * 3
+    twice = [
+        (images[:2], truth[:2]),
+        (images[[2, 0]], truth[[2, 0]] * 0),  # the second picture is padding
+    ]
+    twice[1][1][0] = truth[2]
+    padded, padded_means = validate(model, "voc", Sequence(twice, [2, 1]))
+    assert len(padded) == 3
+    for rows, expected in zip(padded, detections, strict=True):
+        assert rows == pytest.approx(expected, abs=1e-6)
+    # as many positives in each picture: the mean over pictures is the batch's
+    assert padded_means == pytest.approx(means, rel=1e-4)
+
+
+# devices
+
+XEON = Device("Xeon", 16, None, ("avx2", "avx512f", "amx_bf16"))
+
+
+@pytest.mark.parametrize(
+    ("device", "precision"),
+    [
+        (XEON, "mixed_bfloat16"),
+        (Device("EPYC", 16, None, ("avx512_bf16",)), "mixed_bfloat16"),
+        (Device("i7", 16, None, ("avx2", "avx512f")), "float32"),
+        (Device("M1", 16), "float32"),
+        (Device("GTX 1060", 6, (6, 1)), "float32"),
+        (Device("V100", 16, (7, 0)), "mixed_float16"),
+        (Device("T4", 16, (7, 5)), "mixed_float16"),
+        (Device("A100", 40, (8, 0)), "mixed_bfloat16"),
+        (Device("B200", 180, (10, 0)), "mixed_bfloat16"),
+    ],
+)
+def test_precision_goes_by_the_hardware(device, precision):
+    assert choose_precision("auto", device) == precision
+    for wanted in ("float32", "mixed_bfloat16", "mixed_float16"):
+        assert choose_precision(wanted, device) == wanted
+
+
+@pytest.mark.core
+def test_headline_is_one_line():
+    device = devices.find_device()
+    line = devices.headline(device, "mixed_bfloat16")
+    assert "\n" not in line
+    parts = (device.name, "GiB", "threads", "mixed_bfloat16", keras.version())
+    assert all(part in line for part in (*parts, keras.backend.backend()))
+    assert device.memory_gib > 0.5
+
+
+def fake_driver(folder, monkeypatch, answer="GTX 1060", status=0):
+    """An nvidia-smi in front of all others."""
+    program = folder / "nvidia-smi"
+    program.write_text(f'#!/bin/sh\necho "{answer}"\nexit {status}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+def test_no_driver_no_complaint(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert devices.unused_gpu(XEON) is None
+
+
+def test_driver_without_a_card(tmp_path, monkeypatch):
+    fake_driver(tmp_path, monkeypatch, "No devices were found", status=6)
+    assert devices.unused_gpu(XEON) is None
+
+
+def test_gpu_in_use_is_no_complaint(tmp_path, monkeypatch):
+    fake_driver(tmp_path, monkeypatch)
+    assert devices.unused_gpu(Device("GTX 1060", 6, (6, 1))) is None
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's")
+@pytest.mark.parametrize(
+    ("with_cuda", "visible", "reason"),
+    [
+        (False, None, "built without CUDA"),
+        (True, None, "requirements-gpu.txt"),
+        (True, "-1", "CUDA_VISIBLE_DEVICES"),
+        (True, "", "CUDA_VISIBLE_DEVICES"),
+    ],
+)
+def test_unused_gpu_is_named_with_the_reason(
+    with_cuda, visible, reason, tmp_path, monkeypatch
+):
+    import tensorflow as tf
+
+    fake_driver(tmp_path, monkeypatch)
+    monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: with_cuda)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    line = devices.unused_gpu(XEON)
+    assert line.startswith("GTX 1060 is not used")
+    assert reason in line
+    assert "\n" not in line
+
+
+# run folders
+
+
+def test_new_run_never_takes_anothers_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = [runs.new_run(None, "vgg16-ssd-voc") for _ in range(3)]
+    assert [str(folder) for folder in folders] == [
+        os.path.join("runs", name)  # noqa: PTH118
+        for name in ("vgg16-ssd-voc", "vgg16-ssd-voc-2", "vgg16-ssd-voc-3")
+    ]
+    assert all(folder.is_dir() for folder in folders)
+
+
+def test_output_that_is_new_or_empty(tmp_path):
+    for folder in (tmp_path / "a" / "b", tmp_path / "empty"):
+        folder.parent.mkdir(exist_ok=True)
+        assert runs.new_run(str(folder), "x") == folder
+        assert runs.new_run(str(folder), "x") == folder  # still empty
+        assert folder.is_dir()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "below a file"])
+def test_output_that_is_taken(kind, tmp_path):
+    output = tmp_path / "taken"
+    if kind == "folder":
+        output.mkdir()
+        (output / "notes.txt").write_text("mine")
+    else:
+        output.write_text("mine")
+    wanted = output / "run" if kind == "below a file" else output
+    with pytest.raises(ValueError, match="--output") as error:
+        runs.new_run(str(wanted), "x")
+    assert "\n" not in str(error.value)
+    assert str(output) in str(error.value)
+
+
+def test_history_and_summary(tmp_path):
+    path = tmp_path / "history.csv"
+    for epoch in (1, 2):
+        runs.append_history(path, {"epoch": epoch, "loss": 1 / 3, "mAP50": 0.0})
+    with path.open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["epoch", "loss", "mAP50"],
+            ["1", "0.333333", "0"],
+            ["2", "0.333333", "0"],
+        ]
+    runs.write_json(tmp_path / "summary.json", {"a": [1, 0.5], "b": {"c": tmp_path}})
+    assert json.loads((tmp_path / "summary.json").read_text()) == {
+        "a": [1, 0.5],
+        "b": {"c": str(tmp_path)},
+    }
+
+
+def test_json_is_json_where_a_figure_is_missing(tmp_path):
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    figures = {"AP": math.nan, "classes": {"cat": {"AP50": math.nan, "n": [math.inf]}}}
+    runs.write_json(tmp_path / "x.json", figures)
+    received = json.loads((tmp_path / "x.json").read_text(), parse_constant=refuse)
+    assert received == {"AP": None, "classes": {"cat": {"AP50": None, "n": [None]}}}
+
+
+def test_failing_write_leaves_the_old_summary(tmp_path, monkeypatch):
+    def disk_full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "summary.json"
+    runs.write_json(path, {"old": 1})
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        runs.write_json(path, {"new": 2})
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["summary.json"]
