@@ -8,7 +8,6 @@ Prints a line per object and writes the pictures, with boxes, into detections/.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +54,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no news from TensorFlow
     try:
         return run(args)
     except (ValueError, OSError) as error:
@@ -67,10 +65,13 @@ def run(args: argparse.Namespace) -> int:
     """Read, detect, draw, write; 2 where no picture could be read."""
     from data import list_pictures
     from evaluation import write_predictions
-    from models.detector import Detector
     from reports import write_picture
+    from training import import_keras
 
     paths = [path for given in args.paths for path in list_pictures(given)]
+    import_keras()
+    from models.detector import Detector
+
     detector = Detector(args.weights, args.threshold, args.top_k)
     names, found, sizes_wh = [], [], []
     for path, image, detections in detect(detector, paths, args.batch_size):

@@ -10,7 +10,6 @@ in the weights file, where detect.py finds it.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +55,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no news from TensorFlow
     try:
         run(args)
     except (ValueError, OSError) as error:
@@ -76,9 +74,11 @@ def run(args: argparse.Namespace) -> None:
         read_predictions,
     )
     from reports import class_table, plot_precision_recall
+    from training import import_keras
     from training.runs import write_json
 
     if args.weights:
+        import_keras()
         from models import weights
 
         description = weights.describe(args.weights)

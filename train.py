@@ -10,7 +10,6 @@ summary.json, curves and pictures.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +84,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no news from TensorFlow
     try:
         run(args)
     except (ValueError, OSError, FloatingPointError) as error:
@@ -96,8 +94,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Data, model, training, report."""
-    import keras
+    from training import import_keras
 
+    keras = import_keras()
     from data import Batches
     from models import start
     from models.cost import describe_cost

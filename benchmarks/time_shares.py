@@ -24,8 +24,9 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     args = parser.parse_args()
     started = time.perf_counter()
-    import keras
+    from training import import_keras
 
+    keras = import_keras()
     from data import Batches, read_voc
     from models import Architecture, build
     from training import devices
