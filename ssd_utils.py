@@ -139,6 +139,7 @@ def centers_to_corners(boxes: Tensor) -> Tensor:
     ...     ).astype(float).round(2).tolist()
     [[0.4, 0.3, 0.6, 0.7]]
     """
+    boxes = ops.convert_to_tensor(boxes)
     middles, halves = boxes[..., :2], boxes[..., 2:] / 2
     return ops.concatenate([middles - halves, middles + halves], axis=-1)
 
@@ -150,6 +151,7 @@ def corners_to_centers(boxes: Tensor) -> Tensor:
     ...     ).astype(float).round(2).tolist()
     [[0.5, 0.5, 0.2, 0.4]]
     """
+    boxes = ops.convert_to_tensor(boxes)
     low, high = boxes[..., :2], boxes[..., 2:]
     return ops.concatenate([(low + high) / 2, high - low], axis=-1)
 
@@ -181,10 +183,12 @@ def encode(boxes: Tensor, priors: Tensor) -> Tensor:
 
     The paper, eq. 2, divided by the variances.
     """
+    priors = ops.convert_to_tensor(priors)
+    variances = ops.convert_to_tensor(VARIANCES, "float32")
     centers = corners_to_centers(boxes)
     shift = (centers[..., :2] - priors[..., :2]) / priors[..., 2:]
     stretch = ops.log(ops.maximum(centers[..., 2:], EPSILON) / priors[..., 2:])
-    return ops.concatenate([shift, stretch], axis=-1) / np.float32(VARIANCES)
+    return ops.concatenate([shift, stretch], axis=-1) / variances
 
 
 def decode(offsets: Tensor, priors: Tensor) -> Tensor:
@@ -197,7 +201,8 @@ def decode(offsets: Tensor, priors: Tensor) -> Tensor:
     ...     ).astype(float).round(4).tolist()
     [[0.1, 0.2, 0.4, 0.9]]
     """
-    offsets = offsets * np.float32(VARIANCES)
+    priors = ops.convert_to_tensor(priors)
+    offsets = offsets * ops.convert_to_tensor(VARIANCES, "float32")
     middles = offsets[..., :2] * priors[..., 2:] + priors[..., :2]
     sides = ops.exp(offsets[..., 2:]) * priors[..., 2:]
     return centers_to_corners(ops.concatenate([middles, sides], axis=-1))
@@ -233,7 +238,7 @@ def _own_priors(overlaps: Tensor) -> Tensor:
     A few rounds do for real pictures; the loop ends when nobody is refused.
     """
     num_objects = overlaps.shape[1]
-    earlier = np.tri(num_objects, k=-1, dtype=bool)  # (M, M): column before row
+    earlier = ops.tri(num_objects, k=-1, dtype="bool")  # (M, M): column before row
     prior_range = ops.arange(overlaps.shape[2], dtype="int32")
 
     def ask(open_overlaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -275,9 +280,9 @@ def suppress(
     num_boxes = boxes.shape[1]
     overlaps = iou(boxes, boxes)  # (B, N, N)
     same_class = class_ids[:, :, None] == class_ids[:, None, :]
-    before = np.tri(num_boxes, k=-1, dtype=bool)  # (N, N): column before row
+    before = ops.tri(num_boxes, k=-1, dtype="bool")  # (N, N): column before row
     suppresses = (overlaps > iou_threshold) & same_class & before  # (B, N, N)
-    alive = scores > 0  # (B, N)
+    alive = ops.greater(scores, 0)  # (B, N)
 
     def changed(_: Tensor, is_changed: Tensor) -> Tensor:
         return is_changed

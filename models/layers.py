@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 from keras import Layer, initializers, layers, ops
 
 from ssd_utils import Tensor
@@ -17,6 +16,8 @@ PREPROCESSING = {
 }
 # ours: with some 36 steps an epoch, statistics follow the weights within an epoch
 BN_MOMENTUM = 0.9
+NORM_SUFFIX = "_batchnorm"  # ours: no layer of keras.applications is named so
+L2_EPSILON = 1e-10  # weiliu89/caffe normalize_layer, eps
 BN_EPSILON = 1e-3  # the default of keras.layers.BatchNormalization
 
 
@@ -31,8 +32,9 @@ class Preprocess(Layer):
         reverse, mean, divisor = PREPROCESSING[self.mode]
         images = ops.cast(images, "float32")
         if reverse:
-            images = images[..., ::-1]
-        return ops.cast((images - np.float32(mean)) / divisor, self.compute_dtype)
+            images = ops.flip(images, axis=-1)  # PyTorch has no steps below 0
+        mean = ops.convert_to_tensor(mean, "float32")
+        return ops.cast((images - mean) / divisor, self.compute_dtype)
 
 
 class L2Norm(Layer):
@@ -54,7 +56,7 @@ class L2Norm(Layer):
 
     def call(self, features: Tensor) -> Tensor:
         wide = ops.cast(features, "float32")  # squares overflow in float16
-        length = ops.sqrt(ops.sum(wide * wide, axis=-1, keepdims=True) + 1e-10)
+        length = ops.sqrt(ops.sum(wide * wide, axis=-1, keepdims=True) + L2_EPSILON)
         return ops.cast(wide / length * ops.cast(self.gamma, "float32"), features.dtype)
 
 
@@ -139,7 +141,7 @@ def norm_relu(x: Tensor, name: str, norm: str) -> Tensor:
     """
     if norm == "batch":
         x = layers.BatchNormalization(
-            momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=f"{name}_bn"
+            momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=f"{name}{NORM_SUFFIX}"
         )(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 

@@ -259,6 +259,15 @@ def test_second_object_whose_only_prior_went_to_a_better_one():
     assert matches[0, :2].tolist() == [1, 0]
 
 
+def test_object_keeps_its_only_prior_against_a_much_better_one():
+    priors = np.float32([[0.2, 0.2, 0.2, 0.2], [0.205, 0.2, 0.2, 0.2]])
+    rival = [0.1, 0.1, 0.3, 0.3, 1]  # IoU 1 with prior 0, 0.95 with prior 1
+    weak = [0.28, 0.1, 0.6, 0.3, 2]  # IoU 0.04 with prior 0, 0.05 with prior 1
+    matches, positives = numpy(*match(np.float32([[rival, weak]]), priors))
+    assert positives.tolist() == [[True, True]]
+    assert matches.tolist() == [[0, 1]]
+
+
 def test_match_with_all_priors_gives_every_object_one():
     rng = np.random.default_rng(5)
     truth = random_truth(rng, 3, 20)

@@ -36,7 +36,7 @@ def saved(model, tmp_path_factory):
 
 
 def infer(model):
-    return np.array(model(IMAGE, training=False))
+    return keras.ops.convert_to_numpy(model(IMAGE, training=False))
 
 
 def one_line(error):
@@ -333,7 +333,7 @@ def test_extractor_file_fills_extractor_and_light_trunk(text, tmp_path):
         name = name.replace("/", "_")
         (received,) = model.get_layer(name).get_weights()
         np.testing.assert_array_equal(received, kernel)
-        gamma, beta, mean, variance = model.get_layer(f"{name}_bn").get_weights()
+        gamma, beta, mean, variance = model.get_layer(f"{name}_batchnorm").get_weights()
         np.testing.assert_array_equal(beta, bias)
         assert (gamma == 1).all()
         assert (mean == 0).all()
