@@ -202,6 +202,7 @@ def decode(offsets: Tensor, priors: Tensor) -> Tensor:
     [[0.1, 0.2, 0.4, 0.9]]
     """
     priors = ops.convert_to_tensor(priors)
+    offsets = ops.convert_to_tensor(offsets, "float32")
     offsets = offsets * ops.convert_to_tensor(VARIANCES, "float32")
     middles = offsets[..., :2] * priors[..., 2:] + priors[..., :2]
     sides = ops.exp(offsets[..., 2:]) * priors[..., 2:]
