@@ -67,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     from evaluation import write_predictions
     from reports import write_picture
     from training import import_keras
+    from training.runs import output_file
 
+    json_file = output_file("--json", args.json, ".json") if args.json else None
     paths = [path for given in args.paths for path in list_pictures(given)]
     import_keras()
     from models.detector import Detector
@@ -82,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
         names.append(path.name)
         found.append(detections)
         sizes_wh.append((image.shape[1], image.shape[0]))
-    if args.json:
-        write_predictions(args.json, found, sizes_wh, names)
+    if json_file:
+        write_predictions(json_file, found, sizes_wh, names)
     print(
         f"{sum(map(len, found))} objects of score {detector.threshold:.2f} or more in "
         f"{len(names)} of {len(paths)} pictures; drawn in {args.output}/",

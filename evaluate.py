@@ -11,7 +11,6 @@ in the weights file, where detect.py finds it.
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from training.fit import Validation
 
 # ours: the figures of the last line, VOC's and COCO's first
-SHOWN = ("mAP07", "mAP50", "AP", "AP75", "val_acc", "fps", "latency_ms_p50")
+SHOWN = ("mAP07", "mAP50", "AP", "AP50", "AP75", "val_acc", "fps", "latency_ms_p50")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -75,7 +74,12 @@ def run(args: argparse.Namespace) -> None:
     )
     from reports import class_table, plot_precision_recall
     from training import import_keras
-    from training.runs import write_json
+    from training.runs import output_file, write_json
+
+    source = args.weights or args.predictions
+    stem = source.removesuffix(".json").removesuffix(".weights.h5")
+    plot = output_file("--plot", args.plot or f"{stem}.{args.split}.png", ".png")
+    json_file = output_file("--json", args.json, ".json") if args.json else None
 
     if args.weights:
         import_keras()
@@ -113,25 +117,21 @@ def run(args: argparse.Namespace) -> None:
         f"P and R at the threshold of best F1: {threshold:.3f} (F1 {f1:.3f})\n"
         + "   ".join(f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures)
     )
-    source = Path(args.weights or args.predictions)
-    plot = args.plot or source.with_name(
-        f"{source.name.split('.')[0]}.{args.split}.png"
-    )
     plot_precision_recall(curves, plot)
     print(f"precision-recall curves: {plot}")
     if args.weights and dataset.split == "val":
         weights.keep_threshold(args.weights, threshold, f1)
         print(f"{args.weights} keeps {threshold:.3f} as detect.py's threshold")
-    if args.json:
+    if json_file:
         classes = {
             curve.class_name: {
-                "AP07": curve.ap07,
-                "AP50": curve.ap_area,
-                **per_class[curve.class_name],
+                "VOC07": curve.ap07,
+                "VOC": curve.ap_area,
+                "COCO": per_class[curve.class_name],
             }
             for curve in curves
         }
-        write_json(Path(args.json), {**figures, "classes": classes})
+        write_json(json_file, {**figures, "classes": classes})
 
 
 def run_detector(

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import BACKBONES, LAYOUT_NAMES, NORMS, TRUNKS, Architecture
+from training import PRECISIONS, import_keras
 
 if TYPE_CHECKING:
     from data import Dataset
 
-DEMO = Path("data/sets/shapes")
+DEMO = Path("data/sets/shapes")  # ours: not in git
 # measured: docs/results.md; the demo's fit into five minutes on two cores
 EPOCHS, DEMO_EPOCHS = 60, 11
 SAMPLES = 8  # validation pictures that are drawn; ours
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -94,8 +94,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Data, model, training, report."""
-    from training import import_keras
-
     keras = import_keras()
     from data import Batches
     from models import start
@@ -124,9 +122,10 @@ def run(args: argparse.Namespace) -> None:
         layout=args.layout,
     )
     default = "imagenet" if args.data and architecture.has_imagenet else "none"
-    model, architecture = start.start(
-        architecture, args.weights or default, train_set.class_names
-    )
+    wanted = args.weights or default
+    if args.freeze and wanted == "none":
+        raise ValueError("--freeze keeps what --weights brings; here that is none.")
+    model, architecture = start.start(architecture, wanted, train_set.class_names)
     if args.freeze:
         start.freeze(model)
 
@@ -173,16 +172,17 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     if args.data is None:
         print(f"no --data: the demo set, drawn in {DEMO}")
         draw_shapes(DEMO)
-    given = args.classes.split(",") if args.classes else None
+    given = list(dict.fromkeys(n.strip() for n in (args.classes or "").split(",")))
+    given = [name for name in given if name] or None
     roots = args.data or [DEMO]
     train_set = read_voc(roots, args.train_split, given)
     val_set = read_voc(roots, args.val_split, train_set.class_names)
-    if not any(train_set.boxes_per_class().values()):
-        raise ValueError(
-            f"{train_set.name} {train_set.split}: no boxes of any class of "
-            f"{', '.join(train_set.class_names)}. {' '.join(train_set.problems[:1])}"
-        )
     for dataset in (train_set, val_set):
+        if not any(dataset.boxes_per_class().values()):
+            raise ValueError(
+                f"{dataset.name} {dataset.split}: no boxes of any class of "
+                f"{', '.join(dataset.class_names)}. {' '.join(dataset.problems[:1])}"
+            )
         print(dataset.describe())
         for line in (*dataset.notes, *dataset.problems):
             print(f"  {line}", file=sys.stderr)
@@ -211,14 +211,18 @@ def report(folder: Path, history: list[dict], val_set: "Dataset") -> None:
     plot_history(history, folder / "curves.png")
     detector = Detector(folder / "best.weights.h5")
     (folder / "val").mkdir(exist_ok=True)
-    for picture in val_set.pictures[:: max(len(val_set) // SAMPLES, 1)][:SAMPLES]:
-        image = read_picture(picture.path)
+    samples = val_set.pictures[:: max(len(val_set) // SAMPLES, 1)][:SAMPLES]
+    for number, picture in enumerate(samples, start=1):
+        try:
+            image = read_picture(picture.path)
+        except ValueError:  # the validation has reported it
+            continue
         small, _ = plain(image, picture.truth)
         (detections,) = detector(small[None])
         sheet = draw_truth_and_detections(
             image, picture.truth, detections, val_set.class_names, detector.threshold
         )
-        write_picture(folder / "val" / f"{picture.path.stem}.jpg", sheet)
+        write_picture(folder / "val" / f"{number}_{picture.path.stem}.jpg", sheet)
 
 
 if __name__ == "__main__":

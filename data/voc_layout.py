@@ -139,7 +139,9 @@ def _listed_stem(line: str) -> str:
 def _stems(tree: Tree, split: str, notes: list[str]) -> list[str] | None:
     """Stems of a split in one tree; None when its lists don't give it."""
     lists = tree.lists
-    if split in lists:
+    # where no list holds pictures back for validation, train.txt is split as well
+    holds_back = not lists.keys().isdisjoint({"val", "trainval"})
+    if split in lists and (split != "train" or holds_back):
         return lists[split]
     if not lists:
         if split == "test":
@@ -147,7 +149,7 @@ def _stems(tree: Tree, split: str, notes: list[str]) -> list[str] | None:
         pool, origin = tree.stems, "no lists"
     elif "trainval" in lists or "train" in lists:
         pool = lists.get("trainval") or lists["train"] + lists.get("val", [])
-        origin = f"no list {split}.txt"
+        origin = "no list val.txt" if not holds_back else f"no list {split}.txt"
     else:
         return None
     if split in ("trainval", "test"):

@@ -19,7 +19,7 @@ from warnings import catch_warnings
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     import keras
 
-# --backbone -> module; imported on use, so that listing the names loads no Keras
+# ours: --backbone -> module; imported on use, so that listing the names loads no Keras
 BACKBONES = {
     "vgg16": "ssd300VGG16_alt",
     "vgg19": "ssd300VGG19_alt",
@@ -29,8 +29,8 @@ BACKBONES = {
     "ssd300": "ssd300",
     "squeezenet": "ssd300SqueezeNet_alt",
 }
-TRUNKS = ("ssd", "light")
-NORMS = ("batch", "none")
+TRUNKS = ("ssd", "light")  # models/ssd300.py, models/light.py
+NORMS = ("batch", "none")  # models.layers.norm_relu
 LAYOUT_NAMES = ("voc", "coco", "legacy")  # ssd_utils.LAYOUTS, named without Keras
 
 
@@ -61,11 +61,21 @@ class Architecture:
         _check_known("layout", self.layout, LAYOUT_NAMES)
         if self.layout == "legacy" and self.trunk == "light":
             raise ValueError("--layout legacy goes with --trunk ssd only.")
+        if self.adapter_filters != 256 and not self.has_adapter:
+            raise ValueError(
+                f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "
+                "adapter; its 38x38 map has 256 filters."
+            )
 
     @property
     def module(self) -> ModuleType:
         """The backbone's file."""
         return import_module(f"models.{BACKBONES[self.backbone]}")
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether conv4_0 stands between the extractor and the trunk."""
+        return getattr(self.module, "ADAPTER", True)
 
     @property
     def has_imagenet(self) -> bool:
@@ -76,6 +86,13 @@ class Architecture:
     def extractor_norm(self) -> str:
         """Normalisation of the layers that ImageNet weights can fill."""
         return "none" if self.pretrained else self.norm
+
+    def in_words(self) -> str:
+        """What a person chose: backbone, trunk, adapter, layout."""
+        return (
+            f"{self.backbone} with trunk {self.trunk}, adapter of "
+            f"{self.adapter_filters} filters, layout {self.layout}"
+        )
 
     def plain(self) -> "Architecture":
         """The same network without normalisation."""
@@ -118,7 +135,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     x = Preprocess(module.PREPROCESSING, name="preprocess")(images)
     x = _extract(architecture, x, None if own_file else weights)
     x = keras.layers.Identity(name="features")(x)  # the extractor ends here
-    if getattr(module, "ADAPTER", True):
+    if architecture.has_adapter:
         x = ssd300.adapter(x, architecture.adapter_filters, architecture.norm)
     if architecture.trunk == "light":
         fire_norm = architecture.extractor_norm if own_file else architecture.norm
@@ -130,7 +147,9 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     if own_file and weights is not None:
         from models.weights import download, fill_by_name
 
-        fill_by_name(model, download(*own_file) if weights == "imagenet" else weights)
+        path = download(*own_file) if weights == "imagenet" else weights
+        is_published = architecture.adapter_filters == light.PUBLISHED_WIDTH
+        fill_by_name(model, path, but=() if is_published else ("fire6",))
     return model
 
 

@@ -7,13 +7,11 @@ For people without a GPU: 3.2 million parameters, a tenth of the work of the tru
 from models.layers import Conv, Fire, L2Norm, Pool, stack
 from ssd_utils import Tensor
 
-FIRES = (  # forresti/SqueezeNet, SqueezeNet_v1.1; its pool5, `same` for 38 -> 19
-    Pool("pool5", 3, 2),
-    Fire("fire6", 48, 192),
-    Fire("fire7", 48, 192),
-    Fire("fire8", 64, 256),
-)
-LAST_FIRE = (Fire("fire9", 64, 256),)
+# forresti/SqueezeNet, SqueezeNet_v1.1; its pool5, `same` for 38 -> 19
+FIRST = (Pool("pool5", 3, 2), Fire("fire6", 48, 192))
+MIDDLE = (Fire("fire7", 48, 192), Fire("fire8", 64, 256))
+LAST = (Fire("fire9", 64, 256),)
+PUBLISHED_WIDTH = 256  # SqueezeNet v1.1: filters of the map that fire6 sees
 EXTRAS = (  # ours: the widths of the trunk `ssd`, halved or quartered
     Conv("conv6_1", 128, 1),
     Conv("conv6_2", 256, 3, strides=2),
@@ -30,10 +28,13 @@ def trunk(features: Tensor, norm: str, fire_norm: str) -> dict[str, Tensor]:
     """The six maps that the heads look at, by name, from features (B, 38, 38, F).
 
     `fire_norm` is the normalisation of fire6 to fire8, "none" where ImageNet weights
-    fill them. fire9 follows `norm`: its map feeds heads that start from nothing.
+    fill them; fire6 starts from nothing where F is not the published width. fire9
+    follows `norm`: its map feeds heads that start from nothing.
     """
-    deep = stack(FIRES, features, fire_norm)["fire8"]
-    deep = stack(LAST_FIRE, deep, norm)["fire9"]
+    is_published = features.shape[-1] == PUBLISHED_WIDTH
+    deep = stack(FIRST, features, fire_norm if is_published else norm)["fire6"]
+    deep = stack(MIDDLE, deep, fire_norm)["fire8"]
+    deep = stack(LAST, deep, norm)["fire9"]
     extras = stack(EXTRAS, deep, norm)
     return {
         "conv4_3_norm": L2Norm(name="conv4_3_norm")(features),

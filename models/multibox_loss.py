@@ -20,7 +20,8 @@ def multibox_loss(
     `predictions` (B, P, 4 + C), `truth` float32 (B, M, 5) padded by rows of class 0,
     `priors` (P, 4). Keys: `loss`, its parts `box_loss` and `class_loss`, each divided
     by the number of positive priors of the batch (at least 1), and `acc`, the share of
-    scored priors, positives and mined negatives, whose class is right.
+    scored priors, positives and mined negatives, whose class is right. `num_positives`
+    (at least 1) and `num_scored` are what means over several batches weigh them by.
     """
     predictions = ops.cast(predictions, "float32")
     truth = ops.cast(truth, "float32")
@@ -42,9 +43,15 @@ def multibox_loss(
     box_loss = ops.sum(distance) / num_positives
     class_loss = ops.sum(surprise * scored) / num_positives
     right = ops.cast(ops.argmax(logits, axis=-1), "int32") == class_ids
-    acc = ops.sum(ops.cast(right, "float32") * scored) / ops.sum(scored)
-    loss = box_loss + class_loss
-    return {"loss": loss, "box_loss": box_loss, "class_loss": class_loss, "acc": acc}
+    num_scored = ops.sum(scored)
+    return {
+        "loss": box_loss + class_loss,
+        "box_loss": box_loss,
+        "class_loss": class_loss,
+        "acc": ops.sum(ops.cast(right, "float32") * scored) / num_scored,
+        "num_positives": num_positives,
+        "num_scored": num_scored,
+    }
 
 
 def _cross_entropy(logits: Tensor, class_ids: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ def start(
     """The model to train, and the architecture it really has.
 
     `wanted` is "none", "imagenet", an extractor's file or a detector's weights file of
-    the same backbone and classes, whose own architecture then counts. ValueError where
+    the same architecture (the normalisation may differ) and classes. ValueError where
     it can't be had or does not fit.
     """
     if wanted == "none":
@@ -22,15 +22,26 @@ def start(
     if wanted == "imagenet" or not weights.is_detector(wanted):
         architecture = replace(architecture, pretrained=True)
         return build(architecture, wanted), architecture
-    description = weights.describe(wanted)
-    expected = (architecture.backbone, list(class_names))
-    received = (description.architecture.backbone, description.class_names)
-    if expected != received:
+    model, description = weights.load(wanted)
+    if description.class_names != list(class_names):
         raise ValueError(
-            f"--weights {wanted}: expected a detector (backbone, classes) {expected}, "
-            f"received {received}."
+            f"--weights {wanted}: expected the classes {', '.join(class_names)}, "
+            f"received {', '.join(description.class_names)}."
         )
-    return weights.load(wanted)[0], description.architecture
+    theirs = description.architecture
+    expected = replace(architecture, norm=theirs.norm, pretrained=theirs.pretrained)
+    if expected != theirs:
+        raise ValueError(
+            f"--weights {wanted}: expected {expected.in_words()}, received "
+            f"{theirs.in_words()}."
+        )
+    if architecture.norm == theirs.norm:
+        return model, theirs
+    # normalised and plain forms of one network take each other's weights exactly
+    other = replace(theirs, norm=architecture.norm)
+    twin = build(other)
+    weights.fill(twin, weights.plain_arrays(model))
+    return twin, other
 
 
 def freeze(model: keras.Model) -> None:

@@ -5,12 +5,14 @@ architecture, the class names, the threshold of best F1, how it was trained, the
 licence, versions. Whoever has the file needs nothing else.
 """
 
+import argparse
 import json
 import os
 import shutil
+import sys
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +22,11 @@ import keras
 import numpy as np
 
 from models import Architecture, build
+from models.layers import NORM_SUFFIX
 
 ATTRIBUTE = "ssd300"  # name of the HDF5 attribute with the description
+HDF5_ROOM = 2**20  # ours: bytes that groups and names of some hundred layers fill
+# ours: kept in each file; whoever trains may write another
 LICENCE = "Weights of a training by the user; MIT code, see LICENSE."
 
 
@@ -36,6 +41,18 @@ class Description:
     training: dict = field(default_factory=dict)
     licence: str = LICENCE
 
+    def check(self) -> None:
+        """ValueError where the fields don't belong together."""
+        names, num_classes = self.class_names, self.architecture.num_classes
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            raise ValueError(
+                f"class_names: expected a list of names, received {names}."
+            )
+        if len(names) + 1 != num_classes:
+            raise ValueError(f"{len(names)} class names for {num_classes} classes.")
+        if not isinstance(self.threshold, float) or not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold: expected 0..1, received {self.threshold}.")
+
     def to_json(self) -> str:
         """The attribute's text."""
         versions = {"keras": keras.version(), "backend": keras.backend.backend()}
@@ -49,7 +66,9 @@ class Description:
             fields = dict(json.loads(text))
             fields.pop("versions", None)
             fields["architecture"] = Architecture(**fields["architecture"])
-            return cls(**fields)
+            description = cls(**fields)
+            description.check()
+            return description
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"description not understood: {error}") from error
 
@@ -62,7 +81,8 @@ def save(
     The file appears whole or not at all: it is written under another name in the same
     folder and renamed. OSError where the disk is full or the folder can't be written.
     """
-    with _written(Path(path)) as temporary:
+    numbers = sum(int(np.prod(weight.shape)) for weight in model.weights)
+    with _written(Path(path), 4 * numbers) as temporary:
         model.save_weights(temporary)
         if half:
             _halve(temporary)
@@ -73,17 +93,24 @@ def keep_threshold(path: Path | str, threshold: float, f1: float) -> None:
     """Write another threshold of best F1 into a weights file, whole or not at all."""
     path = Path(path)
     description = replace(describe(path), threshold=threshold, f1=f1)
-    with _written(path) as temporary:
+    with _written(path, path.stat().st_size) as temporary:
         shutil.copyfile(path, temporary)
         _attach(temporary, description)
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when all is well."""
+def _written(path: Path, size: int) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when all is well.
+
+    Room for `size` bytes and HDF5's own needs is asked for first: when a disk fills up
+    while it writes, the HDF5 library ends the process instead of raising.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.weights.h5")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if hasattr(os, "posix_fallocate"):
+            with temporary.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size + size // 10 + HDF5_ROOM)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -110,7 +137,10 @@ def _halve(path: Path) -> None:
         for name in groups:
             file.require_group(name)
         for name, array in arrays.items():
-            file[name] = array.astype("float16") if array.dtype == "float32" else array
+            with np.errstate(over="ignore"):
+                half = array.astype("float16")
+            # statistics beyond float16's range stay as they are
+            file[name] = half if np.isfinite(half).all() else array
 
 
 def describe(path: Path | str) -> Description:
@@ -179,9 +209,10 @@ def plain_arrays(model: keras.Model) -> dict[str, list[np.ndarray]]:
     kernel * gamma / sigma and beta - mean * gamma / sigma: what inference computes.
     """
     arrays = {layer.name: layer.get_weights() for layer in model.layers}
-    for name in [name for name in arrays if f"{name}_bn" in arrays]:
-        gamma, beta, mean, variance = arrays.pop(f"{name}_bn")
-        scale = gamma / np.sqrt(variance + model.get_layer(f"{name}_bn").epsilon)
+    for name in [name for name in arrays if f"{name}{NORM_SUFFIX}" in arrays]:
+        gamma, beta, mean, variance = arrays.pop(f"{name}{NORM_SUFFIX}")
+        epsilon = model.get_layer(f"{name}{NORM_SUFFIX}").epsilon
+        scale = gamma / np.sqrt(variance + epsilon)
         (kernel,) = arrays[name]
         if isinstance(model.get_layer(name), keras.layers.Conv2DTranspose):
             kernel = kernel * scale[:, None]  # (h, w, filters, channels)
@@ -200,7 +231,7 @@ def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
     layers = {layer.name: layer for layer in model.layers}
     filled = [name for name in arrays if name in layers]
     for name in filled:
-        values, norm = arrays[name], layers.get(f"{name}_bn")
+        values, norm = arrays[name], layers.get(f"{name}{NORM_SUFFIX}")
         expected = [tuple(weight.shape) for weight in layers[name].weights]
         if norm is not None:
             expected.append(tuple(norm.beta.shape))  # the plain one's bias
@@ -217,16 +248,20 @@ def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
     return filled
 
 
-def fill_by_name(model: keras.Model, path: Path | str) -> list[str]:
+def fill_by_name(
+    model: keras.Model, path: Path | str, but: Sequence[str] = ()
+) -> list[str]:
     """Fill a model from an extractor's file (Keras 1 or 2 HDF5), layer by layer name.
 
-    Slashes in the file's names stand for underscores here. Returns the names of the
+    Slashes in the file's names stand for underscores here; layers whose names begin
+    with one of `but` are left alone. Returns the names of the
     layers that were filled; ValueError where the file is not such a file or no layer
     fits.
     """
     try:
         with h5py.File(path, "r") as file:
             arrays = _legacy_arrays(file)
+            arrays = {n: a for n, a in arrays.items() if not n.startswith(tuple(but))}
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
     except (OSError, KeyError) as error:
@@ -266,3 +301,26 @@ def download(url: str, md5: str) -> str:
             f"--weights imagenet: {name} could not be fetched ({error}). Go online "
             f"once, or fetch {url} elsewhere and give its path: --weights FILE."
         ) from error
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`python -m models.weights FILE [--half OUTPUT]`: what it holds; half its size."""
+    parser = argparse.ArgumentParser(prog="python -m models.weights")
+    parser.add_argument("file", help="a detector of train.py's")
+    parser.add_argument("--half", metavar="OUTPUT", help="write it there in float16")
+    args = parser.parse_args(argv)
+    try:
+        description = describe(args.file)
+        print(json.dumps(json.loads(description.to_json()), indent=2))
+        if args.half and Path(args.half).exists():
+            raise ValueError(f"--half {args.half} exists already; name a new file.")
+        if args.half:
+            save(load(args.file)[0], args.half, description, half=True)
+    except (ValueError, OSError) as error:
+        print(f"models.weights: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

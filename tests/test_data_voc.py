@@ -65,6 +65,15 @@ def test_lists_give_the_splits(tmp_path, lists, split, expected):
     assert stems(read_voc(root, split)) == list(expected)
 
 
+@pytest.mark.parametrize("lists", [{"train": NAMES}, {"train": NAMES, "test": "x"}])
+def test_train_txt_alone_is_split_so_that_nothing_validates_on_its_own(tmp_path, lists):
+    root = write_voc(tmp_path, {**SET, "x": [BOX]}, lists)
+    train, val = read_voc(root, "train"), read_voc(root, "val")
+    assert stems(val) == [name for name in NAMES if is_val(name)]
+    assert sorted(stems(train) + stems(val)) == NAMES
+    assert "val.txt" in train.notes[0] and "80%" in train.notes[0]
+
+
 def test_train_and_val_are_derived_from_trainval_by_hash(tmp_path):
     root = write_voc(tmp_path, SET, {"trainval": NAMES[:20], "test": NAMES[20:]})
     train, val = read_voc(root, "train"), read_voc(root, "val")

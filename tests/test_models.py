@@ -138,8 +138,8 @@ def test_structure(detector):
             assert model.get_layer("conv4_0").kernel_size == (kernel, kernel)
 
 
-def test_table_covers_the_collection():
-    assert set(FEATURES) == set(BACKBONES)
+def test_table_holds_no_backbone_that_is_gone():
+    assert set(FEATURES) <= set(BACKBONES)
 
 
 @pytest.mark.parametrize("name", EACH)

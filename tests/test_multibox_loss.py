@@ -76,6 +76,8 @@ def slow_loss(predictions, truth, priors):
         "box_loss": box_loss / divisor,
         "class_loss": class_loss / divisor,
         "acc": num_right / num_scored,
+        "num_positives": divisor,
+        "num_scored": num_scored,
     }
 
 

@@ -5,8 +5,11 @@ import hashlib
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 import warnings
+from pathlib import Path
 
 import h5py
 import keras
@@ -48,10 +51,80 @@ def one_line(error):
 # the description
 
 
+UNSOUND = [  # what a file's description says, and what the error names
+    ({"class_names": ["cat"]}, "1 class names for 3"),
+    ({"class_names": 5}, "list of names"),
+    ({"threshold": "high"}, "threshold"),
+    ({"threshold": 1.5}, "threshold"),
+    ({"colour": "red"}, "colour"),
+    ({"architecture": {"backbone": "vgg16"}}, "num_classes"),
+    ({"architecture": {**ARCHITECTURE.to_dict(), "num_classes": "3"}}, "classes"),
+]
+
+
+@pytest.mark.parametrize(("change", "named"), UNSOUND)
+def test_description_that_does_not_fit_together_is_refused(change, named):
+    fields = json.loads(Description(ARCHITECTURE, ["cat", "dog"]).to_json())
+    with pytest.raises(ValueError, match=named):
+        Description.from_json(json.dumps(fields | change))
+
+
+def test_half_precision_keeps_what_float16_cannot_hold(model, tmp_path):
+    norm = model.get_layer("conv4_0_batchnorm")
+    before = norm.get_weights()
+    norm.set_weights([*before[:3], np.full_like(before[3], 1e6)])
+    path = tmp_path / "half.weights.h5"
+    weights.save(model, path, Description(ARCHITECTURE, ["cat", "dog"]), half=True)
+    norm.set_weights(before)
+    loaded, _ = weights.load(path)
+    variance = loaded.get_layer("conv4_0_batchnorm").get_weights()[3]
+    np.testing.assert_array_equal(variance, 1e6)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from models import Architecture, build, weights
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+architecture = Architecture("squeezenet", 3)
+try:
+    weights.save(build(architecture), sys.argv[1],
+                 weights.Description(architecture, ["cat", "dog"]))
+except OSError as error:
+    print(error)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="Linux only")
+def test_full_disk_is_an_error_not_a_crash(saved, tmp_path):
+    path = tmp_path / "best.weights.h5"
+    path.write_bytes(saved.read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.returncode == 2, done.stderr
+    assert len(done.stdout.splitlines()) == 1 and "best.weights.h5" in done.stdout
+    assert path.read_bytes() == saved.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_tells_what_it_is_and_halves(saved, tmp_path, capsys):
+    output = tmp_path / "half.weights.h5"
+    assert weights.main([str(saved), "--half", str(output)]) == 0
+    assert json.loads(capsys.readouterr().out)["class_names"] == ["cat", "dog"]
+    assert weights.load(output)[1] == weights.describe(saved)
+    assert weights.main([str(saved), "--half", str(output)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
 @pytest.mark.core
 def test_description_there_and_back():
     description = Description(
-        Architecture("vgg16", 21, 512, "light", "none", "coco", True),
+        Architecture("vgg16", 4, 512, "light", "none", "coco", True),
         ["Katze", "наука", 'quo"te'],
         threshold=0.123,
         f1=0.5,
@@ -350,6 +423,17 @@ def test_extractor_file_with_trunk_ssd_fills_the_extractor_only(tmp_path):
     check_filled(model, {k: v for k, v in arrays.items() if k[4:5] in ("1", *"2345")})
 
 
+def test_wide_adapter_lets_fire6_start_from_nothing(tmp_path):
+    arrays = squeezenet_arrays(np.random.default_rng(4))
+    path = tmp_path / "squeezenet.h5"
+    write_legacy(path, arrays)
+    model = build(Architecture("squeezenet", 3, 512, pretrained=True), str(path))
+    assert model.get_layer("fire6_squeeze1x1").kernel.shape == (1, 1, 512, 48)
+    assert model.get_layer("fire6_squeeze1x1_batchnorm")
+    rest = {k: v for k, v in arrays.items() if k[:5] not in ("fire6", "fire9")}
+    check_filled(model, rest)
+
+
 def test_published_squeezenet_file(shared):
     path = shared / "weights/squeezenet_imagenet_notop.h5"
     with h5py.File(path) as file:
@@ -538,12 +622,21 @@ def test_imagenet_of_squeezenet_is_downloaded_and_fills(served, monkeypatch):
 # where a training starts from
 
 
-def test_start_from_a_detector(model, saved):
-    received, architecture = start.start(
-        Architecture("squeezenet", 3, norm="none"), str(saved), ["cat", "dog"]
-    )
-    assert architecture == ARCHITECTURE  # the file's own counts
-    assert np.abs(infer(received) - infer(model)).max() == 0
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_start_from_a_detector(model, saved, norm):
+    wanted = Architecture("squeezenet", 3, norm=norm)
+    received, architecture = start.start(wanted, str(saved), ["cat", "dog"])
+    assert architecture == wanted
+    expected = infer(model)
+    tolerance = 0 if norm == "batch" else 1e-4 * np.abs(expected).max()  # rounding
+    assert np.abs(infer(received) - expected).max() <= tolerance
+
+
+def test_start_from_a_detector_keeps_its_plain_extractor(tmp_path):
+    theirs = Architecture("squeezenet", 3, pretrained=True)
+    path = tmp_path / "pretrained.weights.h5"
+    weights.save(build(theirs), path, Description(theirs, ["cat", "dog"]))
+    assert start.start(ARCHITECTURE, str(path), ["cat", "dog"])[1] == theirs
 
 
 @pytest.mark.parametrize(
@@ -552,9 +645,12 @@ def test_start_from_a_detector(model, saved):
         (Architecture("vgg16", 3), ["cat", "dog"]),
         (ARCHITECTURE, ["dog", "cat"]),
         (Architecture("squeezenet", 2), ["cat"]),
+        (Architecture("squeezenet", 3, 512), ["cat", "dog"]),
+        (Architecture("squeezenet", 3, trunk="ssd"), ["cat", "dog"]),
+        (Architecture("squeezenet", 3, layout="coco"), ["cat", "dog"]),
     ],
 )
 def test_start_from_another_detector_is_refused(saved, architecture, names):
-    with pytest.raises(ValueError, match=r"expected a detector.*received") as error:
+    with pytest.raises(ValueError, match=r"expected .*received") as error:
         start.start(architecture, str(saved), names)
     one_line(error)

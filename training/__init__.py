@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+# ours: auto, and Keras' dtype policies
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
 
 def import_keras() -> ModuleType:
     """Keras with its backend, without the backend's greeting.

@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
@@ -15,7 +16,10 @@ BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 # tensor cores: float16 from 7.0 (Volta) on, bfloat16 from 8.0 (Ampere) on; below, on a
 # GTX 1060 for one, half precision is slow. NVIDIA, CUDA programming guide, table 18
 FLOAT16_CAPABILITY, BFLOAT16_CAPABILITY = (7, 0), (8, 0)
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+# cuDNN 9.11 dropped Maxwell, Pascal and Volta. NVIDIA, cuDNN support matrix
+FIRST_CUDNN_WITHOUT_PASCAL, OLDEST_CAPABILITY = (9, 11), (7, 5)
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,8 @@ def choose_precision(wanted: str, device: Device) -> str:
 def headline(device: Device, precision: str) -> str:
     """One line: versions, device with its memory, threads, precision."""
     backend = keras.backend.backend()
-    version = __import__(backend).__version__
     return (
-        f"Keras {keras.version()} on {backend} {version}, "
+        f"Keras {keras.version()} on {backend} {version(backend)}, "
         f"Python {platform.python_version()} · "
         f"{device.name}, {device.memory_gib:.0f} GiB · "
         f"{os.cpu_count()} threads · {precision}"
@@ -62,13 +65,16 @@ def headline(device: Device, precision: str) -> str:
 def unused_gpu(device: Device) -> str | None:
     """Why a GPU that is there is not used, and the remedy; None if all is well."""
     if device.capability is not None:
-        return None
-    name = _nvidia_name()
+        return _cudnn_problem(device)
+    name = _nvidia_query("name")
     if name is None:
         return None
     backend = keras.backend.backend()
     if backend != "tensorflow":
-        return f"{name} is not used: this {backend} was installed without CUDA."
+        return (
+            f"{name} is not used: this {backend} was installed without CUDA; install "
+            "its CUDA build, see README."
+        )
     import tensorflow as tf
 
     if not tf.test.is_built_with_cuda():
@@ -77,10 +83,25 @@ def unused_gpu(device: Device) -> str | None:
         reason = "CUDA_VISIBLE_DEVICES hides it; unset that variable"
     else:
         reason = (
-            "TensorFlow finds no CUDA or cuDNN libraries; "
-            "pip install -r requirements-gpu.txt"
+            "TensorFlow finds no CUDA or cuDNN libraries (pip install -r "
+            "requirements-gpu.txt), or the driver is too old for them (update it)"
         )
     return f"{name} is not used: {reason}."
+
+
+def _cudnn_problem(device: Device) -> str | None:
+    """A line where the installed cuDNN has no code for this GPU."""
+    try:
+        text = version("nvidia-cudnn-cu12")
+    except PackageNotFoundError:
+        return None
+    cudnn = tuple(int(part) for part in text.split(".")[:2])
+    if device.capability >= OLDEST_CAPABILITY or cudnn < FIRST_CUDNN_WITHOUT_PASCAL:
+        return None
+    return (
+        f"{device.name} can't be used: cuDNN {text} has no code for it; "
+        "pip install -r requirements-gpu.txt brings one that has."
+    )
 
 
 def _processor() -> Device:
@@ -149,10 +170,6 @@ def _nvidia_query(field: str) -> str | None:
     )
     lines = answer.stdout.splitlines()
     return lines[0].strip() if answer.returncode == 0 and lines else None
-
-
-def _nvidia_name() -> str | None:
-    return _nvidia_query("name")
 
 
 def _nvidia_memory_gib() -> float:

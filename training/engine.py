@@ -10,6 +10,7 @@ from data import Batches
 from models.multibox_loss import multibox_loss
 from ssd_utils import Tensor, make_priors
 
+# what models.multibox_loss gives for a person to look at
 PARTS = ("loss", "box_loss", "class_loss", "acc")
 
 
@@ -76,21 +77,38 @@ def train_epoch(
 def validate(
     model: keras.Model, layout: str, batches: Batches
 ) -> tuple[list[np.ndarray], dict]:
-    """Detections (K, 6) of each picture, in order, and the means of the loss's parts.
+    """Detections (K, 6) of each picture, in order, and the loss's parts over all.
+
+    The parts are those that one batch of all pictures would have, whatever the batch
+    size: each batch counts by its positives, `acc` by its scored priors.
 
     `model` gives predictions and detections (models.detector.with_detections);
     `batches` all pictures once (data.Batches, not augmented).
     """
     priors = make_priors(layout)
+    loss = compiled(multibox_loss)
     detections: list[np.ndarray] = []
-    sums = dict.fromkeys(PARTS, 0.0)
+    sums, counts = dict.fromkeys(PARTS, 0.0), dict.fromkeys(PARTS, 0.0)
     for step, (images, truth) in enumerate(batches.epoch(0)):
         predictions, found = model.predict_on_batch(images)
         count = batches.count(step)  # the last batch is padded
-        parts = multibox_loss(
-            np.asarray(predictions)[:count], np.asarray(truth)[:count], priors
-        )
+        parts = loss(predictions[:count], truth[:count], priors)
         for name in PARTS:
-            sums[name] += float(parts[name]) * count
-        detections += list(np.asarray(found)[:count])
-    return detections, {name: sums[name] / max(len(detections), 1) for name in PARTS}
+            counted = "num_scored" if name == "acc" else "num_positives"
+            sums[name] += float(parts[name]) * float(parts[counted])
+            counts[name] += float(parts[counted])
+        detections += list(found[:count])
+    return detections, {name: sums[name] / counts[name] for name in PARTS}
+
+
+def compiled(function: Callable) -> Callable:
+    """The function as one graph of the current backend (PyTorch: as it is)."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function

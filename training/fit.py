@@ -17,6 +17,7 @@ from training.engine import Trainer, train_epoch, validate
 from training.optimiser import make_optimiser
 from training.runs import append_history
 
+# the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 
 
@@ -55,7 +56,11 @@ def fit(
     with tqdm(total=steps, unit="step", disable=None) as bar:
         for epoch in range(settings.epochs):
             epoch_started = time.perf_counter()
-            means = train_epoch(trainer, batches.epoch(epoch), _shower(bar))
+            show = _shower(bar, history[-1] if history else {})
+            try:
+                means = train_epoch(trainer, batches.epoch(epoch), show)
+            except FloatingPointError as error:
+                raise FloatingPointError(f"epoch {epoch + 1}, {error}") from error
             seconds = time.perf_counter() - epoch_started
             figures, threshold, f1 = check()
             row = {
@@ -76,9 +81,9 @@ def fit(
                 {**notes, "epochs": epoch + 1, "mAP50": row["mAP50"]},
             )
             weights.save(model, folder / "last.weights.h5", description)
-            if not history or row["mAP50"] > best_row(history)["mAP50"]:
-                weights.save(model, folder / "best.weights.h5", description)
             history.append(row)
+            if best_row(history) is row:
+                weights.save(model, folder / "best.weights.h5", description)
             append_history(folder / "history.csv", row)
             bar.write(_line(row, settings.epochs))
     tell_broken(batches.broken | check.batches.broken)
@@ -86,8 +91,8 @@ def fit(
 
 
 def best_row(history: list[dict]) -> dict:
-    """The row of the highest mAP50, the first of equals."""
-    return max(history, key=lambda row: row["mAP50"])
+    """The row of the highest mAP50, of equals the one with the lowest val_loss."""
+    return max(history, key=lambda row: (row["mAP50"], -row["val_loss"]))
 
 
 class Validation:
@@ -131,9 +136,13 @@ class Validation:
         return {**figures, "mAP50": float(mean)}, *best_threshold(self.curves)
 
 
-def _shower(bar: tqdm) -> Callable[[dict], None]:
+def _shower(bar: tqdm, before: dict) -> Callable[[dict], None]:
+    """Shows a step's parts of the loss and the val_acc of the epoch before."""
+    val_acc = {"val_acc": f"{before['val_acc']:.2f}"} if before else {}
+
     def show(parts: dict) -> None:
-        bar.set_postfix({SHOWN[name]: f"{value:.2f}" for name, value in parts.items()})
+        texts = {SHOWN[name]: f"{value:.2f}" for name, value in parts.items()}
+        bar.set_postfix({**texts, **val_acc})
         bar.update()
 
     return show

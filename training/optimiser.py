@@ -2,8 +2,8 @@
 
 import keras
 
-WARMUP_STEPS = 60  # ours, measured on 292 pictures: docs/training.md
-WEIGHT_DECAY = 1e-4  # ours, measured: docs/training.md
+WARMUP_STEPS = 60  # ours: under two epochs of 292 pictures; docs/results.md
+WEIGHT_DECAY = 1e-4  # ours: docs/results.md was trained with it
 CLIP_NORM = 10.0  # ours: caps the first steps' gradients, seldom reached later
 # scales and shifts are not decayed: He et al., "Bag of Tricks", 2018, sec. 3.1
 NOT_DECAYED = ["bias", "gamma", "beta"]

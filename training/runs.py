@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-RUNS = Path("runs")
+RUNS = Path("runs")  # ours: where runs go that nobody names a folder for
 
 
 def new_run(output: str | None, name: str) -> Path:
@@ -34,6 +34,22 @@ def new_run(output: str | None, name: str) -> Path:
                 number += 1
     except OSError as error:
         raise ValueError(f"--output: the folder can't be made: {error}") from error
+
+
+def output_file(flag: str, path: Path | str, suffix: str) -> Path:
+    """The path of a file that a flag asks for, checked before the work begins.
+
+    ValueError where it does not end in `suffix` (so that no picture or weights file is
+    overwritten by mistake), is a folder, or its folder can't be made.
+    """
+    path = Path(path)
+    if path.suffix.lower() != suffix or path.is_dir():
+        raise ValueError(f"{flag} {path}: expected a file name ending in {suffix}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{flag} {path}: its folder can't be made: {error}") from error
+    return path
 
 
 def write_text(path: Path, text: str) -> None:
