@@ -60,7 +60,7 @@ def test_decay_shrinks_kernels_without_gradient():
     layer.bias.assign([1.0, 2.0, 3.0])
     kernel, bias = np.array(layer.kernel), np.array(layer.bias)
     optimiser = make_optimiser(100.0, 100)
-    zeros = [ops.zeros_like(layer.kernel), ops.zeros_like(layer.bias)]
+    zeros = [ops.zeros((2, 3)), ops.zeros((3,))]
     optimiser.apply(zeros, [layer.kernel, layer.bias])
     # the first step's rate is 100 / 10, the decay 1e-4
     assert np.array(layer.kernel) == pytest.approx(kernel * (1 - 10 * 1e-4), rel=1e-6)
