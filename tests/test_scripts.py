@@ -101,7 +101,8 @@ def test_train_leaves_a_whole_run(trained, shapes):
     for name in ("curves.png", "train_batch.jpg"):
         assert cv2.imread(str(trained / name)).size > 10_000
     drawn = sorted(path.stem for path in (trained / "val").iterdir())
-    assert drawn == [p.path.stem for p in read_voc(shapes, "val").pictures]
+    pictures = read_voc(shapes, "val").pictures
+    assert drawn == [f"{i}_{p.path.stem}" for i, p in enumerate(pictures, start=1)]
     assert not [path for path in trained.iterdir() if path.name.startswith(".")]
 
 
