@@ -323,6 +323,8 @@ def detect(
     offsets = ops.take_along_axis(predictions[..., :4], at_prior, axis=1)
     boxes = decode(offsets, ops.take(priors, at_prior[..., 0], axis=0))  # (B, N, 4)
     boxes = ops.clip(boxes, 0.0, 1.0)
+    # what lies outside the picture is left without area
+    scores = ops.where(_area(boxes) > 0, scores, ops.zeros_like(scores))
     stay = suppress(boxes, scores, class_ids, iou_threshold)
     return _best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
 

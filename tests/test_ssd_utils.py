@@ -423,3 +423,13 @@ def test_examples_in_the_docstrings():
     failed, attempted = doctest.testmod(ssd_utils)
     assert attempted >= 8
     assert failed == 0
+
+
+@pytest.mark.core
+def test_detect_leaves_out_what_lies_outside_the_picture():
+    priors = np.float32([[1.5, 0.5, 0.2, 0.2], [0.5, 0.5, 0.2, 0.2]])
+    predictions = np.zeros((1, 2, 6), np.float32)
+    predictions[..., 5] = [4.0, 3.0]  # the better score lies outside
+    rows = numpy(detect(predictions, priors, top_k=2))[0]
+    np.testing.assert_allclose(rows[0, 2:], [0.4, 0.4, 0.6, 0.6], atol=1e-6)
+    assert (rows[1] == 0).all()
