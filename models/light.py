@@ -1,7 +1,8 @@
 """The trunk `light`: SqueezeNet's own fire6 to fire9 and narrow extra layers.
 
 For people without a GPU: 3.6 million parameters at 20 classes behind SqueezeNet, an
-eighth of the work of the trunk `ssd`. Iandola et al., "SqueezeNet", 2016, https://arxiv.org/abs/1602.07360, v1.1.
+eighth of the work of the trunk `ssd`.
+Iandola et al., "SqueezeNet", 2016, https://arxiv.org/abs/1602.07360, v1.1.
 """
 
 from models.layers import Conv, Fire, L2Norm, Pool, stack
