@@ -71,6 +71,10 @@ def run(args: argparse.Namespace) -> int:
 
     json_file = output_file("--json", args.json, ".json") if args.json else None
     paths = [path for given in args.paths for path in list_pictures(given)]
+    try:
+        Path(args.output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--output {args.output}: {error}") from error
     import_keras()
     from models.detector import Detector
 
@@ -79,16 +83,17 @@ def run(args: argparse.Namespace) -> int:
     for path, image, detections in detect(detector, paths, args.batch_size):
         print_objects(path, image, detections, detector.class_names)
         drawn = draw(image, detections, detector.class_names)
-        Path(args.output).mkdir(parents=True, exist_ok=True)
         write_picture(free_name(Path(args.output), path.stem), drawn)
         names.append(path.name)
         found.append(detections)
         sizes_wh.append((image.shape[1], image.shape[0]))
     if json_file:
         write_predictions(json_file, found, sizes_wh, names)
+    broken = len(paths) - len(names)
     print(
-        f"{sum(map(len, found))} objects of score {detector.threshold:.2f} or more in "
-        f"{len(names)} of {len(paths)} pictures; drawn in {args.output}/",
+        f"{sum(map(len, found))} objects of score {detector.threshold:.3f} or more in "
+        f"{len(names)} pictures, drawn in {args.output}/"
+        + (f"; {broken} could not be read" if broken else ""),
         file=sys.stderr,
     )
     return 0 if names else 2

@@ -89,6 +89,7 @@ def run(args: argparse.Namespace) -> None:
         dataset = read_voc(args.data, args.split, description.class_names)
     else:
         dataset = read_voc(args.data, args.split)
+    dataset.check_boxes()
     print(dataset.describe())
     for line in (*dataset.notes, *dataset.problems):
         print(f"  {line}", file=sys.stderr)
@@ -119,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
     )
     plot_precision_recall(curves, plot)
     print(f"precision-recall curves: {plot}")
-    if args.weights and dataset.split == "val":
+    if args.weights and dataset.split == "val" and f1 > 0:
         weights.keep_threshold(args.weights, threshold, f1)
         print(f"{args.weights} keeps {threshold:.3f} as detect.py's threshold")
     if json_file:
@@ -131,7 +132,9 @@ def run(args: argparse.Namespace) -> None:
             }
             for curve in curves
         }
-        write_json(json_file, {**figures, "classes": classes})
+        what = {"source": source, "data": args.data, "split": args.split}
+        what["pictures"] = len(pictures)
+        write_json(json_file, {**what, **figures, "classes": classes})
 
 
 def run_detector(

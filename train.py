@@ -89,6 +89,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("train.py: stopped before the first epoch was over.", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -158,6 +161,8 @@ def run(args: argparse.Namespace) -> None:
     }
     runs.write_json(folder / "summary.json", summary)
     report(folder, history, val_set)
+    if len(history) < settings.epochs:
+        print(f"stopped after epoch {len(history)} of {settings.epochs}")
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
@@ -178,11 +183,7 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     train_set = read_voc(roots, args.train_split, given)
     val_set = read_voc(roots, args.val_split, train_set.class_names)
     for dataset in (train_set, val_set):
-        if not any(dataset.boxes_per_class().values()):
-            raise ValueError(
-                f"{dataset.name} {dataset.split}: no boxes of any class of "
-                f"{', '.join(dataset.class_names)}. {' '.join(dataset.problems[:1])}"
-            )
+        dataset.check_boxes()
         print(dataset.describe())
         for line in (*dataset.notes, *dataset.problems):
             print(f"  {line}", file=sys.stderr)

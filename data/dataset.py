@@ -50,6 +50,15 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def check_boxes(self) -> "Dataset":
+        """The data set itself; ValueError where no picture has a box of any class."""
+        if not any(self.boxes_per_class().values()):
+            raise ValueError(
+                f"{self.name} {self.split}: no boxes of any class of "
+                f"{', '.join(self.class_names)}. {' '.join(self.problems[:1])}"
+            )
+        return self
+
     def boxes_per_class(self) -> dict[str, int]:
         """Number of boxes of each class, in the order of class_names."""
         counts = np.zeros(len(self.class_names) + 1, np.int64)  # (C,)

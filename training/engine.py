@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import keras
 import numpy as np
@@ -101,8 +102,12 @@ def validate(
     return detections, {name: sums[name] / counts[name] for name in PARTS}
 
 
+@cache
 def compiled(function: Callable) -> Callable:
-    """The function as one graph of the current backend (PyTorch: as it is)."""
+    """The function as one graph of the current backend (PyTorch: as it is).
+
+    Kept for the life of the process, so that it is traced once for each shape.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

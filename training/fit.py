@@ -1,7 +1,8 @@
 """A whole training: epochs, validation, history, best and last weights."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def fit(
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
     the validation as `val_...`, mAP50, seconds since the start and images per second.
-    `notes` goes into the weights files. Best is the highest mAP50 on `val_set`.
+    `notes` goes into the weights files. Best is the highest mAP50 on `val_set`. Ctrl-C
+    ends the training early; before the end of the first epoch KeyboardInterrupt rises.
     """
     batches = Batches(train_set, settings.batch_size, seed=settings.seed)
     steps = settings.epochs * batches.steps_per_epoch
@@ -53,7 +55,8 @@ def fit(
     check = Validation(model, architecture, val_set, settings.batch_size)
     history: list[dict] = []
     started = time.perf_counter()
-    with tqdm(total=steps, unit="step", disable=None) as bar:
+    bar = tqdm(total=steps, unit="step", disable=None)
+    with bar, stops_on_interrupt(history):
         for epoch in range(settings.epochs):
             epoch_started = time.perf_counter()
             show = _shower(bar, history[-1] if history else {})
@@ -88,6 +91,16 @@ def fit(
             bar.write(_line(row, settings.epochs))
     tell_broken(batches.broken | check.batches.broken)
     return history
+
+
+@contextmanager
+def stops_on_interrupt(history: list[dict]) -> Iterator[None]:
+    """Ctrl-C ends the training; what the epochs before it left behind counts."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not history:
+            raise
 
 
 def best_row(history: list[dict]) -> dict:
