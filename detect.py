@@ -71,14 +71,14 @@ def run(args: argparse.Namespace) -> int:
 
     json_file = output_file("--json", args.json, ".json") if args.json else None
     paths = [path for given in args.paths for path in list_pictures(given)]
-    try:
-        Path(args.output).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"--output {args.output}: {error}") from error
     import_keras()
     from models.detector import Detector
 
     detector = Detector(args.weights, args.threshold, args.top_k)
+    try:
+        Path(args.output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--output {args.output}: {error}") from error
     names, found, sizes_wh = [], [], []
     for path, image, detections in detect(detector, paths, args.batch_size):
         print_objects(path, image, detections, detector.class_names)
