@@ -10,15 +10,20 @@ summary.json, curves and pictures.
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models import BACKBONES, LAYOUT_NAMES, NORMS, TRUNKS, Architecture
-from training import PRECISIONS, import_keras
+from training import PRECISIONS, RATES, import_keras
+from training.schedule import SHAPES
 
 if TYPE_CHECKING:
+    import keras
+
     from data import Dataset
+    from training.fit import Settings
 
 DEMO = Path("data/sets/shapes")  # ours: not in git
 # measured: docs/results.md; the demo's fit into five minutes on two cores
@@ -58,15 +63,34 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--weights", metavar="imagenet|none|FILE",
         help="what to start from; FILE is an extractor's or a detector's; default: "
         "imagenet where it exists, none for the demo set")
-    group.add_argument("--freeze", action="store_true",
+    group = parser.add_argument_group("extractor")
+    frozen = group.add_mutually_exclusive_group()
+    frozen.add_argument("--freeze", action="store_true",
         help="keep the extractor as it is")
+    frozen.add_argument("--freeze-epochs", type=int, default=0, metavar="N",
+        help="keep it for N epochs, then train it too; default: %(default)s")
+    group.add_argument("--backbone-lr-scale", type=float, default=1.0, metavar="S",
+        help="the extractor learns at S times the rate; default: %(default)s")
     group = parser.add_argument_group("training")
-    group.add_argument("--epochs", type=int, metavar="N",
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N",
         help=f"default: {EPOCHS}, for the demo set {DEMO_EPOCHS}")
+    length.add_argument("--minutes", type=float, metavar="M",
+        help="as many epochs as there is time for; the rate falls with the clock")
     group.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="pictures of a step; default: %(default)s")
-    group.add_argument("--lr", type=float, default=1e-3, metavar="RATE",
-        help="peak learning rate; default: %(default)s")
+        help="pictures in memory at a time; default: %(default)s")
+    group.add_argument("--accumulate", type=int, default=1, metavar="N",
+        help="update once in N batches, as a batch N times larger would; default: "
+        "%(default)s")
+    group.add_argument("--optimizer", default="adamw", choices=RATES,
+        help="default: %(default)s")
+    group.add_argument("--lr", type=float, metavar="RATE",
+        help="peak of the learning rate; default: "
+        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
+    group.add_argument("--schedule", default="cosine", choices=SHAPES,
+        help="how the rate falls; default: %(default)s")
+    group.add_argument("--average", action="store_true",
+        help="score and keep the moving average of the weights")
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
         help="auto goes by the hardware; default: %(default)s")
     group.add_argument("--seed", type=int, default=0, metavar="N",
@@ -75,9 +99,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="the run's folder; default: a new one in runs/")
     # fmt: on
     args = parser.parse_args(argv)
-    for name in ("epochs", "batch_size", "lr"):
-        if getattr(args, name) is not None and getattr(args, name) <= 0:
+    positive = ("epochs", "minutes", "batch_size", "accumulate", "lr")
+    for name in (*positive, "backbone_lr_scale"):
+        if getattr(args, name) is not None and not 0 < getattr(args, name) < math.inf:
             parser.error(f"--{name.replace('_', '-')} must be above 0")
+    if args.freeze_epochs < 0:
+        parser.error("--freeze-epochs must be 0 or above")
     return args
 
 
@@ -99,10 +126,9 @@ def run(args: argparse.Namespace) -> None:
     """Data, model, training, report."""
     keras = import_keras()
     from data import Batches
-    from models import start
     from models.cost import describe_cost
     from training import devices, runs
-    from training.fit import Settings, best_row, fit
+    from training.fit import best_row, fit
 
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device)
@@ -112,37 +138,15 @@ def run(args: argparse.Namespace) -> None:
     if problem := devices.unused_gpu(device):
         print(problem, file=sys.stderr)
 
-    # data
     train_set, val_set = load_data(args)
-
-    # model
-    architecture = Architecture(
-        backbone=args.backbone,
-        num_classes=len(train_set.class_names) + 1,
-        adapter_filters=args.adapter_filters,
-        trunk=args.trunk,
-        norm=args.norm,
-        layout=args.layout,
-    )
-    default = "imagenet" if args.data and architecture.has_imagenet else "none"
-    wanted = args.weights or default
-    if args.freeze and wanted == "none":
-        raise ValueError("--freeze keeps what --weights brings; here that is none.")
-    model, architecture = start.start(architecture, wanted, train_set.class_names)
-    if args.freeze:
-        start.freeze(model)
+    model, architecture = load_model(args, train_set.class_names)
+    settings = settings_of(args)
 
     # training
-    settings = Settings(
-        epochs=args.epochs or (EPOCHS if args.data else DEMO_EPOCHS),
-        batch_size=args.batch_size,
-        lr=args.lr,
-        seed=args.seed,
-    )
     name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
     folder = runs.new_run(args.output, name)
-    print(f"{folder}: {describe_cost(model)}; {settings.epochs} epochs")
-    batches = Batches(train_set, settings.batch_size, seed=settings.seed)
+    print(f"{folder}: {describe_cost(model)}; {settings.length}")
+    batches = Batches(train_set, args.batch_size, seed=args.seed)
     draw_train_batch(batches.batch(0, 0), train_set.class_names, folder)
     notes = {"options": vars(args), "precision": precision, "data": train_set.name}
     history = fit(model, architecture, train_set, val_set, settings, folder, notes)
@@ -161,7 +165,7 @@ def run(args: argparse.Namespace) -> None:
     }
     runs.write_json(folder / "summary.json", summary)
     report(folder, history, val_set)
-    if len(history) < settings.epochs:
+    if settings.epochs and len(history) < settings.epochs:
         print(f"stopped after epoch {len(history)} of {settings.epochs}")
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
@@ -188,6 +192,50 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
         for line in (*dataset.notes, *dataset.problems):
             print(f"  {line}", file=sys.stderr)
     return train_set, val_set
+
+
+def load_model(
+    args: argparse.Namespace, class_names: list[str]
+) -> "tuple[keras.Model, Architecture]":
+    """The model to train, frozen where that was asked for, and its architecture."""
+    from models import start
+
+    architecture = Architecture(
+        backbone=args.backbone,
+        num_classes=len(class_names) + 1,
+        adapter_filters=args.adapter_filters,
+        trunk=args.trunk,
+        norm=args.norm,
+        layout=args.layout,
+    )
+    default = "imagenet" if args.data and architecture.has_imagenet else "none"
+    wanted = args.weights or default
+    if wanted == "none" and (args.freeze or args.freeze_epochs):
+        raise ValueError("--freeze keeps what --weights brings; here that is none.")
+    model, architecture = start.start(architecture, wanted, class_names)
+    if args.freeze:
+        start.freeze(model)
+    return model, architecture
+
+
+def settings_of(args: argparse.Namespace) -> "Settings":
+    """How to train, with the defaults that depend on other options."""
+    from training.fit import Settings
+
+    epochs = args.epochs or (EPOCHS if args.data else DEMO_EPOCHS)
+    return Settings(
+        epochs=None if args.minutes else epochs,
+        minutes=args.minutes,
+        batch_size=args.batch_size,
+        accumulate=args.accumulate,
+        lr=args.lr or RATES[args.optimizer],
+        schedule=args.schedule,
+        optimiser=args.optimizer,
+        freeze_epochs=args.freeze_epochs,
+        backbone_lr_scale=args.backbone_lr_scale,
+        average=args.average,
+        seed=args.seed,
+    )
 
 
 def draw_train_batch(batch: tuple, class_names: list[str], folder: Path) -> None:

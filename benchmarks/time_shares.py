@@ -68,9 +68,9 @@ def training_parts(model, architecture, batches, steps: int) -> dict[str, float]
     from training.optimiser import make_optimiser
 
     trainer = Trainer(model, architecture.layout)
-    trainer.compile_for(make_optimiser(1e-3, steps))
+    trainer.compile_for(make_optimiser("adamw", model.trainable_variables))
     first = time.perf_counter()
-    trainer.train_on_batch(*batches.batch(0, 0))
+    trainer.step(*batches.batch(0, 0), 1e-3)
     print(f"first step (the graph is traced): {time.perf_counter() - first:.1f} s")
     waited = worked = 0.0
     done = 0
@@ -81,7 +81,7 @@ def training_parts(model, architecture, batches, steps: int) -> dict[str, float]
             batch = next(stream)
             waited += time.perf_counter() - started
             started = time.perf_counter()
-            trainer.train_on_batch(*batch)
+            trainer.step(*batch, 1e-3)
             worked += time.perf_counter() - started
             done += 1
         stream.close()

@@ -13,7 +13,10 @@ MIN_NEGATIVES = 3
 
 
 def multibox_loss(
-    predictions: Tensor, truth: Tensor, priors: Tensor
+    predictions: Tensor,
+    truth: Tensor,
+    priors: Tensor,
+    normaliser: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """The loss and its parts, float32 scalars by name.
 
@@ -40,8 +43,9 @@ def multibox_loss(
 
     num_positives = ops.sum(ops.cast(positives, "float32"))
     num_positives = ops.maximum(num_positives, 1.0)
-    box_loss = ops.sum(distance) / num_positives
-    class_loss = ops.sum(surprise * scored) / num_positives
+    normaliser = num_positives if normaliser is None else normaliser
+    box_loss = ops.sum(distance) / normaliser
+    class_loss = ops.sum(surprise * scored) / normaliser
     right = ops.cast(ops.argmax(logits, axis=-1), "int32") == class_ids
     num_scored = ops.sum(scored)
     return {

@@ -48,3 +48,14 @@ def freeze(model: keras.Model) -> None:
     """Keep the extractor as it is: weights, and statistics in inference mode too."""
     for layer in extractor_layers(model):
         layer.trainable = False
+
+
+def thaw(model: keras.Model) -> None:
+    """Let the extractor learn again."""
+    for layer in extractor_layers(model):
+        layer.trainable = True
+
+
+def extractor_variables(model: keras.Model) -> list[keras.Variable]:
+    """The weights that `freeze` keeps and `--backbone-lr-scale` slows down."""
+    return [weight for layer in extractor_layers(model) for weight in layer.weights]

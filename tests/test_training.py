@@ -15,36 +15,83 @@ from models import Architecture, build
 from models.multibox_loss import multibox_loss
 from ssd_utils import make_priors
 from training import devices, runs
+from training.average import Average
 from training.devices import Device, choose_precision
 from training.engine import PARTS, Trainer, train_epoch, validate
-from training.optimiser import make_optimiser
+from training.optimiser import OPTIMISERS, make_optimiser
+from training.schedule import Schedule
+
+# schedule
+
+
+def rates_of(shape, steps, minutes=None):
+    schedule = Schedule(shape, 1e-3, steps, minutes)
+    rates = []
+    while schedule.progress < 1:
+        rates.append(schedule.rate())
+        schedule.step += 1
+    return np.array([*rates, schedule.rate()])
+
+
+@pytest.mark.parametrize("steps", [1, 5, 100, 600, 2000])
+def test_cosine_rises_then_falls_to_zero(steps):
+    rates = rates_of("cosine", steps)
+    warmup = min(60, max(steps // 10, 1))
+    assert len(rates) == steps + 1
+    assert (rates[:-1] > 0).all()
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+    assert rates.argmax() <= warmup
+    assert rates.max() == pytest.approx(1e-3, rel=0.05)
+    assert (np.diff(rates[warmup:]) < 0).all()
+    # the textbook's formula where the warm-up is over
+    at = np.arange(warmup, steps + 1)
+    expected = 0.5e-3 * (1 + np.cos(np.pi * at / steps))
+    assert rates[warmup:] == pytest.approx(expected)
+
+
+def test_steps_of_the_paper():
+    rates = rates_of("steps", 1200)
+    assert rates[[0, 29, 59]] == pytest.approx([1e-3 / 60, 0.5e-3, 1e-3])
+    assert rates[[60, 799, 800, 999, 1000, 1199]] == pytest.approx(
+        [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5]
+    )
+
+
+def test_schedule_by_the_clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    schedule = Schedule("cosine", 1.0, None, minutes=2)
+    assert schedule.progress == 0
+    rates = []
+    for second in (0, 6, 12, 60, 119, 120, 500):
+        now[0] = 100.0 + second
+        schedule.step += 1
+        rates.append(schedule.rate())
+    cosine = [0.5 * (1 + math.cos(math.pi * s / 120)) for s in (6, 12, 60, 119)]
+    # six seconds of 120 are half of the warm-up
+    assert rates[1:5] == pytest.approx([0.5 * cosine[0], *cosine[1:]])
+    assert schedule.progress == 1
+    assert rates[5:] == pytest.approx([0, 0])
+
+
+def test_a_new_optimiser_warms_up_again():
+    schedule = Schedule("cosine", 1.0, 2000, None)
+    schedule.step = 1000
+    assert schedule.rate() == pytest.approx(0.5)
+    schedule.warm_up()
+    assert schedule.rate() == pytest.approx(0.5 / 60)
+    schedule.step = 1060
+    assert schedule.rate() == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.53)))
+
 
 # optimiser
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("steps", [1, 5, 100, 2000])
-def test_schedule_rises_then_falls_to_zero(steps):
-    schedule = make_optimiser(1e-3, steps)._learning_rate
-    warmup = min(60, max(steps // 10, 1))
-    middle = (warmup + steps) // 2
-    # few points: JAX compiles the schedule again for each
-    points = sorted({0, warmup // 2, warmup, middle, steps - 1, steps})
-    rates = [float(ops.convert_to_numpy(schedule(point))) for point in points]
-    peak = points.index(warmup)
-    assert rates[peak] == pytest.approx(1e-3)
-    assert rates[0] == pytest.approx(1e-3 / warmup)
-    assert (np.diff(rates[: peak + 1]) > 0).all() or warmup == 1
-    assert (np.diff(rates[peak:]) < 0).all()
-    assert min(rates[:-1]) > 0
-    assert rates[-1] == pytest.approx(0, abs=1e-9) or steps == 1
-
-
-@pytest.mark.core
-def test_decay_spares_scales_and_shifts():
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_decay_spares_scales_and_shifts(name):
     model = build(Architecture("squeezenet", 3))
-    optimiser = make_optimiser(1e-3, 10)
-    optimiser.build(model.trainable_variables)
+    optimiser = make_optimiser(name, model.trainable_variables)
     decayed = {
         v.name for v in model.trainable_variables if optimiser._use_weight_decay(v)
     }
@@ -53,18 +100,64 @@ def test_decay_spares_scales_and_shifts():
     assert spared == {"bias", "gamma", "beta"}
 
 
-@pytest.mark.core
-def test_decay_shrinks_kernels_without_gradient():
-    layer = keras.layers.Dense(3)
+def dense():
+    """Four kernel weights of 1 and two biases."""
+    layer = keras.layers.Dense(2, kernel_initializer="ones")
     layer.build((None, 2))
-    layer.bias.assign([1.0, 2.0, 3.0])
-    kernel, bias = np.array(layer.kernel), np.array(layer.bias)
-    optimiser = make_optimiser(100.0, 100)
-    zeros = [ops.zeros((2, 3)), ops.zeros((3,))]
-    optimiser.apply(zeros, [layer.kernel, layer.bias])
-    # the first step's rate is 100 / 10, the decay 1e-4
-    assert np.array(layer.kernel) == pytest.approx(kernel * (1 - 10 * 1e-4), rel=1e-6)
-    np.testing.assert_array_equal(np.array(layer.bias), bias)
+    return layer
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("name", "decay"), [("adamw", 1e-4), ("sgd", 5e-4)])
+def test_decay_shrinks_kernels_without_gradient(name, decay):
+    layer = dense()
+    layer.bias.assign([1.0, 2.0])
+    optimiser = make_optimiser(name, [layer.kernel, layer.bias])
+    optimiser.learning_rate = 10.0
+    optimiser.apply([ops.zeros((2, 2)), ops.zeros((2,))], [layer.kernel, layer.bias])
+    expected = np.full((2, 2), 1 - 10 * decay)
+    assert ops.convert_to_numpy(layer.kernel) == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer.bias), [1.0, 2.0])
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_some_variables_learn_slower(name):
+    steps = {}
+    for slower_by in (1.0, 0.25):
+        layer = dense()
+        variables = [layer.kernel, layer.bias]
+        optimiser = make_optimiser(name, variables, [layer.bias], slower_by)
+        optimiser.learning_rate = 1e-2
+        optimiser.apply([ops.ones((2, 2)), ops.ones((2,))], variables)
+        steps[slower_by] = ops.convert_to_numpy(layer.bias)
+        kernel = ops.convert_to_numpy(layer.kernel)
+        assert kernel == pytest.approx(np.full((2, 2), 0.99), abs=1e-4)
+    assert steps[1.0] == pytest.approx([-0.01, -0.01], rel=1e-3)
+    assert steps[0.25] == pytest.approx(steps[1.0] / 4, rel=1e-5)
+
+
+# the average of the weights
+
+
+@pytest.mark.core
+def test_average_follows_and_gives_the_weights_back():
+    layer = dense()
+    model = keras.Sequential([keras.Input((2,)), layer])
+    average = Average(model)
+    expected, now = np.zeros(2), np.zeros(2)
+    for step in range(1, 40):
+        now = np.array([step, -2.0 * step])
+        layer.bias.assign(now)
+        average.update()
+        decay = min(0.99, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * now
+    with pytest.raises(RuntimeError, match="inside"), average.applied():
+        assert ops.convert_to_numpy(layer.bias) == pytest.approx(expected, rel=1e-5)
+        assert ops.convert_to_numpy(layer.kernel) == pytest.approx(np.ones((2, 2)))
+        raise RuntimeError("inside")
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer.bias), now)
+    assert abs(expected - now).min() > 1
 
 
 # engine
@@ -110,14 +203,25 @@ def tiny_detector():
     return keras.Model(images, PerCell()(images))
 
 
+def still(model, accumulate=1):
+    """A trainer that changes nothing."""
+    optimiser = make_optimiser("sgd", model.trainable_variables, accumulate=accumulate)
+    return Trainer(model, "voc", accumulate).compile_for(optimiser)
+
+
+def at_rest(steps):
+    """A schedule of so many steps at the rate 0."""
+    return Schedule("cosine", 0.0, steps, None)
+
+
 @pytest.mark.core
 def test_train_epoch_gives_each_step_and_their_means():
     model = tiny_detector()
-    trainer = Trainer(model, "voc").compile_for(keras.optimizers.SGD(0.0))
+    trainer = still(model)
     batches = [batch_of(2, seed) for seed in range(3)]
     batches[1][0][:] //= 2  # losses differ
     steps = []
-    means = train_epoch(trainer, batches, steps.append)
+    means = train_epoch(trainer, batches, at_rest(9), steps.append)
     expected = []
     for images, truth in batches:
         parts = multibox_loss(model(images), truth, make_priors())
@@ -131,15 +235,63 @@ def test_train_epoch_gives_each_step_and_their_means():
 
 
 def test_train_epoch_of_nothing():
-    trainer = Trainer(tiny_detector(), "voc").compile_for(keras.optimizers.SGD(0.0))
-    assert train_epoch(trainer, [], print) == dict.fromkeys(PARTS, 0.0)
+    means = train_epoch(still(tiny_detector()), [], at_rest(1), print)
+    assert means == dict.fromkeys(PARTS, 0.0)
+
+
+def test_the_schedule_ends_an_epoch():
+    steps, schedule = [], at_rest(2)
+    batch = batch_of(1, 0)
+    train_epoch(still(tiny_detector()), [batch] * 5, schedule, steps.append)
+    assert len(steps) == schedule.step == 2
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_accumulated_update_equals_that_of_the_large_batch(name, accumulate):
+    images = np.concatenate([batch_of(2, seed)[0] for seed in (0, 1)])
+    truth = np.concatenate([batch_of(2, seed)[1] for seed in (0, 1)])
+    images[1:] //= np.array([2, 3, 4], "uint8")[:, None, None, None]
+    truth[1, 1] = [0.2, 0.2, 0.9, 0.9, 1]  # unequal numbers of positives
+    truth[3] = 0  # and none
+    results = []
+    for parts in (1, accumulate):
+        model = tiny_detector()
+        optimiser = make_optimiser(name, model.trainable_variables, accumulate=parts)
+        trainer = Trainer(model, "voc", parts).compile_for(optimiser)
+        losses = [trainer.step(images, truth, 1e-2) for _ in range(3)]
+        weights = ops.convert_to_numpy(model.layers[-1].slope)
+        results.append((weights, [step["loss"] for step in losses]))
+    (whole, whole_losses), (parts, parts_losses) = results
+    assert abs(whole - 1).min() > 1e-4  # it moved
+    assert parts == pytest.approx(whole, abs=1e-5)
+    assert parts_losses == pytest.approx(whole_losses, rel=1e-5)
+
+
+def test_accumulated_update_of_a_detector():
+    images = np.concatenate([batch_of(1, seed)[0] for seed in range(4)])
+    truth = np.concatenate([batch_of(1, seed)[1] for seed in range(4)])
+    truth[2] = 0
+    kernels = []
+    for parts in (1, 4):
+        keras.utils.set_random_seed(0)
+        model = build(Architecture("squeezenet", 3, norm="none"))
+        optimiser = make_optimiser("sgd", model.trainable_variables, accumulate=parts)
+        Trainer(model, "voc", parts).compile_for(optimiser).step(images, truth, 0.01)
+        kernels.append([ops.convert_to_numpy(w) for w in model.weights])
+    keras.utils.set_random_seed(0)
+    start = build(Architecture("squeezenet", 3, norm="none")).get_weights()
+    assert max(abs(a - b).max() for a, b in zip(kernels[0], start, strict=True)) > 1e-3
+    for whole, parts in zip(*kernels, strict=True):
+        assert parts == pytest.approx(whole, abs=1e-5)
 
 
 @pytest.mark.core
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_loss_that_is_not_finite_stops_the_epoch(bad):
     model = tiny_detector()
-    trainer = Trainer(model, "voc").compile_for(keras.optimizers.SGD(0.0))
+    trainer = still(model)
     good, steps = batch_of(1, 0), []
 
     def batches():
@@ -149,7 +301,7 @@ def test_loss_that_is_not_finite_stops_the_epoch(bad):
         raise AssertionError("the epoch went on")
 
     with pytest.raises(FloatingPointError, match=r"step 2.*box_loss") as error:
-        train_epoch(trainer, batches(), steps.append)
+        train_epoch(trainer, batches(), at_rest(9), steps.append)
     assert "\n" not in str(error.value)
     assert len(steps) == 1
 
@@ -168,11 +320,14 @@ def test_steps_in_each_precision_lower_the_loss(precision, steps):
     keras.utils.set_random_seed(0)
     model = build(Architecture("squeezenet", 3))
     assert model.output.dtype == "float32"
-    trainer = Trainer(model, "voc").compile_for(make_optimiser(1e-3, 30))
+    optimiser = make_optimiser("adamw", model.trainable_variables)
+    trainer = Trainer(model, "voc").compile_for(optimiser)
+    schedule = Schedule("cosine", 1e-3, 30, None)
     batch = batch_of(1, 0)
     before = [np.array(weight) for weight in model.trainable_weights]
     losses = []
-    train_epoch(trainer, [batch] * steps, lambda parts: losses.append(parts["loss"]))
+    batches = [batch] * steps
+    train_epoch(trainer, batches, schedule, lambda parts: losses.append(parts["loss"]))
     assert np.isfinite(losses).all()
     assert min(losses) < 0.9 * losses[0]
     changed = [

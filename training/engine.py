@@ -3,30 +3,44 @@
 import math
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from data import Batches
 from models.multibox_loss import multibox_loss
-from ssd_utils import Tensor, make_priors
+from ssd_utils import Tensor, make_priors, match
+from training.schedule import Schedule
 
 # what models.multibox_loss gives for a person to look at
 PARTS = ("loss", "box_loss", "class_loss", "acc")
 
 
 class Trainer(keras.Model):
-    """A detector with its loss: `train_on_batch(images, truth)` is one step.
+    """A detector with its loss: `step(images, truth, rate)` is one update.
 
     `detector` maps images (B, 300, 300, 3) to raw predictions; `layout` names its
-    priors. Works on every Keras backend, mixed precision included.
+    priors. An update goes through its batch in `accumulate` parts of equal size, which
+    takes the memory of one. `options` go to models.multibox_loss. Works on every Keras
+    backend, mixed precision included.
     """
 
-    def __init__(self, detector: keras.Model, layout: str) -> None:
+    def __init__(
+        self,
+        detector: keras.Model,
+        layout: str,
+        accumulate: int = 1,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.detector = detector
         self.priors = make_priors(layout)
+        self.accumulate, self.options = accumulate, options
         self.trackers = {name: keras.metrics.Mean(name=name) for name in PARTS[1:]}
+        # what the sums of a part of a batch are divided by
+        self.normaliser = self.add_weight(name="normaliser", trainable=False)
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         return self.detector(images, training=training)
@@ -39,7 +53,10 @@ class Trainer(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        losses = multibox_loss(y_pred, y, self.priors)
+        normaliser = None if self.accumulate == 1 else self.normaliser.value
+        losses = multibox_loss(
+            y_pred, y, self.priors, normaliser=normaliser, **self.options
+        )
         for name, tracker in self.trackers.items():
             tracker.update_state(losses[name])
         return losses["loss"]
@@ -48,30 +65,58 @@ class Trainer(keras.Model):
         """Compiled with an optimiser; XLA where it is the backend's own way."""
         # measured: jit_compile makes TensorFlow's step on a CPU four times slower
         self.compile(optimiser, jit_compile=keras.backend.backend() == "jax")
-        # measured: TensorFlow would trace the first step twice, 16 s instead of 7 s
-        self.optimizer.build(self.trainable_variables)
         return self
+
+    def step(self, images: np.ndarray, truth: np.ndarray, rate: float) -> dict:
+        """Update the weights once; the batch's parts of the loss, floats by name.
+
+        `images` (B, 300, 300, 3), `truth` (B, M, 5); `rate` is the learning rate.
+        """
+        self.optimizer.learning_rate = rate
+        if self.accumulate > 1:
+            # the loss of the whole batch is divided by all its positives; the
+            # optimiser takes the mean over the parts
+            total = float(compiled(_count_positives)(truth, self.priors))
+            self.normaliser.assign(max(total, 1.0) / self.accumulate)
+        sums = dict.fromkeys(PARTS, 0.0)
+        size = len(images) // self.accumulate
+        for at in range(0, len(images), size):
+            part = slice(at, at + size)
+            parts = self.train_on_batch(images[part], truth[part], return_dict=True)
+            for name in PARTS:
+                sums[name] += float(parts[name]) / self.accumulate
+        return sums
+
+
+def _count_positives(truth: Tensor, priors: Tensor) -> Tensor:
+    _, positives = match(ops.cast(truth, "float32"), priors)  # (B, P)
+    return ops.sum(ops.cast(positives, "float32"))
 
 
 def train_epoch(
-    trainer: Trainer, batches: Iterable, on_step: Callable[[dict], None]
+    trainer: Trainer,
+    batches: Iterable,
+    schedule: Schedule,
+    on_step: Callable[[dict], None],
 ) -> dict:
     """Means over an epoch of the parts of the loss; `on_step` gets those of each step.
 
-    `batches` gives images, truth. Raises FloatingPointError with the step and the parts
-    of the loss where it is not finite.
+    `batches` gives images, truth; the epoch ends with them or with the schedule. Raises
+    FloatingPointError with the step and the parts of the loss where it is not finite.
     """
     sums = dict.fromkeys(PARTS, 0.0)
     steps = 0
     for images, truth in batches:
-        parts = trainer.train_on_batch(images, truth, return_dict=True)
-        parts = {name: float(parts[name]) for name in PARTS}
+        parts = trainer.step(images, truth, schedule.rate())
         steps += 1
+        schedule.step += 1
         if not math.isfinite(parts["loss"]):
             raise FloatingPointError(f"step {steps}: the loss is not finite: {parts}")
         for name in PARTS:
             sums[name] += parts[name]
         on_step(parts)
+        if schedule.progress >= 1:
+            break
     return {name: total / max(steps, 1) for name, total in sums.items()}
 
 

@@ -1,9 +1,8 @@
 """A whole training: epochs, validation, history, best and last weights."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -14,22 +13,55 @@ from data import Batches, Dataset
 from evaluation import best_threshold, evaluate_voc, mean_ap
 from models import Architecture, weights
 from models.detector import with_detections
+from models.start import extractor_variables, freeze, thaw
+from training.average import Average
 from training.engine import Trainer, train_epoch, validate
 from training.optimiser import make_optimiser
 from training.runs import append_history
+from training.schedule import Schedule
 
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 
+# ours: trainings that learn are above it at a third of their time; docs/training.md
+STUCK_FROM, STUCK_BELOW = 1 / 3, 0.02
+STUCK = (
+    "A third of the training is over and next to nothing is detected. Look at "
+    "train_batch.jpg: are the boxes where the objects are? Then try --lr {1:g} in "
+    "place of {0:g}, --weights imagenet, or more --epochs."
+)
+
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how fast a training learns; `lr` is the schedule's peak."""
+    """How long and how a training learns.
 
-    epochs: int
+    epochs, minutes: its length; one of them is None.
+    batch_size, accumulate: an update sees their product, in `accumulate` parts.
+    lr, schedule, optimiser: the rate's peak and shape, and who uses it.
+    freeze_epochs: so long the extractor stays as it is; from then on it learns at
+        `backbone_lr_scale` of the rate.
+    average: score and save the moving average of the weights.
+    loss: options of models.multibox_loss.
+    """
+
+    epochs: int | None
+    minutes: float | None = None
     batch_size: int = 8
+    accumulate: int = 1
     lr: float = 1e-3
+    schedule: str = "cosine"
+    optimiser: str = "adamw"
+    freeze_epochs: int = 0
+    backbone_lr_scale: float = 1.0
+    average: bool = False
+    loss: dict = field(default_factory=dict)
     seed: int = 0
+
+    @property
+    def length(self) -> str:
+        """In words."""
+        return f"{self.epochs} epochs" if self.epochs else f"{self.minutes:g} minutes"
 
 
 def fit(
@@ -48,49 +80,77 @@ def fit(
     `notes` goes into the weights files. Best is the highest mAP50 on `val_set`. Ctrl-C
     ends the training early; before the end of the first epoch KeyboardInterrupt rises.
     """
-    batches = Batches(train_set, settings.batch_size, seed=settings.seed)
-    steps = settings.epochs * batches.steps_per_epoch
-    trainer = Trainer(model, architecture.layout)
-    trainer.compile_for(make_optimiser(settings.lr, steps))
+    update_size = settings.batch_size * settings.accumulate
+    batches = Batches(train_set, update_size, seed=settings.seed)
+    num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
+    schedule = Schedule(settings.schedule, settings.lr, num_steps, settings.minutes)
     check = Validation(model, architecture, val_set, settings.batch_size)
+    average = Average(model) if settings.average else None
     history: list[dict] = []
-    started = time.perf_counter()
-    bar = tqdm(total=steps, unit="step", disable=None)
+    told = False
+    bar = tqdm(total=num_steps, unit="step", disable=None)
+
+    def on_step(parts: dict) -> None:
+        if average:
+            average.update()
+        _show(bar, parts, history)
+
     with bar, stops_on_interrupt(history):
-        for epoch in range(settings.epochs):
-            epoch_started = time.perf_counter()
-            show = _shower(bar, history[-1] if history else {})
+        while schedule.progress < 1:
+            epoch = len(history)
+            if epoch in (0, settings.freeze_epochs):
+                frozen = epoch < settings.freeze_epochs
+                trainer = _new_trainer(model, architecture, settings, frozen)
+                schedule.warm_up()
+            first_step, started = schedule.step, schedule.seconds
             try:
-                means = train_epoch(trainer, batches.epoch(epoch), show)
+                means = train_epoch(trainer, batches.epoch(epoch), schedule, on_step)
             except FloatingPointError as error:
                 raise FloatingPointError(f"epoch {epoch + 1}, {error}") from error
-            seconds = time.perf_counter() - epoch_started
-            figures, threshold, f1 = check()
-            row = {
-                "epoch": epoch + 1,
-                "seconds": time.perf_counter() - started,
-                "lr": float(trainer.optimizer.learning_rate),
-                **means,
-                **figures,
-                "images_per_second": settings.batch_size
-                * batches.steps_per_epoch
-                / seconds,
-            }
-            description = weights.Description(
-                architecture,
-                train_set.class_names,
-                threshold,
-                f1,
-                {**notes, "epochs": epoch + 1, "mAP50": row["mAP50"]},
-            )
-            weights.save(model, folder / "last.weights.h5", description)
-            history.append(row)
-            if best_row(history) is row:
-                weights.save(model, folder / "best.weights.h5", description)
+            num_images = (schedule.step - first_step) * update_size
+            images_per_second = num_images / (schedule.seconds - started)
+            with average.applied() if average else nullcontext():
+                figures, threshold, f1 = check()
+                row = {
+                    "epoch": epoch + 1,
+                    "seconds": schedule.seconds,
+                    "lr": float(trainer.optimizer.learning_rate),
+                    **means,
+                    **figures,
+                    "images_per_second": images_per_second,
+                }
+                history.append(row)
+                training = {**notes, "epochs": epoch + 1, "mAP50": row["mAP50"]}
+                description = weights.Description(
+                    architecture, train_set.class_names, threshold, f1, training
+                )
+                weights.save(model, folder / "last.weights.h5", description)
+                if best_row(history) is row:
+                    weights.save(model, folder / "best.weights.h5", description)
             append_history(folder / "history.csv", row)
-            bar.write(_line(row, settings.epochs))
+            bar.write(_line(row, settings))
+            if not told and is_stuck(history, schedule.progress):
+                bar.write(STUCK.format(settings.lr, settings.lr / 4))
+                told = True
     tell_broken(batches.broken | check.batches.broken)
     return history
+
+
+def _new_trainer(
+    model: keras.Model, architecture: Architecture, settings: Settings, frozen: bool
+) -> Trainer:
+    """The trainer of a phase: the extractor is frozen, or learns at its own rate."""
+    if settings.freeze_epochs:
+        (freeze if frozen else thaw)(model)
+    optimiser = make_optimiser(
+        settings.optimiser,
+        model.trainable_variables,
+        extractor_variables(model),
+        settings.backbone_lr_scale,
+        settings.accumulate,
+    )
+    trainer = Trainer(model, architecture.layout, settings.accumulate, **settings.loss)
+    return trainer.compile_for(optimiser)
 
 
 @contextmanager
@@ -101,6 +161,11 @@ def stops_on_interrupt(history: list[dict]) -> Iterator[None]:
     except KeyboardInterrupt:
         if not history:
             raise
+
+
+def is_stuck(history: list[dict], progress: float) -> bool:
+    """Whether a training that is `progress` 0..1 over has not begun to detect."""
+    return progress >= STUCK_FROM and best_row(history)["mAP50"] < STUCK_BELOW
 
 
 def best_row(history: list[dict]) -> dict:
@@ -149,22 +214,20 @@ class Validation:
         return {**figures, "mAP50": float(mean)}, *best_threshold(self.curves)
 
 
-def _shower(bar: tqdm, before: dict) -> Callable[[dict], None]:
-    """Shows a step's parts of the loss and the val_acc of the epoch before."""
-    val_acc = {"val_acc": f"{before['val_acc']:.2f}"} if before else {}
-
-    def show(parts: dict) -> None:
-        texts = {SHOWN[name]: f"{value:.2f}" for name, value in parts.items()}
-        bar.set_postfix({**texts, **val_acc})
-        bar.update()
-
-    return show
+def _show(bar: tqdm, parts: dict, history: list[dict]) -> None:
+    """A step's parts of the loss and the val_acc of the epoch before."""
+    texts = {SHOWN[name]: f"{value:.2f}" for name, value in parts.items()}
+    if history:
+        texts["val_acc"] = f"{history[-1]['val_acc']:.2f}"
+    bar.set_postfix(texts)
+    bar.update()
 
 
-def _line(row: dict, epochs: int) -> str:
+def _line(row: dict, settings: Settings) -> str:
     """What a person reads after each epoch."""
+    of = f"/{settings.epochs}" if settings.epochs else ""
     return (
-        f"epoch {row['epoch']:3d}/{epochs}  {row['seconds'] / 60:5.1f} min  "
+        f"epoch {row['epoch']:3d}{of}  {row['seconds'] / 60:5.1f} min  "
         f"loss {row['loss']:6.3f} (box {row['box_loss']:.3f}, class "
         f"{row['class_loss']:.3f})  val loss {row['val_loss']:6.3f}  "
         f"val acc {row['val_acc']:.3f}  mAP50 {row['mAP50']:.3f}  "

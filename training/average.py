@@ -1,0 +1,54 @@
+"""An exponential moving average of a model's weights, statistics included."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+from keras import ops
+
+from ssd_utils import Tensor
+from training.engine import compiled
+
+DECAY = 0.99  # ours: remembers some hundred steps; docs/training.md
+RAMP = 10  # as tf.train.ExponentialMovingAverage: (1 + steps) / (10 + steps) at first
+
+
+class Average:
+    """Polyak & Juditsky, 1992; `update` after each step, `applied` to score and save.
+
+    Holds one more copy of the weights in memory.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.weights = model.weights
+        self.steps = 0
+        self._values = [ops.copy(weight.value) for weight in self.weights]
+
+    def update(self) -> None:
+        """The weights of the step that was just made join the average."""
+        self.steps += 1
+        decay = min(DECAY, (1 + self.steps) / (RAMP + self.steps))
+        now = [weight.value for weight in self.weights]
+        self._values = compiled(_blend)(self._values, now, ops.convert_to_tensor(decay))
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The model has the average's weights inside, its own again afterwards."""
+        kept = [ops.copy(weight.value) for weight in self.weights]
+        try:
+            _assign(self.weights, self._values)
+            yield
+        finally:
+            _assign(self.weights, kept)
+
+
+def _blend(old: list[Tensor], new: list[Tensor], decay: Tensor) -> list[Tensor]:
+    return [
+        ops.cast(decay, a.dtype) * a + ops.cast(1 - decay, a.dtype) * b
+        for a, b in zip(old, new, strict=True)
+    ]
+
+
+def _assign(weights: list[keras.Variable], values: list[Tensor]) -> None:
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign(value)

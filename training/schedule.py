@@ -1,0 +1,69 @@
+"""The learning rate as a function of how much of a training is done."""
+
+import math
+import time
+from collections.abc import Callable
+
+WARMUP_STEPS = 60  # ours: under two epochs of 292 pictures; docs/results.md
+WARMUP_SHARE = 0.1  # ours: a training of less than 600 steps warms up faster
+
+
+def cosine(progress: float) -> float:
+    """Loshchilov & Hutter, "SGDR", 2016, eq. 5, without restarts."""
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+def steps(progress: float) -> float:
+    """A tenth and a hundredth, as weiliu89/caffe ssd_pascal.py: 80k, 100k of 120k."""
+    return 1.0 if progress < 2 / 3 else 0.1 if progress < 5 / 6 else 0.01
+
+
+SHAPES: dict[str, Callable[[float], float]] = {"cosine": cosine, "steps": steps}
+
+
+class Schedule:
+    """How far a training is, by its steps or by the clock, and its learning rate.
+
+    shape: a name of SHAPES; its highest point is the rate `peak`.
+    num_steps, minutes: how long it takes; one of them is None.
+
+    `step` counts the steps that were made; who makes one adds it.
+    """
+
+    def __init__(
+        self, shape: str, peak: float, num_steps: int | None, minutes: float | None
+    ) -> None:
+        self.shape, self.peak = SHAPES[shape], peak
+        self.num_steps, self.minutes = num_steps, minutes
+        self.step = 0
+        self._started = time.perf_counter()
+        self.warm_up()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self._started
+
+    @property
+    def progress(self) -> float:
+        """How much of the training is done, 0..1."""
+        if self.minutes is None:
+            return self.step / self.num_steps
+        return min(self.seconds / (60 * self.minutes), 1.0)
+
+    def warm_up(self) -> None:
+        """A new optimiser begins: its rate rises from 0 to that of the shape.
+
+        It is there after 60 steps or a tenth of the training, whichever is sooner.
+        """
+        self._cold = (self.step, self.progress)
+
+    def rate(self) -> float:
+        """The rate of the next step."""
+        step, progress = self._cold
+        share = self.progress - progress
+        if self.minutes is None:
+            share += 1 / self.num_steps  # this step's own
+        by_steps = (self.step - step + 1) / WARMUP_STEPS
+        warmth = min(max(by_steps, share / WARMUP_SHARE), 1.0)
+        return self.peak * self.shape(self.progress) * warmth
