@@ -43,6 +43,7 @@ def untrained(shapes, tmp_path_factory):
     """A weights file that finds something everywhere, with scores of all sizes."""
     names = read_voc(shapes, "val").class_names
     architecture = Architecture("squeezenet", len(names) + 1, norm="none")
+    keras.utils.set_random_seed(0)
     model = build(architecture)
     heads = [layer for layer in model.layers if "_mbox_" in layer.name]
     maps = keras.Model(model.input, [layer.output for layer in heads])
