@@ -15,7 +15,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import BACKBONES, LAYOUT_NAMES, NORMS, TRUNKS, Architecture
+from models import (
+    BACKBONES,
+    LAYOUT_NAMES,
+    NORMS,
+    TRUNKS,
+    Architecture,
+    check_backbone,
+)
 from training import PRECISIONS, RATES, import_keras
 from training.schedule import SHAPES
 
@@ -49,10 +56,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--val-split", default="val", metavar="NAME",
         help="chooses best weights and threshold; default: %(default)s")
     group = parser.add_argument_group("model")
-    group.add_argument("--backbone", default="squeezenet", choices=BACKBONES,
-        metavar="NAME", help=f"{', '.join(BACKBONES)}; default: %(default)s")
+    group.add_argument("--backbone", default="squeezenet", metavar="NAME",
+        help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
+        "MobileNetV3Large; default: %(default)s")
+    group.add_argument("--width", type=float, default=1.0, metavar="W",
+        help="of a MobileNet, its alpha; default: %(default)s")
     group.add_argument("--trunk", choices=TRUNKS,
-        help="default: light for squeezenet, ssd for the others")
+        help="default: light for squeezenet, ssd for the other names in small letters, "
+        "native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
         help="width of the adapted 38x38 map; default: %(default)s")
     group.add_argument("--norm", default="batch", choices=NORMS,
@@ -103,6 +114,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     for name in (*positive, "backbone_lr_scale"):
         if getattr(args, name) is not None and not 0 < getattr(args, name) < math.inf:
             parser.error(f"--{name.replace('_', '-')} must be above 0")
+    if not args.backbone[:1].isupper():  # others are known when Keras is loaded
+        try:
+            check_backbone(args.backbone)
+        except ValueError as error:
+            parser.error(str(error))
     if args.freeze_epochs < 0:
         parser.error("--freeze-epochs must be 0 or above")
     return args
@@ -203,6 +219,7 @@ def load_model(
     architecture = Architecture(
         backbone=args.backbone,
         num_classes=len(class_names) + 1,
+        width=args.width,
         adapter_filters=args.adapter_filters,
         trunk=args.trunk,
         norm=args.norm,

@@ -5,19 +5,21 @@ A backbone's file offers `PREPROCESSING` (a row of models.layers.PREPROCESSING) 
 offer `DEFAULT_TRUNK`, `ADAPTER = False` where its features are the 38x38 map itself,
 and `IMAGENET`, address and MD5 of its ImageNet weights where keras.applications has
 none: that file fills all layers of the built model whose names it knows, those of the
-trunk too; None where there are no such weights at all.
+trunk too; None where there are no such weights at all. `APPLICATION` names the whole
+classifier for the trunk `native`; models.applications offers the same for any of them.
 """
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     import keras
+
+    from models.applications import Application
 
 # ours: --backbone -> module; imported on use, so that listing the names loads no Keras
 BACKBONES = {
@@ -29,7 +31,8 @@ BACKBONES = {
     "ssd300": "ssd300",
     "squeezenet": "ssd300SqueezeNet_alt",
 }
-TRUNKS = ("ssd", "light")  # models/ssd300.py, models/light.py
+TRUNKS = ("ssd", "light", "native")  # models/ssd300.py, light.py, native.py
+ENDS = ("features", "features_19", "features_10")  # ours: where an extractor ends
 NORMS = ("batch", "none")  # models.layers.norm_relu
 LAYOUT_NAMES = ("voc", "coco", "legacy")  # ssd_utils.LAYOUTS, named without Keras
 
@@ -41,6 +44,8 @@ class Architecture:
     `num_classes` counts the background. `norm` "batch" normalises every convolution
     that starts from nothing; `pretrained` tells that the extractor does not (its
     convolutions are the plain published ones). `trunk` None is the backbone's default.
+    `backbone` is a name of BACKBONES or of a classifier of keras.applications; `width`
+    is its `alpha`, where it has one.
     """
 
     backbone: str
@@ -50,27 +55,47 @@ class Architecture:
     norm: str = "batch"
     layout: str = "voc"
     pretrained: bool = False
+    width: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_known("backbone", self.backbone, BACKBONES)
+        check_backbone(self.backbone)
         if self.trunk is None:
             trunk = getattr(self.module, "DEFAULT_TRUNK", "ssd")
             object.__setattr__(self, "trunk", trunk)
         _check_known("trunk", self.trunk, TRUNKS)
         _check_known("norm", self.norm, NORMS)
         _check_known("layout", self.layout, LAYOUT_NAMES)
-        if self.layout == "legacy" and self.trunk == "light":
+        if self.layout == "legacy" and self.trunk != "ssd":
             raise ValueError("--layout legacy goes with --trunk ssd only.")
         if self.adapter_filters != 256 and not self.has_adapter:
             raise ValueError(
                 f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "
                 "adapter; its 38x38 map has 256 filters."
             )
+        if self.width != 1 and self.backbone in BACKBONES:
+            raise ValueError(f"--width {self.width}: {self.backbone} has one width.")
+        if self.trunk == "native" and self.application is None:
+            raise ValueError(
+                f"--trunk native: {self.backbone} is no classifier of "
+                "keras.applications; choose ssd or light."
+            )
 
     @property
-    def module(self) -> ModuleType:
-        """The backbone's file."""
-        return import_module(f"models.{BACKBONES[self.backbone]}")
+    def module(self) -> Any:
+        """The backbone's file, or what stands for one."""
+        if self.backbone in BACKBONES:
+            return import_module(f"models.{BACKBONES[self.backbone]}")
+        return self.application
+
+    @property
+    def application(self) -> "Application | None":
+        """The whole classifier."""
+        from models.applications import Application
+
+        if self.backbone not in BACKBONES:
+            return Application(self.backbone, self.width)
+        name = getattr(self.module, "APPLICATION", None)
+        return Application(name) if name else None
 
     @property
     def has_adapter(self) -> bool:
@@ -89,8 +114,9 @@ class Architecture:
 
     def in_words(self) -> str:
         """What a person chose: backbone, trunk, adapter, layout."""
+        width = "" if self.width == 1 else f" of width {self.width:g}"
         return (
-            f"{self.backbone} with trunk {self.trunk}, adapter of "
+            f"{self.backbone}{width} with trunk {self.trunk}, adapter of "
             f"{self.adapter_filters} filters, layout {self.layout}"
         )
 
@@ -101,6 +127,24 @@ class Architecture:
     def to_dict(self) -> dict:
         """For JSON; `Architecture(**dictionary)` is the way back."""
         return asdict(self)
+
+
+def check_backbone(name: str) -> None:
+    """ValueError where neither this collection nor keras.applications has the name."""
+    if name in BACKBONES:
+        return
+    classifiers = []
+    if name[:1].isupper():  # no typing error in our own names loads Keras
+        from models import applications
+
+        classifiers = applications.names()
+    if name not in classifiers:
+        close = get_close_matches(name, [*BACKBONES, *classifiers], n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise ValueError(
+            f"--backbone {name} is not known; choose from {', '.join(BACKBONES)}, or a "
+            f"classifier of keras.applications, such as MobileNetV3Large.{hint}"
+        )
 
 
 def _check_known(what: str, name: str, known: Iterable[str]) -> None:
@@ -121,7 +165,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     """
     import keras
 
-    from models import light, ssd300
+    from models import light, native, ssd300
     from models.layers import Preprocess
 
     module = architecture.module
@@ -133,15 +177,24 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
         )
     images = ssd300.images_input()
     x = Preprocess(module.PREPROCESSING, name="preprocess")(images)
-    x = _extract(architecture, x, None if own_file else weights)
-    x = keras.layers.Identity(name="features")(x)  # the extractor ends here
-    if architecture.has_adapter:
-        x = ssd300.adapter(x, architecture.adapter_filters, architecture.norm)
-    if architecture.trunk == "light":
-        fire_norm = architecture.extractor_norm if own_file else architecture.norm
-        sources = light.trunk(x, architecture.norm, fire_norm)
+    stages = _extract(architecture, x, None if own_file else weights)
+    # the extractor ends here
+    stages = [
+        keras.layers.Identity(name=name)(stage)
+        for name, stage in zip(ENDS, stages, strict=False)
+    ]
+    filters, norm = architecture.adapter_filters, architecture.norm
+    if architecture.trunk == "native":
+        sources = native.trunk(stages, filters, norm)
     else:
-        sources = ssd300.trunk(x, architecture.norm, architecture.layout)
+        (x,) = stages
+        if architecture.has_adapter:
+            x = ssd300.adapter(x, filters, norm)
+        if architecture.trunk == "light":
+            fire_norm = architecture.extractor_norm if own_file else norm
+            sources = light.trunk(x, norm, fire_norm)
+        else:
+            sources = ssd300.trunk(x, norm, architecture.layout)
     predictions = ssd300.heads(sources, architecture.num_classes, architecture.layout)
     model = keras.Model(images, predictions, name=architecture.backbone)
     if own_file and weights is not None:
@@ -157,15 +210,18 @@ def extractor_layers(model: "keras.Model") -> list:
     """The layers of a built detector that belong to its extractor."""
     import keras
 
-    return keras.Model(model.input, model.get_layer("features").output).layers
+    ends = [layer.output for layer in model.layers if layer.name in ENDS]
+    return keras.Model(model.input, ends).layers
 
 
-def _extract(architecture: Architecture, images: Any, weights: str | None) -> Any:
+def _extract(architecture: Architecture, images: Any, weights: str | None) -> list:
+    """The maps that the trunk begins with: three for `native`, else one."""
     try:
         with catch_warnings(action="ignore"):  # the error says it
-            return architecture.module.extractor(
-                images, weights, architecture.extractor_norm
-            )
+            if architecture.trunk == "native":
+                return architecture.application.stages(images, weights)
+            norm = architecture.extractor_norm
+            return [architecture.module.extractor(images, weights, norm)]
     except Exception as error:  # Keras raises a bare Exception when offline
         if weights is None:
             raise

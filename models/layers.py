@@ -4,15 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from keras import Layer, initializers, layers, ops
+from keras import Layer, Model, initializers, layers, ops
 
 from ssd_utils import Tensor
 
 # How the published extractors saw their pictures: reversed to BGR?, mean, divisor.
-# keras.applications.imagenet_utils, `preprocess_input`
+# keras.applications.imagenet_utils, `preprocess_input`; "none": a classifier that has
+# its preprocessing inside
 PREPROCESSING = {
-    "caffe": (True, (103.939, 116.779, 123.68), 1.0),
-    "tf": (False, (127.5, 127.5, 127.5), 127.5),
+    "caffe": (True, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    "tf": (False, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    "torch": (False, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "none": (False, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
 # ours: with some 36 steps an epoch, statistics follow the weights within an epoch
 BN_MOMENTUM = 0.9
@@ -34,6 +37,7 @@ class Preprocess(Layer):
         if reverse:
             images = ops.flip(images, axis=-1)  # PyTorch has no steps below 0
         mean = ops.convert_to_tensor(mean, "float32")
+        divisor = ops.convert_to_tensor(divisor, "float32")
         return ops.cast((images - mean) / divisor, self.compute_dtype)
 
 
@@ -155,3 +159,11 @@ def stack(table: Sequence[Row], x: Tensor, norm: str) -> dict[str, Tensor]:
     for row in table:
         x = outputs[row.name] = row(x, norm)
     return outputs
+
+
+def give_lasting_names(model: Model, prefix: str) -> None:
+    """Rename the layers that Keras numbers over all models of a process."""
+    for number, layer in enumerate(model.layers[1:]):
+        kind = type(layer).__name__.lower()
+        if layer.name.rstrip("_0123456789").replace("_", "") == kind:
+            layer.name = f"{prefix}_{number}_{kind}"

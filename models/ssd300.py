@@ -61,19 +61,25 @@ def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
     return features
 
 
-def adapter(features: Tensor, filters: int, norm: str) -> Tensor:
-    """Features (B, n, n, F) brought to (B, 38, 38, filters) by conv4_0.
+def adapter(
+    features: Tensor,
+    filters: int,
+    norm: str,
+    name: str = "conv4_0",
+    size: int = MAP_SIZES[0],
+) -> Tensor:
+    """Features (B, n, n, F) brought to (B, size, size, filters).
 
-    The 2018 article's transposed convolution; its kernel is 38 - n + 1.
+    The 2018 article's transposed convolution; its kernel is size - n + 1.
     """
     x = layers.Conv2DTranspose(
         filters,
-        MAP_SIZES[0] - features.shape[1] + 1,
+        size - features.shape[1] + 1,
         use_bias=norm == "none",
         kernel_initializer="he_normal",
-        name="conv4_0",
+        name=name,
     )(features)
-    return norm_relu(x, "conv4_0", norm)
+    return norm_relu(x, name, norm)
 
 
 def trunk(features: Tensor, norm: str, layout: str) -> dict[str, Tensor]:

@@ -5,8 +5,10 @@ Szegedy et al., 2015, https://arxiv.org/abs/1512.00567.
 
 from keras import Model, applications
 
+from models.layers import give_lasting_names
 from ssd_utils import Tensor
 
+APPLICATION = "InceptionV3"
 PREPROCESSING = "tf"
 
 
@@ -16,8 +18,5 @@ def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
         include_top=False, weights=weights, input_tensor=images
     )
     features = inception.get_layer("mixed2").output
-    # Keras numbers its layers over all models of a process: names that hold
-    for number, layer in enumerate(Model(images, features).layers[1:]):
-        if layer.name != "mixed2":
-            layer.name = f"inception_{number}_{type(layer).__name__.lower()}"
+    give_lasting_names(Model(images, features), "inception")
     return features

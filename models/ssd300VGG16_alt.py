@@ -7,6 +7,7 @@ from keras import applications
 
 from ssd_utils import Tensor
 
+APPLICATION = "VGG16"
 PREPROCESSING = "caffe"
 
 
