@@ -19,6 +19,7 @@ from models import (
     BACKBONES,
     LAYOUT_NAMES,
     NORMS,
+    REUSES,
     TRUNKS,
     Architecture,
     check_backbone,
@@ -74,6 +75,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--weights", metavar="imagenet|none|FILE",
         help="what to start from; FILE is an extractor's or a detector's; default: "
         "imagenet where it exists, none for the demo set")
+    group.add_argument("--reuse", default="extractor", choices=REUSES,
+        help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
+        "is the full classifier's file; default: %(default)s")
     group = parser.add_argument_group("extractor")
     frozen = group.add_mutually_exclusive_group()
     frozen.add_argument("--freeze", action="store_true",
@@ -224,11 +228,14 @@ def load_model(
         trunk=args.trunk,
         norm=args.norm,
         layout=args.layout,
+        reuse=args.reuse,
     )
     default = "imagenet" if args.data and architecture.has_imagenet else "none"
     wanted = args.weights or default
     if wanted == "none" and (args.freeze or args.freeze_epochs):
         raise ValueError("--freeze keeps what --weights brings; here that is none.")
+    if wanted == "none" and args.reuse == "deep":
+        raise ValueError("--reuse deep takes more of --weights; here that is none.")
     model, architecture = start.start(architecture, wanted, class_names)
     if args.freeze:
         start.freeze(model)

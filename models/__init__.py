@@ -9,7 +9,8 @@ trunk too; None where there are no such weights at all. `APPLICATION` names the 
 classifier for the trunk `native`; models.applications offers the same for any of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -34,6 +35,7 @@ BACKBONES = {
 TRUNKS = ("ssd", "light", "native")  # models/ssd300.py, light.py, native.py
 ENDS = ("features", "features_19", "features_10")  # ours: where an extractor ends
 NORMS = ("batch", "none")  # models.layers.norm_relu
+REUSES = ("extractor", "deep")  # models/reuse.py
 LAYOUT_NAMES = ("voc", "coco", "legacy")  # ssd_utils.LAYOUTS, named without Keras
 
 
@@ -45,7 +47,8 @@ class Architecture:
     that starts from nothing; `pretrained` tells that the extractor does not (its
     convolutions are the plain published ones). `trunk` None is the backbone's default.
     `backbone` is a name of BACKBONES or of a classifier of keras.applications; `width`
-    is its `alpha`, where it has one.
+    is its `alpha`, where it has one. `reuse` "deep": ImageNet weights fill conv4_1 to
+    conv5_3 of the trunk too, so these are not normalised either.
     """
 
     backbone: str
@@ -56,6 +59,7 @@ class Architecture:
     layout: str = "voc"
     pretrained: bool = False
     width: float = 1.0
+    reuse: str = "extractor"
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone)
@@ -65,6 +69,9 @@ class Architecture:
         _check_known("trunk", self.trunk, TRUNKS)
         _check_known("norm", self.norm, NORMS)
         _check_known("layout", self.layout, LAYOUT_NAMES)
+        _check_known("reuse", self.reuse, REUSES)
+        if self.reuse == "deep" and (self.trunk, self.adapter_filters) != ("ssd", 256):
+            raise ValueError("--reuse deep goes with --trunk ssd, 256 adapter filters.")
         if self.layout == "legacy" and self.trunk != "ssd":
             raise ValueError("--layout legacy goes with --trunk ssd only.")
         if self.adapter_filters != 256 and not self.has_adapter:
@@ -194,7 +201,8 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
             fire_norm = architecture.extractor_norm if own_file else norm
             sources = light.trunk(x, norm, fire_norm)
         else:
-            sources = ssd300.trunk(x, norm, architecture.layout)
+            block_norm = "none" if architecture.reuse == "deep" else norm
+            sources = ssd300.trunk(x, norm, architecture.layout, block_norm)
     predictions = ssd300.heads(sources, architecture.num_classes, architecture.layout)
     model = keras.Model(images, predictions, name=architecture.backbone)
     if own_file and weights is not None:
@@ -216,12 +224,19 @@ def extractor_layers(model: "keras.Model") -> list:
 
 def _extract(architecture: Architecture, images: Any, weights: str | None) -> list:
     """The maps that the trunk begins with: three for `native`, else one."""
+    with explained(weights, architecture.backbone):
+        if architecture.trunk == "native":
+            return architecture.application.stages(images, weights)
+        norm = architecture.extractor_norm
+        return [architecture.module.extractor(images, weights, norm)]
+
+
+@contextmanager
+def explained(weights: str | None, backbone: str) -> Iterator[None]:
+    """ValueError in place of what Keras raises where weights can't be had or fit."""
     try:
         with catch_warnings(action="ignore"):  # the error says it
-            if architecture.trunk == "native":
-                return architecture.application.stages(images, weights)
-            norm = architecture.extractor_norm
-            return [architecture.module.extractor(images, weights, norm)]
+            yield
     except Exception as error:  # Keras raises a bare Exception when offline
         if weights is None:
             raise
@@ -230,7 +245,7 @@ def _extract(architecture: Architecture, images: Any, weights: str | None) -> li
         reason = in_one_line(error)
         if weights != "imagenet":
             raise ValueError(
-                f"--weights {weights} does not fit {architecture.backbone}: {reason}"
+                f"--weights {weights} does not fit {backbone}: {reason}"
             ) from error
         raise ValueError(
             f"--weights imagenet: {reason}. Keras keeps ImageNet weights in "

@@ -54,16 +54,20 @@ class Application:
 
     def stages(self, images: Tensor, weights: str | None) -> list[Tensor]:
         """Three maps (B, n, n, F), n near 38, 19 and 10."""
-        build = getattr(applications, self.name)
-        options: dict[str, Any] = {"include_top": False, "input_tensor": images}
-        if self.width != 1:
-            if "alpha" not in inspect.signature(build).parameters:
-                raise ValueError(f"--width {self.width}: {self.name} has one width.")
-            options["alpha"] = self.width
-        classifier = build(weights=weights, **options)
+        classifier = self.build(images, weights)
         stages = [self._stage(classifier, size) for size in MAP_SIZES[:3]]
         give_lasting_names(classifier, self.name.lower())
         return stages
+
+    def build(self, images: Tensor, weights: str | None) -> keras.Model:
+        """The classifier without its last layers, of preprocessed images."""
+        make = getattr(applications, self.name)
+        options: dict[str, Any] = {"include_top": False, "input_tensor": images}
+        if self.width != 1:
+            if "alpha" not in inspect.signature(make).parameters:
+                raise ValueError(f"--width {self.width}: {self.name} has one width.")
+            options["alpha"] = self.width
+        return make(weights=weights, **options)
 
     def _stage(self, classifier: keras.Model, size: int) -> Tensor:
         passed = _ends(classifier)

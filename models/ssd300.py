@@ -9,6 +9,7 @@ from keras import Input, Model, applications, layers
 from models.layers import Conv, L2Norm, Mean, Pool, norm_relu, stack
 from ssd_utils import IMAGE_SIZE, LAYOUTS, MAP_SIZES, Tensor
 
+APPLICATION = "VGG16"
 PREPROCESSING = "caffe"
 ADAPTER = False
 
@@ -19,11 +20,13 @@ EXTRACTOR = (  # Simonyan & Zisserman 2014, table 1, column D
     Pool("pool3", 2, 2),
 )
 SOURCES = ("conv4_3", "fc7", "conv6_2", "conv7_2", "conv8_2")  # the paper, fig. 2
-TRUNK = (  # the paper, fig. 2; weiliu89/caffe ssd_pascal.py, AddExtraLayers
+BLOCKS = (  # the paper, fig. 2: VGG16's own, with another pool5
     *(Conv(f"conv4_{number}", 512, 3) for number in (1, 2, 3)),
     Pool("pool4", 2, 2),
     *(Conv(f"conv5_{number}", 512, 3) for number in (1, 2, 3)),
     Pool("pool5", 3, 1),
+)
+EXTRAS = (  # the paper, fig. 2; weiliu89/caffe ssd_pascal.py, AddExtraLayers
     Conv("fc6", 1024, 3, dilation=6),
     Conv("fc7", 1024, 1),
     Conv("conv6_1", 256, 1),
@@ -82,9 +85,16 @@ def adapter(
     return norm_relu(x, name, norm)
 
 
-def trunk(features: Tensor, norm: str, layout: str) -> dict[str, Tensor]:
-    """The six maps that the heads look at, by name, from features (B, 38, 38, F)."""
-    maps = stack(TRUNK + TAILS[layout], features, norm)
+def trunk(
+    features: Tensor, norm: str, layout: str, block_norm: str
+) -> dict[str, Tensor]:
+    """The six maps that the heads look at, by name, from features (B, 38, 38, F).
+
+    `block_norm` is the normalisation of conv4_1 to conv5_3, "none" where ImageNet
+    weights fill them.
+    """
+    maps = stack(BLOCKS, features, block_norm)
+    maps |= stack(EXTRAS + TAILS[layout], maps["pool5"], norm)
     sources = {name: maps[name] for name in (*SOURCES, TAILS[layout][-1].name)}
     return {
         "conv4_3_norm": L2Norm(name="conv4_3_norm")(sources.pop("conv4_3")),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import keras
 
 from models import Architecture, build, extractor_layers, weights
+from models.reuse import fill_deep
 
 
 def start(
@@ -21,6 +22,10 @@ def start(
         return build(architecture), architecture
     if wanted == "imagenet" or not weights.is_detector(wanted):
         architecture = replace(architecture, pretrained=True)
+        if architecture.reuse == "deep":
+            model = build(architecture)
+            fill_deep(model, architecture.application, wanted)
+            return model, architecture
         return build(architecture, wanted), architecture
     model, description = weights.load(wanted)
     if description.class_names != list(class_names):

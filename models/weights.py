@@ -271,7 +271,7 @@ def fill_by_name(
     """
     try:
         with h5py.File(path, "r") as file:
-            arrays = _legacy_arrays(file)
+            arrays = legacy_arrays(file)
             arrays = {n: a for n, a in arrays.items() if not n.startswith(tuple(but))}
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
@@ -286,7 +286,7 @@ def fill_by_name(
     return filled
 
 
-def _legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
+def legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
     """Arrays by layer name of a Keras 1 or 2 weights file, kernel before bias."""
     arrays = {}
     for layer_name in file.attrs["layer_names"]:
