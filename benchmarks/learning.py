@@ -25,6 +25,7 @@ from unittest import mock
 TABLE = Path("docs/learning.csv")
 SHARED = Path("../shared")
 SQUEEZENET = SHARED / "weights/squeezenet_imagenet_notop.h5"
+MOBILENET = SHARED / "weights/mobilenet_2_5_224_tf_no_top.h5"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Data:
 DATA = {
     "bccd": Data("data/bccd", "trainval", "test", epochs=20),
     "raccoon": Data("data/raccoon", "train", "val", epochs=20),
+    "raccoon, long": Data("data/raccoon", "train", "val", epochs=60),
     "bccd/4": Data("data/bccd", "trainval", "test", epochs=40, share=0.25),
     "raccoon/4": Data("data/raccoon", "train", "val", epochs=40, share=0.25),
 }
@@ -48,7 +50,7 @@ DATA = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """Differences from the defaults of train.py for squeezenet with trunk light.
+    """Differences from the defaults of train.py, squeezenet with trunk light.
 
     architecture, settings: arguments of models.Architecture and training.fit.Settings;
     patches: what else is changed, by dotted name -> a function of the original.
@@ -74,7 +76,7 @@ def _mirror_only(original: Callable) -> Callable:
 
 
 def _plain_adapter(original: Callable) -> Callable:
-    return lambda features, filters, norm: original(features, filters, "none")
+    return lambda features, filters, norm, *at: original(features, filters, "none", *at)
 
 
 def _identity_adapter(original: Callable) -> Callable:
@@ -148,6 +150,17 @@ EXPERIMENTS = {
     "scratch": Experiment(weights="none"),
     "staged": Experiment(freeze_share=0.25, settings={"backbone_lr_scale": 0.1}),
     "slow extractor": Experiment(settings={"backbone_lr_scale": 0.1}),
+    # a classifier of keras.applications and its own stages
+    **{
+        f"MobileNet {name}": Experiment(
+            architecture={"backbone": "MobileNet", "width": 0.25}, **options
+        )
+        for name, options in {
+            "full": {"weights": str(MOBILENET)},
+            "frozen": {"weights": str(MOBILENET), "freeze": True},
+            "scratch": {"weights": "none"},
+        }.items()
+    },
     # why frozen learns, or not: one change at a time
     "frozen, no norm": Experiment(freeze=True, architecture={"norm": "none"}),
     "frozen, plain adapter": Experiment(freeze=True, patches={ADAPTER: _plain_adapter}),
@@ -234,9 +247,9 @@ def train(data: str, name: str, seed: int) -> None:
         for target, change in experiment.patches.items():
             changed = change(resolve_name(target))
             stack.enter_context(mock.patch(target, changed))
-        architecture = Architecture(
-            "squeezenet", len(train_set.class_names) + 1, **experiment.architecture
-        )
+        architecture = {"backbone": "squeezenet", **experiment.architecture}
+        num_classes = len(train_set.class_names) + 1
+        architecture = Architecture(num_classes=num_classes, **architecture)
         model, architecture = start.start(
             architecture, experiment.weights, train_set.class_names
         )
