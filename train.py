@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from models import (
     BACKBONES,
+    BOX_LOSSES,
     LAYOUT_NAMES,
     NORMS,
     REUSES,
@@ -104,6 +105,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
     group.add_argument("--schedule", default="cosine", choices=SHAPES,
         help="how the rate falls; default: %(default)s")
+    group.add_argument("--box-loss", default="smooth_l1", choices=BOX_LOSSES,
+        help="default: %(default)s")
+    group.add_argument("--weigh-classes", action="store_true",
+        help="rare classes count more in the loss, by the root of their frequency")
     group.add_argument("--average", action="store_true",
         help="score and keep the moving average of the weights")
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
@@ -160,7 +165,7 @@ def run(args: argparse.Namespace) -> None:
 
     train_set, val_set = load_data(args)
     model, architecture = load_model(args, train_set.class_names)
-    settings = settings_of(args)
+    settings = settings_of(args, train_set)
 
     # training
     name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
@@ -242,10 +247,13 @@ def load_model(
     return model, architecture
 
 
-def settings_of(args: argparse.Namespace) -> "Settings":
+def settings_of(args: argparse.Namespace, train_set: "Dataset") -> "Settings":
     """How to train, with the defaults that depend on other options."""
-    from training.fit import Settings
+    from training.fit import Settings, class_weights
 
+    loss = {"box_loss": args.box_loss}
+    if args.weigh_classes:
+        loss["class_weights"] = class_weights(train_set)
     epochs = args.epochs or (EPOCHS if args.data else DEMO_EPOCHS)
     return Settings(
         epochs=None if args.minutes else epochs,
@@ -258,6 +266,7 @@ def settings_of(args: argparse.Namespace) -> "Settings":
         freeze_epochs=args.freeze_epochs,
         backbone_lr_scale=args.backbone_lr_scale,
         average=args.average,
+        loss=loss,
         seed=args.seed,
     )
 

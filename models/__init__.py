@@ -36,6 +36,7 @@ TRUNKS = ("ssd", "light", "native")  # models/ssd300.py, light.py, native.py
 ENDS = ("features", "features_19", "features_10")  # ours: where an extractor ends
 NORMS = ("batch", "none")  # models.layers.norm_relu
 REUSES = ("extractor", "deep")  # models/reuse.py
+BOX_LOSSES = ("smooth_l1", "ciou")  # models/multibox_loss.py
 LAYOUT_NAMES = ("voc", "coco", "legacy")  # ssd_utils.LAYOUTS, named without Keras
 
 

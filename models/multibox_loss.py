@@ -3,13 +3,18 @@
 Liu et al., "SSD: Single Shot MultiBox Detector", 2016, sec. 2.2, eq. 1 and 2.
 """
 
-from keras import ops
+from collections.abc import Callable, Sequence
 
-from ssd_utils import Tensor, encode, match
+from keras import ops
+from keras.utils.bounding_boxes import compute_ciou
+
+from models import BOX_LOSSES
+from ssd_utils import Tensor, decode, encode, match
 
 NEGATIVE_RATIO = 3  # the paper, sec. 2.2, "hard negative mining": at most 3:1
 # ours: a picture without objects teaches the background with as many as one object
 MIN_NEGATIVES = 3
+CIOU_WEIGHT = 5.0  # ours: as large as smooth L1 when a training begins to detect
 
 
 def multibox_loss(
@@ -17,6 +22,8 @@ def multibox_loss(
     truth: Tensor,
     priors: Tensor,
     normaliser: Tensor | None = None,
+    box_loss: str = "smooth_l1",
+    class_weights: Sequence[float] | None = None,
 ) -> dict[str, Tensor]:
     """The loss and its parts, float32 scalars by name.
 
@@ -25,6 +32,9 @@ def multibox_loss(
     by the number of positive priors of the batch (at least 1), and `acc`, the share of
     scored priors, positives and mined negatives, whose class is right. `num_positives`
     (at least 1) and `num_scored` are what means over several batches weigh them by.
+
+    `normaliser` divides in place of the number of positives; `box_loss` is a name of
+    models.BOX_LOSSES; `class_weights`, C numbers, multiply what each prior adds.
     """
     predictions = ops.cast(predictions, "float32")
     truth = ops.cast(truth, "float32")
@@ -37,20 +47,23 @@ def multibox_loss(
     surprise = _cross_entropy(logits, class_ids)  # (B, P)
     negatives = _hard_negatives(ops.stop_gradient(surprise), positives)
     scored = ops.cast(positives | negatives, "float32")  # (B, P)
-    wanted = encode(matched[..., :4], priors)
-    distance = ops.sum(_smooth_l1(offsets - wanted), axis=-1)  # (B, P)
+    distance = DISTANCES[box_loss](offsets, matched[..., :4], priors)  # (B, P)
     distance = ops.where(positives, distance, ops.zeros_like(distance))
+    weights = 1.0
+    if class_weights is not None:
+        weights = ops.convert_to_tensor(class_weights, "float32")
+        weights = ops.take(weights, class_ids)  # (B, P)
 
     num_positives = ops.sum(ops.cast(positives, "float32"))
     num_positives = ops.maximum(num_positives, 1.0)
     normaliser = num_positives if normaliser is None else normaliser
-    box_loss = ops.sum(distance) / normaliser
-    class_loss = ops.sum(surprise * scored) / normaliser
+    offset_loss = ops.sum(distance * weights) / normaliser
+    class_loss = ops.sum(surprise * scored * weights) / normaliser
     right = ops.cast(ops.argmax(logits, axis=-1), "int32") == class_ids
     num_scored = ops.sum(scored)
     return {
-        "loss": box_loss + class_loss,
-        "box_loss": box_loss,
+        "loss": offset_loss + class_loss,
+        "box_loss": offset_loss,
         "class_loss": class_loss,
         "acc": ops.sum(ops.cast(right, "float32") * scored) / num_scored,
         "num_positives": num_positives,
@@ -64,10 +77,22 @@ def _cross_entropy(logits: Tensor, class_ids: Tensor) -> Tensor:
     return -ops.take_along_axis(log_scores, class_ids[..., None], axis=-1)[..., 0]
 
 
-def _smooth_l1(distance: Tensor) -> Tensor:
-    """Girshick, "Fast R-CNN", 2015, eq. 3."""
-    distance = ops.abs(distance)
-    return ops.where(distance < 1.0, 0.5 * distance * distance, distance - 0.5)
+def _smooth_l1(offsets: Tensor, boxes: Tensor, priors: Tensor) -> Tensor:
+    """(B, P) from the boxes' own offsets. Girshick, "Fast R-CNN", 2015, eq. 3."""
+    distance = ops.abs(offsets - encode(boxes, priors))
+    distance = ops.where(distance < 1.0, 0.5 * distance * distance, distance - 0.5)
+    return ops.sum(distance, axis=-1)
+
+
+def _ciou(offsets: Tensor, boxes: Tensor, priors: Tensor) -> Tensor:
+    """(B, P) from the boxes. Zheng et al., "Distance-IoU Loss", 2020, eq. 10."""
+    # an untrained network's exp() must stay finite: sides up to 20 times the prior's
+    offsets = ops.clip(offsets, -15.0, 15.0)
+    found = decode(offsets, priors)
+    return CIOU_WEIGHT * (1.0 - compute_ciou(found, boxes, "xyxy"))
+
+
+DISTANCES: dict[str, Callable] = dict(zip(BOX_LOSSES, (_smooth_l1, _ciou), strict=True))
 
 
 def _hard_negatives(surprise: Tensor, positives: Tensor) -> Tensor:

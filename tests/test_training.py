@@ -5,12 +5,14 @@ import errno
 import json
 import math
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from data import Dataset, Picture
 from models import Architecture, build
 from models.multibox_loss import multibox_loss
 from ssd_utils import make_priors
@@ -18,6 +20,7 @@ from training import devices, runs
 from training.average import Average
 from training.devices import Device, choose_precision
 from training.engine import PARTS, Trainer, train_epoch, validate
+from training.fit import class_weights
 from training.optimiser import OPTIMISERS, make_optimiser
 from training.schedule import Schedule
 
@@ -135,6 +138,20 @@ def test_some_variables_learn_slower(name):
         assert kernel == pytest.approx(np.full((2, 2), 0.99), abs=1e-4)
     assert steps[1.0] == pytest.approx([-0.01, -0.01], rel=1e-3)
     assert steps[0.25] == pytest.approx(steps[1.0] / 4, rel=1e-5)
+
+
+# weights of classes
+
+
+def test_class_weights_by_hand():
+    truth = np.zeros((10, 5), "float32")
+    truth[:, 4] = [1] * 9 + [2]
+    picture = Picture(Path("a.png"), (9, 9), truth, np.zeros(10, bool))
+    dataset = Dataset("d", "train", ["common", "rare"], [picture])
+    # 1/3 and 1, times 10 boxes by their sum 9 / 3 + 1
+    assert class_weights(dataset) == pytest.approx([1, 10 / 12, 10 / 4])
+    dataset = Dataset("d", "train", ["common", "rare", "absent"], [picture])
+    assert np.isfinite(class_weights(dataset)).all()
 
 
 # the average of the weights

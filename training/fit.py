@@ -153,6 +153,18 @@ def _new_trainer(
     return trainer.compile_for(optimiser)
 
 
+def class_weights(dataset: Dataset) -> list[float]:
+    """A weight for background (1) and each class: 1 / sqrt(boxes), 1 in the mean.
+
+    The mean is that over the boxes. Mahajan et al., "Exploring the Limits of Weakly
+    Supervised Pretraining", 2018, sec. 2.2, for the root.
+    """
+    counts = np.array(list(dataset.boxes_per_class().values()), float)  # (C - 1,)
+    weights = 1 / np.sqrt(np.maximum(counts, 1))
+    weights *= counts.sum() / (weights * counts).sum()
+    return [1.0, *weights.tolist()]
+
+
 @contextmanager
 def stops_on_interrupt(history: list[dict]) -> Iterator[None]:
     """Ctrl-C ends the training; what the epochs before it left behind counts."""

@@ -1,0 +1,124 @@
+"""Whole trainings, tiny: frozen first, slower extractors, the clock, the average."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from data import draw_shapes, read_voc
+from models import Architecture, build, extractor_layers, weights
+from models.start import freeze
+from training.fit import STUCK_BELOW, Settings, fit, is_stuck
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    """Four pictures to train, two to validate."""
+    root = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=20)
+    return [
+        dataclasses.replace(dataset, pictures=dataset.pictures[:count])
+        for dataset, count in [(read_voc(root, "train"), 4), (read_voc(root, "val"), 2)]
+    ]
+
+
+def train(sets, folder, frozen=False, **settings):
+    """The model after a training of MobileNet's quarter, its history, its start."""
+    train_set, val_set = sets
+    keras.utils.set_random_seed(0)
+    architecture = Architecture("MobileNet", len(train_set.class_names) + 1, width=0.25)
+    model = build(architecture)
+    if frozen:
+        freeze(model)
+    start = arrays(model)
+    settings = Settings(**{"epochs": 2, "batch_size": 2, **settings})
+    history = fit(model, architecture, train_set, val_set, settings, folder, {})
+    return model, history, start
+
+
+def arrays(model):
+    return {w.path: ops.convert_to_numpy(w).copy() for w in model.weights}
+
+
+def distance(model, start):
+    """How far the kernels of the extractor, and all others, went."""
+    inside = {w.path for layer in extractor_layers(model) for w in layer.weights}
+    moved = {True: 0.0, False: 0.0}
+    for path, now in arrays(model).items():
+        if path.endswith("kernel"):
+            moved[path in inside] += float(np.abs(now - start[path]).sum())
+    return moved[True], moved[False]
+
+
+def test_frozen_first_then_all(sets, tmp_path, monkeypatch):
+    seen = []
+
+    def save(model, path, description):
+        if path.name.startswith("last"):
+            seen.append(arrays(model))
+
+    monkeypatch.setattr("training.fit.weights.save", save)
+    model, _, start = train(sets, tmp_path, epochs=3, freeze_epochs=2)
+    inside = {w.path for layer in extractor_layers(model) for w in layer.weights}
+    for path in inside:  # statistics included
+        np.testing.assert_array_equal(seen[1][path], start[path])
+    assert any((seen[0][path] != start[path]).any() for path in start)
+    changed = [path for path in inside if (seen[2][path] != start[path]).any()]
+    assert len(changed) > 0.9 * len(inside)
+
+
+def test_frozen_all_along(sets, tmp_path):
+    model, _, start = train(sets, tmp_path, frozen=True)
+    extractor, rest = distance(model, start)
+    assert extractor == 0
+    assert rest > 1
+
+
+@pytest.mark.core
+def test_extractor_learns_slower(sets, tmp_path):
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    one = distance(*train(sets, tmp_path / "a", epochs=1)[::2])
+    tenth = distance(*train(sets, tmp_path / "b", epochs=1, backbone_lr_scale=0.1)[::2])
+    assert one[0] > 0
+    # AdamW's steps are about as large whatever the gradients are
+    assert tenth[0] == pytest.approx(0.1 * one[0], rel=0.2)
+    assert tenth[1] == pytest.approx(one[1], rel=0.2)
+
+
+def test_minutes_end_a_training(sets, tmp_path, monkeypatch):
+    now = [0.0]
+
+    def clock():
+        now[0] += 0.5
+        return now[0]
+
+    monkeypatch.setattr("training.schedule.time.perf_counter", clock)
+    _, history, _ = train(sets, tmp_path, epochs=None, minutes=1)
+    assert history[-1]["seconds"] >= 60
+    assert len(history) > 1
+    assert all(row["seconds"] < 60 for row in history[:-1])
+
+
+def test_average_is_scored_and_saved(sets, tmp_path):
+    model, _, start = train(sets, tmp_path, epochs=1, average=True)
+    saved, _ = weights.load(tmp_path / "last.weights.h5")
+    path = next(path for path in start if path.endswith("fc7_mbox_conf/kernel"))
+    at = [weight.path for weight in model.weights].index(path)
+    now = ops.convert_to_numpy(model.weights[at])
+    kept = ops.convert_to_numpy(saved.weights[at])
+    # two steps: the average has decays 2/11 and 3/12, so it lies between
+    assert 0 < np.abs(kept - now).sum() < np.abs(start[path] - now).sum()
+
+
+def test_stuck_is_noticed(sets, tmp_path, monkeypatch, capsys):
+    def row(value):
+        return {"mAP50": value, "val_loss": 1.0}
+
+    assert is_stuck([row(0.0), row(STUCK_BELOW / 2)], 0.4)
+    assert not is_stuck([row(0.0), row(STUCK_BELOW * 2)], 0.4)
+    assert not is_stuck([row(0.0)], 0.2)
+    train(sets, tmp_path, epochs=2, lr=1e-9)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "--lr" in line]
+    assert len(lines) == 1
+    assert "--lr 2.5e-10 in place of 1e-09" in lines[0]
