@@ -44,6 +44,7 @@ def main() -> None:
         row(backbone, trunk, args.classes + 1)
         for backbone in BACKBONES
         for trunk in TRUNKS
+        if trunk != "native" or hasattr(Architecture(backbone, 2).module, "APPLICATION")
     ]
     print(markdown_table(HEADERS, rows))
 

@@ -1,0 +1,202 @@
+"""What benchmarks.learning trains: data sets, and one change at a time.
+
+An experiment is a difference from the defaults of train.py; what has no option there is
+patched in by name, so that no knob is left in the product.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SHARED = Path("../shared")
+SQUEEZENET = SHARED / "weights/squeezenet_imagenet_notop.h5"
+MOBILENET = SHARED / "weights/mobilenet_2_5_224_tf_no_top.h5"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, its two splits and how long its trainings are."""
+
+    folder: str
+    train_split: str
+    val_split: str
+    epochs: int
+    share: float = 1.0
+
+
+DATA = {
+    "bccd": Data("data/bccd", "trainval", "test", epochs=20),
+    "raccoon": Data("data/raccoon", "train", "val", epochs=20),
+    "raccoon, long": Data("data/raccoon", "train", "val", epochs=60),
+    "bccd/4": Data("data/bccd", "trainval", "test", epochs=40, share=0.25),
+    "raccoon/4": Data("data/raccoon", "train", "val", epochs=40, share=0.25),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Differences from the defaults of train.py, squeezenet with trunk light.
+
+    architecture, settings: arguments of models.Architecture and training.fit.Settings;
+    patches: what else is changed, by dotted name -> a function of the original.
+    freeze_share, lr_factor: of the epochs, of the default rate.
+    """
+
+    weights: str = str(SQUEEZENET)
+    freeze: bool = False
+    freeze_share: float = 0.0
+    lr_factor: float = 1.0
+    architecture: dict = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)
+    patches: dict[str, Callable] = field(default_factory=dict)
+
+
+def _mirror_only(original: Callable) -> Callable:
+    def augment(image, truth, rng, size=300):
+        from data.augment import mirror, plain
+
+        return mirror(*plain(image, truth, size), rng)
+
+    return augment
+
+
+def _plain_adapter(original: Callable) -> Callable:
+    return lambda features, filters, norm, *at: original(features, filters, "none", *at)
+
+
+def _identity_adapter(original: Callable) -> Callable:
+    """Plain, and passes the features on at first: each cell sees one cell."""
+
+    def adapter(features, filters, norm):
+        import keras
+        import numpy as np
+
+        x = original(features, filters, "none")
+        layer = keras.Model(features, x).get_layer("conv4_0")
+        kernel = np.zeros(layer.kernel.shape, "float32")
+        middle = kernel.shape[0] // 2
+        kernel[middle, middle] = np.eye(filters)
+        layer.kernel.assign(kernel)
+        return x
+
+    return adapter
+
+
+def _all_published_layers(original: Callable) -> Callable:
+    """fire6 to fire9 belong to the extractor too."""
+
+    def layers(model):
+        return [
+            *original(model),
+            *(layer for layer in model.layers if layer.name.startswith("fire")),
+        ]
+
+    return layers
+
+
+def _rare_objects(original: Callable) -> Callable:
+    """Class logits begin at 1% for objects: focal loss, Lin et al. 2017, sec. 4.1."""
+
+    def heads(sources, num_classes, layout):
+        import keras
+        import numpy as np
+
+        x = original(sources, num_classes, layout)
+        model = keras.Model(list(sources.values()), x)
+        for layer in model.layers:
+            if layer.name.endswith("_mbox_conf"):
+                bias = np.zeros((layer.filters // num_classes, num_classes), "float32")
+                bias[:, 0] = np.log(99 * (num_classes - 1))
+                layer.bias.assign(bias.ravel())
+        return x
+
+    return heads
+
+
+def _value(value: Any) -> Callable:
+    return lambda original: value
+
+
+MOMENTUM = "models.layers.BN_MOMENTUM"
+AUGMENT = "data.batches.augment"
+ADAPTER = "models.ssd300.adapter"
+FROZEN_LAYERS = "models.start.extractor_layers"
+HEADS = "models.ssd300.heads"
+PROTOTYPE = {  # the crude one that fell: plain adapter, all of ImageNet's layers fixed
+    ADAPTER: _plain_adapter,
+    FROZEN_LAYERS: _all_published_layers,
+    AUGMENT: _mirror_only,
+}
+
+EXPERIMENTS = {
+    # regimes
+    "full": Experiment(),
+    "frozen": Experiment(freeze=True),
+    "scratch": Experiment(weights="none"),
+    "staged": Experiment(freeze_share=0.25, settings={"backbone_lr_scale": 0.1}),
+    "slow extractor": Experiment(settings={"backbone_lr_scale": 0.1}),
+    # a classifier of keras.applications and its own stages
+    **{
+        f"MobileNet {name}": Experiment(
+            architecture={"backbone": "MobileNet", "width": 0.25}, **options
+        )
+        for name, options in {
+            "full": {"weights": str(MOBILENET)},
+            "frozen": {"weights": str(MOBILENET), "freeze": True},
+            "scratch": {"weights": "none"},
+        }.items()
+    },
+    # why frozen learns, or not: one change at a time
+    "frozen, no norm": Experiment(freeze=True, architecture={"norm": "none"}),
+    "frozen, plain adapter": Experiment(freeze=True, patches={ADAPTER: _plain_adapter}),
+    "frozen, identity adapter": Experiment(
+        freeze=True, patches={ADAPTER: _identity_adapter}
+    ),
+    "frozen with fire6..9": Experiment(
+        freeze=True, patches={FROZEN_LAYERS: _all_published_layers}
+    ),
+    "frozen, mirror only": Experiment(freeze=True, patches={AUGMENT: _mirror_only}),
+    "frozen, momentum 0.99": Experiment(freeze=True, patches={MOMENTUM: _value(0.99)}),
+    "frozen, batch 2": Experiment(freeze=True, settings={"batch_size": 2}),
+    "frozen, other preprocessing": Experiment(
+        freeze=True, patches={"models.ssd300SqueezeNet_alt.PREPROCESSING": _value("tf")}
+    ),
+    "frozen, class bias": Experiment(freeze=True, patches={HEADS: _rare_objects}),
+    "prototype": Experiment(freeze=True, patches=PROTOTYPE),
+    "prototype, momentum 0.99": Experiment(
+        freeze=True, patches={**PROTOTYPE, MOMENTUM: _value(0.99)}
+    ),
+    "prototype, augmented": Experiment(
+        freeze=True, patches={k: v for k, v in PROTOTYPE.items() if k != AUGMENT}
+    ),
+    # rates
+    **{
+        f"{regime}, rate x{factor:g}": Experiment(
+            weights="none" if regime == "scratch" else str(SQUEEZENET),
+            freeze=regime == "frozen",
+            lr_factor=factor,
+        )
+        for regime in ("full", "frozen", "scratch")
+        for factor in (1 / 8, 1 / 4, 1 / 2, 2, 4)
+    },
+    # options
+    "full, ciou": Experiment(settings={"loss": {"box_loss": "ciou"}}),
+    "full, sgd": Experiment(settings={"optimiser": "sgd", "lr": 1e-2}),
+    "full, steps": Experiment(settings={"schedule": "steps"}),
+    "full, average": Experiment(settings={"average": True}),
+}
+
+# file name -> data set, experiments
+PLOTS = {
+    "bccd": ("bccd", ("full", "frozen", "scratch")),
+    "raccoon": ("raccoon", ("full", "frozen", "scratch", "staged")),
+    "causes": (
+        "raccoon",
+        (
+            *("frozen", "frozen, no norm", "frozen, mirror only", "prototype"),
+            *("frozen with fire6..9", "prototype, momentum 0.99"),
+        ),
+    ),
+    "mobilenet": ("raccoon", ("MobileNet full", "MobileNet scratch")),
+}
