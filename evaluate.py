@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Detections, figures, table, files."""
-    from data import read_voc
+    from data import read_dataset
     from evaluation import (
         best_threshold,
         evaluate_coco,
@@ -86,9 +86,9 @@ def run(args: argparse.Namespace) -> None:
         from models import weights
 
         description = weights.describe(args.weights)
-        dataset = read_voc(args.data, args.split, description.class_names)
+        dataset = read_dataset(args.data, args.split, description.class_names)
     else:
-        dataset = read_voc(args.data, args.split)
+        dataset = read_dataset(args.data, args.split)
     dataset.check_boxes()
     print(dataset.describe())
     for line in (*dataset.notes, *dataset.problems):

@@ -201,7 +201,7 @@ def run(args: argparse.Namespace) -> None:
 
 def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     """Training and validation data sets; what is wrong with them goes to stderr."""
-    from data import draw_shapes, read_voc
+    from data import draw_shapes, read_dataset
 
     if args.data is None:
         print(f"no --data: the demo set, drawn in {DEMO}")
@@ -209,8 +209,8 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     given = list(dict.fromkeys(n.strip() for n in (args.classes or "").split(",")))
     given = [name for name in given if name] or None
     roots = args.data or [DEMO]
-    train_set = read_voc(roots, args.train_split, given)
-    val_set = read_voc(roots, args.val_split, train_set.class_names)
+    train_set = read_dataset(roots, args.train_split, given)
+    val_set = read_dataset(roots, args.val_split, train_set.class_names)
     for dataset in (train_set, val_set):
         dataset.check_boxes()
         print(dataset.describe())

@@ -1,8 +1,9 @@
 """Data sets: reading, augmenting, batching. numpy and OpenCV, no Keras.
 
-- dataset.py: Picture and Dataset, what every reader gives
-- voc.py: the reader of VOC layouts; voc_layout.py finds folders and splits,
-  voc_xml.py reads one annotation file
+- dataset.py: Picture and Dataset, what everything else works with
+- formats.py: the front door, recognises what a folder holds; source.py: what each
+  format gives; splits.py: lists and hash; reading.py: from there to a Dataset
+- voc.py: Pascal VOC; voc_layout.py finds folders and lists, voc_xml.py reads a file
 - pictures.py: sizes and pixels from picture files
 - augment.py: SSD's data augmentation
 - batches.py: batches as a pure function of (seed, epoch, step)
@@ -14,8 +15,10 @@ from typing import Any
 from data.augment import augment, plain
 from data.batches import Batches, pad_truth
 from data.dataset import Dataset, Picture
+from data.formats import read_dataset
 from data.pictures import list_pictures, picture_size, read_picture
-from data.voc import read_voc
+
+read_voc = read_dataset  # its name before it knew other formats
 
 __all__ = [
     "Batches",
@@ -27,6 +30,7 @@ __all__ = [
     "pad_truth",
     "picture_size",
     "plain",
+    "read_dataset",
     "read_picture",
     "read_voc",
 ]

@@ -40,7 +40,8 @@ class Batches:
         full batches (a set smaller than a batch is gone through again). False is
         evaluation: all pictures in order, the last batch filled up with black.
     workers: threads; None: one per core.
-    use_difficult: whether difficult objects are in truth, as in Caffe's training.
+    use_difficult: whether difficult objects are in truth, as in Caffe's training;
+        crowds never are.
 
     M, `rows`, is the same for the whole data set. Pictures that turn out to be
     undecodable are collected in `broken`. In training the next one takes their
@@ -153,9 +154,11 @@ class Batches:
             raise RuntimeError(f"{picture.path}: can't be prepared: {error}") from error
 
     def _truth(self, picture: Picture) -> np.ndarray:
-        if self.use_difficult:
+        if not self.use_difficult:
+            return picture.truth[~picture.difficult]  # (M or fewer, 5)
+        if picture.crowd is None:
             return picture.truth
-        return picture.truth[~picture.difficult]  # (M or fewer, 5)
+        return picture.truth[~picture.crowd]  # (M or fewer, 5)
 
     def _first_sound(self, index: int) -> tuple[int, np.ndarray] | None:
         """The first picture from index on that can be decoded, and its pixels.

@@ -1,7 +1,7 @@
-"""What a reader gives: pictures with their boxes, and what was wrong with the files.
+"""What reading gives: pictures with their boxes, and what was wrong with the files.
 
-Every reader (`voc.py` is the first) ends in a `Dataset`; everything behind it
-(batches, evaluation, reports) knows this one shape and no file format.
+Every format ends in a `Dataset`; everything behind it (batches, evaluation, reports)
+knows this one shape and no file format.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,19 @@ class Picture:
     size_wh: width and height in pixels, upright (EXIF orientation applied).
     truth: (M, 5) float32, rows of xmin, ymin, xmax, ymax in 0..1 and the class
         index 1..C-1; M may be 0.
-    difficult: (M,) bool, VOC's mark for objects that evaluation doesn't count.
+    difficult: (M,) bool, objects that evaluation doesn't count: VOC's mark, and crowds.
+    crowd: (M,) bool, COCO's mark for a group in one box, which training ignores as
+        well; None: there are none.
+    areas_px: (M,) square pixels of the objects' outlines, by which COCO tells small
+        from large; None: the boxes' own.
     """
 
     path: Path
     size_wh: tuple[int, int]
     truth: np.ndarray
     difficult: np.ndarray
+    crowd: np.ndarray | None = None
+    areas_px: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Dataset:
     problems: complete one-line sentences: file, object, expected, received, what
         was done about it.
     notes: one-line sentences about how the split came about; nothing is wrong.
+    split_was_made: whether names were split by their hash.
     """
 
     name: str
@@ -46,6 +53,8 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     num_pictures_left_out: int = 0
     num_objects_left_out: int = 0
+    format_name: str = ""
+    split_was_made: bool = False
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -75,7 +84,7 @@ class Dataset:
         num_difficult = sum(int(picture.difficult.sum()) for picture in self.pictures)
         num_empty = sum(not len(picture.truth) for picture in self.pictures)
         lines = [
-            f"{self.name} {self.split}: {len(self)} pictures "
+            f"{self.name} {self.split}: {self.format_name}, {len(self)} pictures "
             f"({num_empty} without objects), {sum(boxes.values())} boxes "
             f"({num_difficult} difficult)",
             "  " + ", ".join(f"{name} {count}" for name, count in boxes.items()),

@@ -1,29 +1,29 @@
-"""Where a VOC-like data set keeps its files, and which picture is in which split."""
+"""Where a VOC-like data set keeps its files, and its lists of splits."""
 
-import hashlib
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.pictures import SUFFIXES, is_picture_name
+from data.splits import SPLITS, split_in_name
 from data.voc_xml import base_name
 
-SPLITS = ("train", "val", "trainval", "test")  # VOC devkit, ImageSets/Main
-VAL_PERCENT = 20  # the article's 80/20
 LAYOUTS = (  # folder of pictures, folders of annotations, compared in lower case
     ("jpegimages", ("annotations",)),  # VOC devkit
     ("images", ("annotations", "annots")),  # raccoon, kangaroo and many others
 )
-LAYOUTS_IN_WORDS = (
-    "JPEGImages/ + Annotations/ (ImageSets/Main/*.txt if there are lists), "
-    "images/ + annotations/ or annots/, or a VOCdevkit/ with VOC2007/, VOC2012/"
+IN_WORDS = (
+    "Pascal VOC: JPEGImages/ + Annotations/*.xml (ImageSets/Main/*.txt if there are "
+    "lists), images/ + annotations/ or annots/, a VOCdevkit/ with VOC2007/, VOC2012/, "
+    "or XML beside the pictures, in train/, valid/, test/ or not"
 )
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One folder of pictures with its annotations and the lists of its splits."""
+    """Pictures with their annotations and the lists of their splits.
+
+    Where each split has a folder, its name stands before the stems: `train/a`.
+    """
 
     root: Path
     pictures: dict[str, Path]  # by file name
@@ -36,53 +36,14 @@ class Tree:
         return sorted(self.annotations.keys() | self.pictures_by_stem.keys())
 
 
-def find_trees(root: Path | str) -> list[Tree]:
-    """The trees under a folder; ValueError says what was found instead."""
-    root = Path(root)
+def find_trees(root: Path) -> list[Tree]:
+    """The trees under a folder, those without annotations too."""
     if not root.is_dir():
-        raise ValueError(f"{root}: no such folder; expected a VOC data set.")
+        return []
     devkits = [root, *_subfolders(root, "vocdevkit")]
     years = [year for kit in devkits for year in _subfolders(kit, "voc2", prefix=True)]
     trees = [tree for tree in map(_tree, [*devkits, *years]) if tree]
-    if not trees:
-        seen = ", ".join(sorted(p.name for p in root.iterdir())[:12]) or "nothing"
-        raise ValueError(
-            f"{root}: not a VOC data set; expected {LAYOUTS_IN_WORDS}, found: {seen}."
-        )
-    return trees
-
-
-def split_stems(
-    trees: Sequence[Tree], split: str
-) -> tuple[list[tuple[Tree, list[str]]], list[str]]:
-    """Stems of a split per tree that has it, and notes on how it came about.
-
-    ValueError names the splits that exist when no tree has this one.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r}: expected one of {', '.join(SPLITS)}.")
-    notes: list[str] = []
-    found = [(tree, _stems(tree, split, notes)) for tree in trees]
-    found = [(tree, stems) for tree, stems in found if stems is not None]
-    if not found and split == "test":
-        found, notes = split_stems(trees, "val")
-        notes.append("There is no test split: val stands in for it.")
-    if not found:
-        roots = ", ".join(str(tree.root) for tree in trees)
-        exist = ", ".join(sorted({name for tree in trees for name in tree.lists}))
-        raise ValueError(f"{roots}: no split {split!r}; the lists there are: {exist}.")
-    return found, notes
-
-
-def is_val(stem: str) -> bool:
-    """Whether the automatic split puts a picture into val.
-
-    A hash of the name alone: pictures that come later move none of the others,
-    and every machine and every Python decides alike.
-    """
-    name = unicodedata.normalize("NFC", stem)  # macOS gives names in NFD
-    digest = hashlib.sha1(name.encode("utf-8", "surrogateescape"))
-    return int.from_bytes(digest.digest()[:8], "big") % 100 < VAL_PERCENT
+    return trees or [tree for tree in (_tree_beside(root),) if tree]
 
 
 def _subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:
@@ -103,19 +64,44 @@ def _tree(root: Path) -> Tree | None:
 
 
 def _read_tree(root: Path, pictures_folder: Path, annotations_folder: Path) -> Tree:
-    files = sorted(p for p in pictures_folder.iterdir() if is_picture_name(p.name))
-    xml_files = sorted(
-        p
-        for p in annotations_folder.iterdir()
-        if p.suffix.lower() == ".xml" and not p.name.startswith(".")
-    )
+    files = _pictures_in(pictures_folder)
     return Tree(
         root=root,
         pictures={p.name: p for p in files},
         pictures_by_stem={p.stem: p for p in reversed(files)},
-        annotations={p.stem: p for p in xml_files},
+        annotations=_annotations_in(annotations_folder),
         lists=_read_lists(root / "ImageSets" / "Main"),
     )
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if is_picture_name(p.name))
+
+
+def _annotations_in(folder: Path) -> dict[str, Path]:
+    def is_annotation(path: Path) -> bool:
+        return path.suffix.lower() == ".xml" and not path.name.startswith(".")
+
+    return {p.stem: p for p in sorted(filter(is_annotation, folder.iterdir()))}
+
+
+def _tree_beside(root: Path) -> Tree | None:
+    """A folder whose XML files lie beside the pictures, or one such for each split."""
+    if _annotations_in(root):
+        return _read_tree(root, root, root)
+    by_stem: dict[str, Path] = {}
+    annotations: dict[str, Path] = {}
+    lists: dict[str, list[str]] = {}
+    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+        split, found = split_in_name(folder.name), _annotations_in(folder)
+        if not split or not found:
+            continue
+        pictures = {p.stem: p for p in reversed(_pictures_in(folder))}
+        by_stem |= {f"{folder.name}/{stem}": p for stem, p in pictures.items()}
+        annotations |= {f"{folder.name}/{stem}": p for stem, p in found.items()}
+        stems = sorted(pictures.keys() | found.keys())
+        lists.setdefault(split, []).extend(f"{folder.name}/{stem}" for stem in stems)
+    return Tree(root, {}, by_stem, annotations, lists) if annotations else None
 
 
 def _read_lists(folder: Path) -> dict[str, list[str]]:
@@ -134,39 +120,3 @@ def _listed_stem(line: str) -> str:
     name = base_name(line.strip())
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in (*SUFFIXES, ".xml") else name
-
-
-def _stems(tree: Tree, split: str, notes: list[str]) -> list[str] | None:
-    """Stems of a split in one tree; None when its lists don't give it."""
-    lists = tree.lists
-    # where no list holds pictures back for validation, train.txt is split as well
-    holds_back = not lists.keys().isdisjoint({"val", "trainval"})
-    if split in lists and (split != "train" or holds_back):
-        return lists[split]
-    if not lists:
-        if split == "test":
-            return None
-        pool, origin = tree.stems, "no lists"
-    elif "trainval" in lists or "train" in lists:
-        pool = lists.get("trainval") or lists["train"] + lists.get("val", [])
-        origin = "no list val.txt" if not holds_back else f"no list {split}.txt"
-    else:
-        return None
-    if split in ("trainval", "test"):
-        return pool if split == "trainval" else None
-    return _derived(tree, split, pool, origin, notes)
-
-
-def _derived(
-    tree: Tree, split: str, pool: list[str], origin: str, notes: list[str]
-) -> list[str]:
-    """train or val of a pool: what the other's list leaves, else by hash."""
-    other = tree.lists.get("val" if split == "train" else "train")
-    if other is not None and "trainval" in tree.lists:
-        taken = set(other)
-        return [stem for stem in pool if stem not in taken]
-    notes.append(
-        f"{tree.root}: {origin}, so names were split by their hash, "
-        f"{100 - VAL_PERCENT}% train and {VAL_PERCENT}% val."
-    )
-    return [stem for stem in pool if is_val(stem) == (split == "val")]

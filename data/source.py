@@ -1,0 +1,81 @@
+"""The contract between annotation formats and the rest.
+
+A format is one module, named in `formats.FORMATS`, with two things:
+
+    IN_WORDS: str                        its layouts, for messages
+    find(path: Path) -> list[Source]     the data sets at a folder or in an annotation
+                                         file; empty where that is another format
+
+What a Source lists is read picture by picture (`Annotated`); what is wrong with boxes
+and classes is told and mended in one place for all formats, `reading.py`.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+EdgesPx = tuple[float, float, float, float]  # left, top, right, bottom; from 0
+
+
+class Object(NamedTuple):
+    """One object as its file has it.
+
+    edges_px: edges in pixels of the upright picture, counted from its corner: a box
+        over the whole picture is 0, 0, width, height. None: numbers are missing.
+    where: file and line, object or id, for messages.
+    written: the numbers in the file, for messages; empty: the edges themselves.
+    difficult: VOC's mark: trained on, not counted by evaluation.
+    crowd: COCO's mark: neither trained on nor counted.
+    area_px: square pixels of the object itself, where the file says so.
+    """
+
+    name: str
+    edges_px: EdgesPx | None
+    where: str
+    written: tuple = ()
+    difficult: bool = False
+    crowd: bool = False
+    area_px: float | None = None
+
+
+class Annotated(NamedTuple):
+    """One picture with its objects; problems are complete one-line sentences."""
+
+    path: Path
+    size_wh: tuple[int, int]
+    objects: Sequence[Object]
+    problems: Sequence[str] = ()
+
+
+class Missing(ValueError):
+    """A picture or annotation that isn't there: counted, the first one is named.
+
+    path: the picture, where it exists: if another annotation shows it, nothing lacks.
+    """
+
+    def __init__(self, what: str, name: str, path: Path | None = None) -> None:
+        super().__init__(f"{what}: {name}")
+        self.what, self.name, self.path = what, name, path
+
+
+class Source(Protocol):
+    """One data set of one format, opened but not yet read.
+
+    format_name: for the screen. root: for messages and the data set's name.
+    lists: which of splits.SPLITS the files tell apart; empty: none.
+    names_have_order: whether class_names has an order of its own; if not it is sorted.
+    """
+
+    format_name: str
+    root: Path
+    lists: Collection[str]
+    names_have_order: bool
+
+    def keys(self, split: str | None) -> list[str]:
+        """A name for each picture of a list, or of all (None); its stem is hashed."""
+
+    def class_names(self) -> list[str]:
+        """All classes of all splits, without the background."""
+
+    def read(self, key: str) -> Annotated:
+        """One picture; ValueError, naming the file, where it must be left out."""
