@@ -35,7 +35,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="COCO results JSON of any detector: image_id (file name, or position in "
         "the split from 1), category_id (position of the class from 1), bbox, score")
     parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER",
-        help="Pascal VOC folders")
+        help="annotated pictures")
     parser.add_argument("--split", default="val", metavar="NAME",
         help="val, test, ...; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",

@@ -50,7 +50,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # fmt: off
     group = parser.add_argument_group("data")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="Pascal VOC folders; without it, the demo set of drawn shapes")
+        help="annotated pictures; without it, the demo set of drawn shapes")
     group.add_argument("--classes", metavar="A,B,...",
         help="class names; default: those found in the annotations")
     group.add_argument("--train-split", default="train", metavar="NAME",
@@ -170,6 +170,7 @@ def run(args: argparse.Namespace) -> None:
     # training
     name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
     folder = runs.new_run(args.output, name)
+    runs.write_split(folder / "split.json", (train_set, val_set))
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
     batches = Batches(train_set, args.batch_size, seed=args.seed)
     draw_train_batch(batches.batch(0, 0), train_set.class_names, folder)

@@ -4,8 +4,12 @@ import csv
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from data import Dataset
 
 RUNS = Path("runs")  # ours: where runs go that nobody names a folder for
 
@@ -68,6 +72,15 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict) -> None:
     """Write a dictionary as readable JSON; figures that are missing (NaN) are null."""
     write_text(path, json.dumps(_finite(content), indent=2, default=str) + "\n")
+
+
+def write_split(path: Path, datasets: "Sequence[Dataset]") -> None:
+    """The pictures of each split, if names were split by their hash; else nothing."""
+    if any(dataset.split_was_made for dataset in datasets):
+        write_json(
+            path,
+            {d.split: [str(picture.path) for picture in d.pictures] for d in datasets},
+        )
 
 
 def _finite(value: Any) -> Any:

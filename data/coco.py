@@ -1,0 +1,273 @@
+"""COCO JSON: one file of pictures, boxes and categories for each split.
+
+https://cocodataset.org/#format-data. Decoded by msgspec straight into what is needed:
+outlines, most of such a file, are skipped unless a box must be made from them.
+"""
+
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from data.paths import Finder
+from data.pictures import picture_size
+from data.source import Annotated, EdgesPx, Missing, Object
+from data.splits import split_in_name
+
+IN_WORDS = (
+    "COCO JSON: annotations/instances_SPLIT.json with the pictures in SPLIT/ or "
+    "images/, or train|valid|test/_annotations.coco.json with the pictures beside it"
+)
+FOLDERS = (".", "annotations")  # where COCO and CVAT put the JSON files
+KEYS = (b'"images"', b'"annotations"', b'"categories"')  # cocodataset.org
+
+
+class Category(msgspec.Struct, gc=False):
+    """A class; Roboflow puts the project's name before them, as their parent."""
+
+    id: int
+    name: str
+    supercategory: str | None = None
+
+
+class Image(msgspec.Struct, gc=False):
+    """A picture; without width and height its file is asked."""
+
+    id: int | str
+    file_name: str
+    width: float | None = None
+    height: float | None = None
+
+
+class Annotation(msgspec.Struct, gc=False):
+    """An object; bbox is x, y, width, height in pixels from 0."""
+
+    image_id: int | str
+    category_id: int
+    id: int | str | None = None
+    bbox: list[float] | None = None
+    iscrowd: int | bool | None = 0
+    area: float | None = None
+
+
+class Outline(msgspec.Struct, gc=False):
+    """What of an object gives a box where bbox is missing: polygons or a mask."""
+
+    segmentation: Any = None
+
+
+class _Classes(msgspec.Struct):
+    categories: list[Category]
+
+
+class _Used(msgspec.Struct, gc=False):
+    category_id: int
+
+
+class _UsedClasses(msgspec.Struct):
+    annotations: list[_Used]
+
+
+class _File(msgspec.Struct):
+    images: list[Image]
+    annotations: list[Annotation]
+    categories: list[Category]
+
+
+class _Outlines(msgspec.Struct):
+    annotations: list[Outline]
+
+
+def find(path: Path) -> list["CocoSource"]:
+    """The data set in a JSON file, or in those of a folder."""
+    files = [path] if path.is_file() else _json_files(path)
+    files = [file for file in files if _is_coco(file)]
+    if instances := [file for file in files if file.name.startswith("instances_")]:
+        files = instances  # beside them lie captions and keypoints of the same pictures
+    return [CocoSource(path if path.is_dir() else path.parent, files)] if files else []
+
+
+def _json_files(folder: Path) -> list[Path]:
+    found = [f for name in FOLDERS for f in sorted((folder / name).glob("*.json"))]
+    for inside in sorted(p for p in folder.iterdir() if p.is_dir()):
+        if split_in_name(inside.name):
+            found += sorted(inside.glob("*.json"))
+    return found
+
+
+def _is_coco(path: Path) -> bool:
+    if path.suffix.lower() != ".json" or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, _mapped(file) as data:
+        return all(data.find(key) >= 0 for key in KEYS)
+
+
+def _mapped(file: Any) -> mmap.mmap:
+    # pages of the file, given back when memory is short: the outlines are never copied
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def decode(path: Path, kind: type) -> Any:
+    """The content of a JSON file as a msgspec type; ValueError tells the place."""
+    try:
+        with path.open("rb") as file, _mapped(file) as data:
+            return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: not COCO JSON: {error}.") from error
+
+
+class CocoSource:
+    """JSON files of one data set; keys are file names as they stand in the JSON."""
+
+    format_name = "COCO JSON"
+    names_have_order = True
+
+    def __init__(self, root: Path, files: Sequence[Path]) -> None:
+        self.root = root
+        self._files: dict[str | None, list[Path]] = {}
+        for file in files:
+            folder = file.parent.name if file.parent != root else ""
+            split = split_in_name(file.name) or split_in_name(folder)
+            self._files.setdefault(split, []).append(file)
+        if len(self._files) > 1:  # a file that tells no split repeats the others
+            self._files.pop(None, None)
+        self.lists = [split for split in self._files if split]
+        self._opened: dict[Path, _Opened] = {}
+        self._at: dict[str, _Opened] = {}
+
+    def keys(self, split: str | None) -> list[str]:
+        """File names of the pictures of a split; reads its JSON."""
+        files = self._files.get(split)
+        if files is None:
+            files = [file for part in self._files.values() for file in part]
+        keys = []
+        for file in files:
+            if file not in self._opened:
+                self._opened[file] = _Opened(file, self.root)
+            opened = self._opened[file]
+            self._at |= dict.fromkeys(opened.images, opened)
+            keys += opened.images
+        return list(dict.fromkeys(keys))
+
+    def class_names(self) -> list[str]:
+        """Categories by their ids, without a parent that no object has."""
+        files = [file for part in self._files.values() for file in part]
+        categories = [c for file in files for c in decode(file, _Classes).categories]
+        parents = {c.supercategory for c in categories if c.supercategory != c.name}
+        roots = {
+            c.id
+            for c in categories
+            if c.name in parents and c.supercategory in (None, "", "none")
+        }
+        if roots:
+            roots -= {
+                a.category_id
+                for f in files
+                for a in decode(f, _UsedClasses).annotations
+            }
+        kept = sorted((c.id, c.name) for c in categories if c.id not in roots)
+        return list(dict.fromkeys(name for _, name in kept))
+
+    def read(self, key: str) -> Annotated:
+        """One picture with its objects."""
+        return self._at[key].read(key)
+
+
+class _Opened:
+    """One JSON file: pictures by name, the objects of each."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        content = decode(path, _File)
+        self.path = path
+        self.images = {image.file_name: image for image in content.images}
+        self.names = {category.id: category.name for category in content.categories}
+        self.objects: dict[str, list[tuple[int, Annotation]]] = {}
+        self.outlines: list[Outline] = []
+        if not all(annotation.bbox for annotation in content.annotations):
+            self.outlines = decode(path, _Outlines).annotations
+        by_id = {image.id: image.file_name for image in content.images}
+        for number, annotation in enumerate(content.annotations):
+            name = by_id.get(annotation.image_id)
+            if name is None:
+                raise ValueError(
+                    f"{path}: annotations[{number}]: image_id {annotation.image_id!r} "
+                    "is not among the ids of images."
+                )
+            self.objects.setdefault(name, []).append((number, annotation))
+        self.finder = Finder(_picture_folders(path, root))
+
+    def read(self, key: str) -> Annotated:
+        image = self.images[key]
+        path = self.finder.find(image.file_name)
+        if path is None:
+            raise Missing(f"pictures of {self.path.name} are not there", key)
+        if image.width and image.height:
+            size_wh = (int(image.width), int(image.height))
+        else:
+            size_wh = picture_size(path)
+        objects = [
+            self._object(number, annotation, size_wh)
+            for number, annotation in self.objects.get(key, ())
+        ]
+        return Annotated(path, size_wh, objects)
+
+    def _object(
+        self, number: int, annotation: Annotation, size_wh: tuple[int, int]
+    ) -> Object:
+        where = f"{self.path}: annotations[{number}]"
+        box = annotation.bbox
+        if box and len(box) == 4:
+            x, y, width, height = box
+            edges_px = (x, y, x + width, y + height)
+        else:
+            edges_px = self._outline_edges(number, where, size_wh)
+        return Object(
+            self.names.get(annotation.category_id, f"id {annotation.category_id}"),
+            edges_px,
+            where,
+            tuple(box or ()),
+            crowd=bool(annotation.iscrowd),
+            area_px=annotation.area,
+        )
+
+    def _outline_edges(
+        self, number: int, where: str, size_wh: tuple[int, int]
+    ) -> EdgesPx | None:
+        outline = self.outlines[number].segmentation if self.outlines else None
+        if not outline:
+            return None
+        try:
+            if isinstance(outline, dict):
+                return _mask_edges(outline, size_wh)
+            xs = [x for polygon in outline for x in polygon[0::2]]
+            ys = [y for polygon in outline for y in polygon[1::2]]
+            return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise ValueError(f"{where}: segmentation: {error};") from error
+
+
+def _mask_edges(mask: dict, size_wh: tuple[int, int]) -> EdgesPx:
+    """Edges of a run-length mask: compressed (a string) or not (a list)."""
+    from faster_coco_eval.core import mask as masks
+
+    runs = mask
+    if isinstance(mask["counts"], list):
+        runs = masks.frPyObjects(mask, *size_wh[::-1])
+    x, y, width, height = (float(value) for value in masks.toBbox(runs))
+    return x, y, x + width, y + height
+
+
+def _picture_folders(path: Path, root: Path) -> list[Path]:
+    """Where the pictures of a JSON file may lie, after COCO, CVAT and Roboflow."""
+    name = path.stem.removeprefix("instances_")  # instances_val2017.json: val2017/
+    split = split_in_name(path.name) or ""
+    bases = [root]
+    if path.parent.name.lower() == "annotations":
+        bases.append(path.parent.parent)
+    places = [path.parent, path.parent / "images"]
+    for base in bases:
+        places += [base / name, base / "images" / name, base / split]
+        places += [base / "images" / split, base / "images", base]
+    return [place for place in dict.fromkeys(places) if place.is_dir()]

@@ -1,0 +1,31 @@
+"""Finds the files that an annotation file names, wherever it was written."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+
+class Finder:
+    """Finds files by the names that stand in an annotation file.
+
+    folders: tried in order; the first is the annotation file's own. A name is tried as
+    it is (absolute, or below a folder), then without its leading parts, since data sets
+    move: Roboflow writes ../train/images, CVAT data/obj_train_data/a.jpg, others the
+    absolute path on the machine of the annotator. What worked last is tried first.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = list(dict.fromkeys(folders))
+        self._last: tuple[Path, int] = (self.folders[0], 0)
+
+    def find(self, name: str) -> Path | None:
+        """The file or folder of a name, None where there is none."""
+        parts = PurePosixPath(name.strip().replace("\\", "/")).parts
+        if not parts:
+            return None
+        every = [(f, skipped) for skipped in range(len(parts)) for f in self.folders]
+        for folder, skipped in (self._last, *every):
+            path = folder.joinpath(*parts[skipped:])
+            if skipped < len(parts) and path.exists():
+                self._last = folder, skipped
+                return path
+        return None
