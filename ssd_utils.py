@@ -67,6 +67,14 @@ LAYOUTS = {
         max_size=(True,) * 6,
         clip="none",
     ),
+    # amdegroot/ssd.pytorch prior_box.py: the same, sides clipped
+    "voc_clipped": PriorLayout(
+        sizes=(30, 60, 111, 162, 213, 264, 315),
+        steps=PAPER_STEPS,
+        ratios=PAPER_RATIOS,
+        max_size=(True,) * 6,
+        clip="sides",
+    ),
     # weiliu89/caffe ssd_coco.py: scales 0.07, then 0.15 to 0.9; sides clipped as in
     # torchvision/models/detection/anchor_utils.py
     "coco": PriorLayout(

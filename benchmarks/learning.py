@@ -5,9 +5,9 @@
     python -m benchmarks.learning plot
 
 `run` trains each named row of benchmarks.experiments on each data set and seed, one
-process each, and adds a line to docs/learning.csv; what stands there already is not trained again,
-so the table grows over weeks and machines. `table` prints means and ranges as Markdown,
-`plot` draws docs/learning_NAME.png for each row of PLOTS.
+process each, and adds a line to docs/learning.csv; what stands there already is not
+trained again, so the table grows over weeks and machines. `table` prints means and
+ranges as Markdown, `plot` draws docs/learning_NAME.png for each row of PLOTS.
 Scored are the last weights, never the best: nothing is chosen on the test pictures.
 """
 

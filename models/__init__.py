@@ -37,7 +37,12 @@ ENDS = ("features", "features_19", "features_10")  # ours: where an extractor en
 NORMS = ("batch", "none")  # models.layers.norm_relu
 REUSES = ("extractor", "deep")  # models/reuse.py
 BOX_LOSSES = ("smooth_l1", "ciou")  # models/multibox_loss.py
-LAYOUT_NAMES = ("voc", "coco", "legacy")  # ssd_utils.LAYOUTS, named without Keras
+LAYOUT_NAMES = (
+    "voc",
+    "voc_clipped",
+    "coco",
+    "legacy",
+)  # ssd_utils.LAYOUTS, named without Keras
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Architecture:
     convolutions are the plain published ones). `trunk` None is the backbone's default.
     `backbone` is a name of BACKBONES or of a classifier of keras.applications; `width`
     is its `alpha`, where it has one. `reuse` "deep": ImageNet weights fill conv4_1 to
-    conv5_3 of the trunk too, so these are not normalised either.
+    conv5_3 of the trunk too, so these are not normalised either. `preprocessing` is a
+    row of models.layers.PREPROCESSING, None the backbone's own.
     """
 
     backbone: str
@@ -61,6 +67,7 @@ class Architecture:
     pretrained: bool = False
     width: float = 1.0
     reuse: str = "extractor"
+    preprocessing: str | None = None
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone)
@@ -184,7 +191,8 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
             "use --weights none."
         )
     images = ssd300.images_input()
-    x = Preprocess(module.PREPROCESSING, name="preprocess")(images)
+    preprocessing = architecture.preprocessing or module.PREPROCESSING
+    x = Preprocess(preprocessing, name="preprocess")(images)
     stages = _extract(architecture, x, None if own_file else weights)
     # the extractor ends here
     stages = [

@@ -16,6 +16,12 @@ PREPROCESSING = {
     "tf": (False, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "torch": (False, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "none": (False, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    # weiliu89/caffe ssd_pascal.py, mean_value; pierluigiferrari/ssd_keras
+    "ssd": (True, (104.0, 117.0, 123.0), (1.0, 1.0, 1.0)),
+    # amdegroot/ssd.pytorch data/__init__.py: the same in RGB
+    "ssd_rgb": (False, (123.0, 117.0, 104.0), (1.0, 1.0, 1.0)),
+    # torchvision/models/detection/ssd.py: 255 times its image_mean
+    "torchvision": (False, (122.99925, 116.9991, 103.9992), (1.0, 1.0, 1.0)),
 }
 # ours: with some 36 steps an epoch, statistics follow the weights within an epoch
 BN_MOMENTUM = 0.9

@@ -42,6 +42,7 @@ PAPER_TAIL = (
 )
 TAILS = {
     "voc": PAPER_TAIL,
+    "voc_clipped": PAPER_TAIL,
     "coco": PAPER_TAIL,
     # rykov8/ssd_keras ssd.py, after the first version of the paper
     "legacy": (Conv("conv8_2", 256, 3, strides=2), Mean("pool6")),

@@ -252,11 +252,22 @@ def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
                 f"layer {name}: expected shapes {expected}, received {received}."
             )
         if norm is not None:
-            *values, bias = values
-            ones, zeros = np.ones_like(bias), np.zeros_like(bias)
-            norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
+            values, statistics = with_identity(values, norm.epsilon)
+            norm.set_weights(statistics)
         layers[name].set_weights(values)
     return filled
+
+
+def with_identity(
+    values: list[np.ndarray], epsilon: float
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """A plain convolution's weights as a normalised one's: kernel, and statistics.
+
+    gamma 1, mean 0, variance 1 - epsilon, and the bias as beta.
+    """
+    *kernel, bias = values
+    ones, zeros = np.ones_like(bias), np.zeros_like(bias)
+    return kernel, [ones, bias, zeros, ones - epsilon]
 
 
 def fill_by_name(
@@ -269,14 +280,8 @@ def fill_by_name(
     layers that were filled; ValueError where the file is not such a file or no layer
     fits.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            arrays = legacy_arrays(file)
-            arrays = {n: a for n, a in arrays.items() if not n.startswith(tuple(but))}
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: there is no such file.") from error
-    except (OSError, KeyError) as error:
-        raise ValueError(f"{path}: not an HDF5 weights file, or cut short.") from error
+    arrays = read_legacy(path)
+    arrays = {n: a for n, a in arrays.items() if not n.startswith(tuple(but))}
     try:
         filled = fill(model, arrays)
     except ValueError as error:
@@ -284,6 +289,17 @@ def fill_by_name(
     if not filled:
         raise ValueError(f"{path}: no layer of it is one of {model.name}'s.")
     return filled
+
+
+def read_legacy(path: Path | str) -> dict[str, list[np.ndarray]]:
+    """Arrays by layer name of a Keras 1 or 2 weights file; ValueError if it is none."""
+    try:
+        with h5py.File(path, "r") as file:
+            return legacy_arrays(file)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except (OSError, KeyError) as error:
+        raise ValueError(f"{path}: not an HDF5 weights file, or cut short.") from error
 
 
 def legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
@@ -315,22 +331,61 @@ def download(url: str, md5: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """`python -m models.weights FILE [--half OUTPUT]`: what it holds; half its size."""
+    """`python -m models.weights FILE`: what it is; smaller ones of it."""
     parser = argparse.ArgumentParser(prog="python -m models.weights")
-    parser.add_argument("file", help="a detector of train.py's")
-    parser.add_argument("--half", metavar="OUTPUT", help="write it there in float16")
+    parser.add_argument(
+        "file",
+        help="a detector of train.py's, a published SSD300, or "
+        "an extractor's Keras file",
+    )
+    parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
+    parser.add_argument("--half", action="store_true", help="store float16")
+    parser.add_argument("--output", metavar="OUT", help="write a detector there")
     args = parser.parse_args(argv)
     try:
-        description = describe(args.file)
-        print(json.dumps(json.loads(description.to_json()), indent=2))
-        if args.half and Path(args.half).exists():
-            raise ValueError(f"--half {args.half} exists already; name a new file.")
-        if args.half:
-            save(load(args.file)[0], args.half, description, half=True)
+        if args.output:
+            write_smaller(args.file, args.output, args.keep, args.half)
+        elif args.keep or args.half:
+            raise ValueError("--keep and --half need --output.")
+        else:
+            tell(args.file)
     except (ValueError, OSError) as error:
         print(f"models.weights: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
+    """Write a detector again in our format: some of its classes, half its size."""
+    from models.transfer import keep_classes, read_source
+
+    if Path(output).exists():
+        raise ValueError(f"--output {output} exists already; name a new file.")
+    if keep is None and is_detector(path):  # as it is, with all that it tells
+        model, description = load(path)
+    else:
+        names = keep.split(",") if keep else read_source(path).class_names
+        model, description = keep_classes(path, [name.strip() for name in names])
+    save(model, output, description, half)
+    print(f"{output}: {', '.join(description.class_names)}")
+
+
+def tell(path: str) -> None:
+    """Print what a file is: layout, classes, layers, what fits which model."""
+    from models import BACKBONES
+    from models.transfer import read_source, which_fit
+
+    source = read_source(path)
+    if is_detector(path):
+        print(json.dumps(json.loads(describe(path).to_json()), indent=2))
+    elif source.architecture is not None:
+        architecture = source.architecture
+        print(f"{source.origin}'s SSD300: {architecture.in_words()}")
+        print(f"{len(source.class_names)} classes: {', '.join(source.class_names)}")
+    for name, values in source.plain.items():
+        print(f"  {name:24}{', '.join(str(value.shape) for value in values)}")
+    for backbone, taken, total in which_fit(source, list(BACKBONES)):
+        print(f"--backbone {backbone}: {taken} of {total} layers fit")
 
 
 if __name__ == "__main__":

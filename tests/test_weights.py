@@ -114,10 +114,10 @@ def test_full_disk_is_an_error_not_a_crash(saved, tmp_path):
 
 def test_a_file_tells_what_it_is_and_halves(saved, tmp_path, capsys):
     output = tmp_path / "half.weights.h5"
-    assert weights.main([str(saved), "--half", str(output)]) == 0
+    assert weights.main([str(saved), "--half", "--output", str(output)]) == 0
     assert json.loads(capsys.readouterr().out)["class_names"] == ["cat", "dog"]
     assert weights.load(output)[1] == weights.describe(saved)
-    assert weights.main([str(saved), "--half", str(output)]) == 2
+    assert weights.main([str(saved), "--half", "--output", str(output)]) == 2
     assert "exists already" in capsys.readouterr().err
 
 

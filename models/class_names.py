@@ -1,0 +1,21 @@
+"""The classes that published detectors know, in the order of their logits."""
+
+# PASCAL VOC 2007 development kit, sec. 3: in the order of the alphabet
+VOC = (
+    "aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, "
+    "dog, horse, motorbike, person, pottedplant, sheep, sofa, train, tvmonitor"
+)
+# cocodataset.org, instances_train2017.json: by category id, "-" for ids without one
+COCO_BY_ID = (
+    "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, "
+    "traffic light, fire hydrant, -, stop sign, parking meter, bench, bird, cat, "
+    "dog, horse, sheep, cow, elephant, bear, zebra, giraffe, -, backpack, umbrella, "
+    "-, -, handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, "
+    "baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle, -, "
+    "wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, "
+    "broccoli, carrot, hot dog, pizza, donut, cake, chair, couch, potted plant, bed, "
+    "-, dining table, -, -, toilet, -, tv, laptop, mouse, remote, keyboard, "
+    "cell phone, microwave, oven, toaster, sink, refrigerator, -, book, clock, vase, "
+    "scissors, teddy bear, hair drier, toothbrush"
+)
+COCO = COCO_BY_ID.replace("-, ", "")

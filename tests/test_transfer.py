@@ -1,0 +1,158 @@
+"""Layer by layer and class by class: what is taken, what is left, and the table."""
+
+import keras
+import numpy as np
+import pytest
+
+from models import Architecture, build, transfer, weights
+from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
+from models.weights import Description
+
+ANIMALS = ["cat", "dog", "fox"]
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (1, 300, 300, 3), dtype="uint8")
+
+
+def disturbed(architecture):
+    """A model whose weights, statistics too, are all its own."""
+    keras.utils.set_random_seed(1)
+    model = build(architecture)
+    for layer in model.layers:
+        values = [w * RNG.uniform(0.8, 1.2, w.shape) for w in layer.get_weights()]
+        layer.set_weights([value + 0.01 for value in values])
+    return model
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A detector of animals: its model and file."""
+    architecture = Architecture("squeezenet", 4)
+    model = disturbed(architecture)
+    path = tmp_path_factory.mktemp("weights") / "animals.weights.h5"
+    weights.save(model, path, Description(architecture, ANIMALS))
+    return model, path
+
+
+def predict(model):
+    return keras.ops.convert_to_numpy(model(IMAGES))
+
+
+def outcomes(rows):
+    return {row.layer: row.outcome for row in rows}
+
+
+def test_the_same_architecture_takes_all(file):
+    model, path = file
+    other = build(Architecture("squeezenet", 4))
+    rows = transfer.transfer(other, ANIMALS, transfer.read_source(path))
+    assert set(outcomes(rows).values()) == {TAKEN}
+    for ours, theirs in zip(other.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
+        )
+
+
+@pytest.mark.parametrize(("there", "here"), [("batch", "none"), ("none", "batch")])
+def test_normalised_and_plain_take_each_other(there, here, tmp_path):
+    architecture = Architecture("squeezenet", 4, norm=there)
+    model, path = disturbed(architecture), tmp_path / "x.weights.h5"
+    weights.save(model, path, Description(architecture, ANIMALS))
+    other = build(Architecture("squeezenet", 4, norm=here))
+    rows = transfer.transfer(other, ANIMALS, transfer.read_source(path))
+    assert set(outcomes(rows).values()) == {TAKEN}
+    expected = predict(model)
+    np.testing.assert_allclose(predict(other), expected, atol=1e-3 * expected.std())
+
+
+def test_another_extractor_keeps_the_detection_half(file):
+    other = build(Architecture("MobileNet", 4, trunk="light", width=0.25))
+    before = {layer.name: layer.get_weights() for layer in other.layers}
+    rows = transfer.transfer(other, ANIMALS, transfer.read_source(file[1]))
+    outcome = outcomes(rows)
+    assert outcome["conv_pw_1"] == ABSENT
+    assert outcome["conv4_0"] == DIFFERS
+    assert {outcome[n] for n in ("fire6_squeeze1x1", "conv9_2", "fc7_mbox_conf")} == {
+        TAKEN
+    }
+    row = next(row for row in rows if row.layer == "conv4_0")
+    assert row.detail == "(3, 3, 256, 256) there, (2, 2, 256, 64) here"
+    for name in ("conv_pw_1", "conv4_0", "conv4_0_batchnorm"):
+        for a, b in zip(other.get_layer(name).get_weights(), before[name], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_classes_by_name(file):
+    model, path = file
+    names = ["dog", "cow", "cat"]
+    other = build(Architecture("squeezenet", 4))
+    fresh = other.get_layer("fc7_mbox_conf").get_weights()
+    rows = transfer.transfer(other, names, transfer.read_source(path))
+    assert outcomes(rows)["fc7_mbox_conf"] == PARTLY
+    assert next(r for r in rows if r.layer == "fc7_mbox_conf").detail == (
+        "3 classes; afresh: cow"
+    )
+    # per prior: background, dog, cow, cat here; background, cat, dog, fox there
+    for ours, theirs, start in zip(
+        other.get_layer("fc7_mbox_conf").get_weights(),
+        model.get_layer("fc7_mbox_conf").get_weights(),
+        fresh,
+        strict=True,
+    ):
+        for prior in range(6):
+            at, there = ours[..., 4 * prior :], theirs[..., 4 * prior :]
+            for here, from_ in [(0, 0), (1, 2), (3, 1)]:
+                np.testing.assert_array_equal(at[..., here], there[..., from_])
+            np.testing.assert_array_equal(at[..., 2], start[..., 4 * prior + 2])
+
+
+def test_kept_classes_have_the_same_logits(file):
+    model, path = file
+    smaller, description = transfer.keep_classes(path, ["fox", "cat"])
+    assert description.class_names == ["fox", "cat"]
+    whole, part = predict(model), predict(smaller)
+    assert part.shape[-1] == 4 + 3
+    # offsets, background, fox, cat
+    expected = whole[..., [0, 1, 2, 3, 4, 7, 5]]
+    np.testing.assert_allclose(part, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_keep_of_the_command_line(file, tmp_path, capsys):
+    out = tmp_path / "fox.weights.h5"
+    keep = [str(file[1]), "--keep", "fox, dog", "--output", str(out)]
+    assert weights.main(keep) == 0
+    assert weights.describe(out).class_names == ["fox", "dog"]
+    for options, message in [
+        (keep, "exists already"),
+        ([str(file[1]), "--keep", "cow", "--output", str(tmp_path / "a")], "no cow"),
+        ([str(file[1]), "--keep", "fox"], "need --output"),
+        ([str(tmp_path / "gone")], "no such file"),
+    ]:
+        capsys.readouterr()
+        assert weights.main(options) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1
+        assert message in lines[0]
+
+
+def test_an_extractors_file_fills_what_it_can(shared):
+    path = shared / "weights/squeezenet_imagenet_notop.h5"
+    model = build(Architecture("squeezenet", 4))
+    rows = transfer.transfer(model, ANIMALS, transfer.read_source(path))
+    outcome = outcomes(rows)
+    assert outcome["conv1"] == outcome["fire9_expand3x3"] == TAKEN
+    assert outcome["conv4_0"] == ABSENT
+    with pytest.raises(ValueError, match="knows no classes"):
+        transfer.keep_classes(path, ["cat"])
+
+
+def test_what_a_file_fits(file, capsys):
+    source = transfer.read_source(file[1])
+    fits = {
+        name: taken for name, taken, _ in transfer.which_fit(source, ["squeezenet"])
+    }
+    assert fits == {"squeezenet": len([n for n in source.plain])}
+    assert weights.main([str(file[1])]) == 0
+    text = capsys.readouterr().out
+    assert '"cat"' in text
+    assert "conv4_0" in text
+    assert "--backbone vgg16" in text
