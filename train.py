@@ -4,6 +4,7 @@
     python train.py --data my_pictures                 # your own pictures
     python train.py --data VOCdevkit --backbone vgg16 --freeze
     python train.py --data my_pictures --weights runs/earlier/best.weights.h5
+    python train.py --data my_pictures --backbone ssd300 --init-from ssd300_coco.pth
 
 Each run has a folder of its own in runs/: best and last weights, history.csv,
 summary.json, curves and pictures.
@@ -68,17 +69,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
         help="width of the adapted 38x38 map; default: %(default)s")
-    group.add_argument("--norm", default="batch", choices=NORMS,
+    group.add_argument("--norm", choices=NORMS,
         help="BatchNormalization in all that starts from nothing, or the published "
-        "plain network; default: %(default)s")
-    group.add_argument("--layout", default="voc", choices=LAYOUT_NAMES,
-        help="priors; default: %(default)s")
+        "plain network; default: that of --init-from, or batch")
+    group.add_argument("--layout", choices=LAYOUT_NAMES,
+        help="priors; default: those of --init-from, or voc")
     group.add_argument("--weights", metavar="imagenet|none|FILE",
         help="what to start from; FILE is an extractor's or a detector's; default: "
         "imagenet where it exists, none for the demo set")
-    group.add_argument("--reuse", default="extractor", choices=REUSES,
+    group.add_argument("--init-from", metavar="FILE",
+        help="take every layer that fits by name and shape from any SSD300, of "
+        "train.py or published, and the classes that it knows by name")
+    group.add_argument("--reuse", choices=REUSES,
         help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
-        "is the full classifier's file; default: %(default)s")
+        "is the full classifier's file; default: extractor")
     group = parser.add_argument_group("extractor")
     frozen = group.add_mutually_exclusive_group()
     frozen.add_argument("--freeze", action="store_true",
@@ -224,25 +228,29 @@ def load_model(
     args: argparse.Namespace, class_names: list[str]
 ) -> "tuple[keras.Model, Architecture]":
     """The model to train, frozen where that was asked for, and its architecture."""
-    from models import start
+    from models import start, transfer
 
+    source = transfer.read_source(args.init_from) if args.init_from else None
+    given = {"norm": args.norm, "layout": args.layout, "reuse": args.reuse}
+    given = {name: value for name, value in given.items() if value is not None}
     architecture = Architecture(
         backbone=args.backbone,
         num_classes=len(class_names) + 1,
         width=args.width,
         adapter_filters=args.adapter_filters,
         trunk=args.trunk,
-        norm=args.norm,
-        layout=args.layout,
-        reuse=args.reuse,
+        **(start.form_of(source, args.backbone) | given),
     )
-    default = "imagenet" if args.data and architecture.has_imagenet else "none"
+    has_default = args.data and architecture.has_imagenet and not source
+    default = "imagenet" if has_default else "none"
     wanted = args.weights or default
-    if wanted == "none" and (args.freeze or args.freeze_epochs):
+    if wanted == "none" and not source and (args.freeze or args.freeze_epochs):
         raise ValueError("--freeze keeps what --weights brings; here that is none.")
     if wanted == "none" and args.reuse == "deep":
         raise ValueError("--reuse deep takes more of --weights; here that is none.")
     model, architecture = start.start(architecture, wanted, class_names)
+    if source:
+        print(transfer.table(transfer.transfer(model, class_names, source)))
     if args.freeze:
         start.freeze(model)
     return model, architecture

@@ -7,6 +7,7 @@ import keras
 
 from models import Architecture, build, extractor_layers, weights
 from models.reuse import fill_deep
+from models.transfer import Source
 
 
 def start(
@@ -47,6 +48,18 @@ def start(
     twin = build(other)
     weights.fill(twin, weights.plain_arrays(model))
     return twin, other
+
+
+def form_of(source: Source | None, backbone: str) -> dict:
+    """Arguments of Architecture with which a source's layers fit as they are."""
+    if source is None or source.architecture is None:
+        return {}
+    theirs = source.architecture
+    form = {"norm": theirs.norm, "layout": theirs.layout}
+    if theirs.backbone == backbone:  # its extractor's form too
+        for name in ("pretrained", "reuse", "preprocessing"):
+            form[name] = getattr(theirs, name)
+    return form
 
 
 def freeze(model: keras.Model) -> None:

@@ -93,6 +93,14 @@ def transfer(
     return rows
 
 
+def table(rows: Sequence[Row]) -> str:
+    """How many layers were taken; what became of each other one."""
+    left = [row for row in rows if row.outcome != TAKEN]
+    lines = [f"{len(rows) - len(left)} of {len(rows)} layers taken"]
+    lines += [f"  {row.layer:24}{row.outcome:16}{row.detail}".rstrip() for row in left]
+    return "\n".join(lines)
+
+
 def _fill_layer(
     layer: keras.Layer, norm: keras.Layer | None, source: Source, try_only: bool
 ) -> Row:

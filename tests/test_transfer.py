@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from models import Architecture, build, transfer, weights
+from models.start import form_of
 from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
 from models.weights import Description
 
@@ -156,3 +157,26 @@ def test_what_a_file_fits(file, capsys):
     assert '"cat"' in text
     assert "conv4_0" in text
     assert "--backbone vgg16" in text
+
+
+def test_the_table(file):
+    names = ["dog", "cow", "cat"]
+    other = build(Architecture("squeezenet", 4, 512))
+    rows = transfer.transfer(other, names, transfer.read_source(file[1]))
+    lines = transfer.table(rows).splitlines()
+    taken = sum(row.outcome == TAKEN for row in rows)
+    assert lines[0] == f"{taken} of {len(rows)} layers taken"
+    assert len(lines) == 1 + len(rows) - taken
+    (row,) = [line.split(None, 1) for line in lines if "conv4_0" in line]
+    assert row[1].startswith("shape differs")
+    assert "(3, 3, 256, 256) there, (3, 3, 512, 256) here" in row[1]
+
+
+def test_the_form_that_fits(file):
+    source = transfer.read_source(file[1])
+    assert form_of(None, "vgg16") == {}
+    assert form_of(source, "vgg16") == {"norm": "batch", "layout": "voc"}
+    form = form_of(source, "squeezenet")
+    model = build(Architecture("squeezenet", 4, **form))
+    rows = transfer.transfer(model, ANIMALS, source)
+    assert set(outcomes(rows).values()) == {TAKEN}
