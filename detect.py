@@ -1,24 +1,29 @@
-"""Find objects in pictures and draw them.
+"""Find objects in pictures, videos and cameras, and draw them.
 
     python detect.py image.jpg                       # the demo's shapes
     python detect.py my_folder --weights runs/mine/best.weights.h5
-    python detect.py a.jpg b.png --weights W --threshold 0.3 --json found.json
+    python detect.py clip.mp4 'more/*.jpg' --every 2 --json found.json
+    python detect.py 0 --show                        # a webcam
+    python detect.py large.jpg --tile                # small objects in large pictures
 
-Prints a line per object and writes the pictures, with boxes, into detections/.
+Prints a line per object of a picture and writes all, with boxes, into detections/.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
+import time
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     import numpy as np
+    from tqdm import tqdm
 
-    from models.detector import Detector
+    from data.sources import Frame
 
 DEMO_WEIGHTS = Path(__file__).parent / "weights" / "shapes_squeezenet_light.weights.h5"
+WAITING = 4  # ours: frames that wait to be drawn and written
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -29,134 +34,160 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     # fmt: off
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures, folders")
-    parser.add_argument("--weights", default=str(DEMO_WEIGHTS), metavar="FILE",
+    parser.add_argument("sources", nargs="+", metavar="SOURCE",
+        help="pictures, folders, patterns, text files of paths, videos, a camera's "
+        "number, rtsp:// and http:// streams")
+    group = parser.add_argument_group("detector")
+    group.add_argument("--weights", default=str(DEMO_WEIGHTS), metavar="FILE",
         help="a detector of train.py's; default: the one of the demo set")
-    parser.add_argument("--threshold", type=float, metavar="T",
+    group.add_argument("--threshold", type=float, metavar="T",
         help="least score, 0..1; default: the weights file's, that of best F1")
-    parser.add_argument("--top-k", type=int, default=200, metavar="K",
+    group.add_argument("--classes", metavar="A,B,...",
+        help="only these; default: all")
+    group.add_argument("--top-k", type=int, default=200, metavar="K",
         help="at most so many objects a picture; default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="N",
+    group.add_argument("--batch-size", type=int, default=8, metavar="N",
         help="pictures at a time; default: %(default)s")
-    parser.add_argument("--json", metavar="FILE",
-        help="write all boxes there, as COCO results with file names")
-    parser.add_argument("--output", default="detections", metavar="FOLDER",
-        help="where the drawn pictures go; default: %(default)s")
+    group.add_argument("--every", type=int, default=1, metavar="N",
+        help="look at every Nth frame of a video, keep its boxes for those between")
+    group.add_argument("--tile", action="store_true",
+        help="cut large pictures into tiles as large as the pictures of the training")
+    group.add_argument("--tile-size", type=int, metavar="N",
+        help="tiles of N pixels instead; implies --tile")
+    group = parser.add_argument_group("output")
+    group.add_argument("--output", default="detections", metavar="FOLDER",
+        help="where pictures and videos go; default: %(default)s")
+    group.add_argument("--json", metavar="FILE",
+        help="write all boxes there, as COCO results with file names; - is standard "
+        "output, everything else then goes to standard error")
+    group.add_argument("--save-txt", action="store_true",
+        help="YOLO labels, in labels/ of the output")
+    group.add_argument("--save-crops", action="store_true",
+        help="what each box shows, in crops/CLASS/ of the output")
+    group.add_argument("--show", action="store_true",
+        help="open a window; q or Esc ends")
+    group.add_argument("--quiet", action="store_true",
+        help="say nothing but what goes wrong")
     # fmt: on
     args = parser.parse_args(argv)
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         parser.error("--threshold must be from 0 to 1")
-    if args.top_k <= 0 or args.batch_size <= 0:
-        parser.error("--top-k and --batch-size must be above 0")
+    for name in ("top_k", "batch_size", "every", "tile_size"):
+        if getattr(args, name) is not None and getattr(args, name) <= 0:
+            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    args.tile = args.tile or args.tile_size is not None
     return args
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status: 0, or 2 after one line that says what to mend."""
+    """Exit status: 0, or 2 after one line that says what to mend; 130 after Ctrl-C."""
     args = parse(argv)
     try:
         return run(args)
     except (ValueError, OSError) as error:
         print(f"detect.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("detect.py: stopped; what was found is written.", file=sys.stderr)
+        return 130
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, detect, draw, write; 2 where no picture could be read."""
-    from data import list_pictures
-    from evaluation import write_predictions
-    from reports import write_picture
-    from training import import_keras
+    """Read, detect, draw, write; 2 where nothing could be read."""
+    from data.ahead import Behind
+    from data.sources import count_frames, find_sources, read_frames
+    from reports import check_display, show
+
+    sources = find_sources(args.sources)
+    if args.show:
+        check_display()
+    check_json(args.json)
+    import detection
+
+    options = (args.top_k, args.batch_size, args.tile, args.tile_size)
+    detector = detection.load(args.weights, args.threshold, *options)
+    wanted = class_ids(args.classes, detector.class_names)
+    import numpy as np
+    from tqdm import tqdm
+
+    from detection.outputs import Outputs
+    from detection.stream import detect_frames
+
+    forms = (args.json, args.save_txt, args.save_crops)
+    outputs = Outputs(Path(args.output), detector.class_names, *forms)
+    out = sys.stderr if args.json == "-" else sys.stdout
+    bar = tqdm(unit=" frames", disable=True if args.quiet else None)
+    bar.total = None if bar.disable else count_frames(sources)
+    broken: list[str] = []
+
+    def tell_broken(line: str) -> None:
+        broken.append(line)
+        bar.write(line, file=sys.stderr)
+
+    num_objects = num_frames = 0
+    started = time.perf_counter()
+    frames = read_frames(sources, tell_broken)
+    with outputs, bar, closing(Behind(outputs.write, WAITING)) as writer:
+        for frame, detections in detect_frames(detector, frames, args.every):
+            detections = detections[np.isin(detections[:, 0], wanted)]
+            num_objects, num_frames = num_objects + len(detections), num_frames + 1
+            if not (args.quiet or frame.fps):
+                print_objects(bar, frame, detections, detector.class_names, out)
+            if not args.show:
+                writer.put(frame, detections)
+            elif not show(outputs.write(frame, detections), is_still=not frame.fps):
+                break
+            bar.update()
+    if not args.quiet:
+        seconds = time.perf_counter() - started
+        print(
+            f"{num_objects} objects of score {detector.threshold:.3f} or more in "
+            f"{num_frames} pictures, drawn in {args.output}/; {seconds:.1f} s, "
+            f"{num_frames / seconds:.1f} a second"
+            + (f"; {len(broken)} could not be read whole" if broken else ""),
+            file=sys.stderr,
+        )
+    return 0 if num_frames else 2
+
+
+def check_json(name: str | None) -> None:
+    """ValueError where --json names something else than a new JSON file or -."""
     from training.runs import output_file
 
-    json_file = output_file("--json", args.json, ".json") if args.json else None
-    paths = [path for given in args.paths for path in list_pictures(given)]
-    import_keras()
-    from models.detector import Detector
-
-    detector = Detector(args.weights, args.threshold, args.top_k)
-    try:
-        Path(args.output).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"--output {args.output}: {error}") from error
-    names, found, sizes_wh = [], [], []
-    for path, image, detections in detect(detector, paths, args.batch_size):
-        print_objects(path, image, detections, detector.class_names)
-        drawn = draw(image, detections, detector.class_names)
-        write_picture(free_name(Path(args.output), path.stem), drawn)
-        names.append(path.name)
-        found.append(detections)
-        sizes_wh.append((image.shape[1], image.shape[0]))
-    if json_file:
-        write_predictions(json_file, found, sizes_wh, names)
-    broken = len(paths) - len(names)
-    print(
-        f"{sum(map(len, found))} objects of score {detector.threshold:.3f} or more in "
-        f"{len(names)} pictures, drawn in {args.output}/"
-        + (f"; {broken} could not be read" if broken else ""),
-        file=sys.stderr,
-    )
-    return 0 if names else 2
+    if name not in (None, "-") and output_file("--json", name, ".json").exists():
+        raise ValueError(f"--json {name} exists already; name a new file.")
 
 
-def detect(
-    detector: "Detector", paths: list[Path], batch_size: int
-) -> "Iterator[tuple[Path, np.ndarray, np.ndarray]]":
-    """Path, picture (H, W, 3) RGB and detections (N, 6) of each that can be read."""
-    import numpy as np
+def class_ids(names: str | None, class_names: list[str]) -> list[int]:
+    """Indices from 1 of the classes that --classes names; all without it."""
+    from difflib import get_close_matches
 
-    from data import plain, read_picture
-    from ssd_utils import IMAGE_SIZE
-
-    nothing = np.zeros((0, 5), np.float32)
-    for start in range(0, len(paths), batch_size):
-        group = []
-        for path in paths[start : start + batch_size]:
-            try:
-                group.append((path, read_picture(path)))
-            except ValueError as error:
-                print(f"left out: {error}", file=sys.stderr)
-        # one shape for every call of the network: the last group is padded
-        batch = np.zeros((batch_size, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-        for number, (_, image) in enumerate(group):
-            batch[number] = plain(image, nothing)[0]
-        for (path, image), rows in zip(group, detector(batch), strict=False):
-            yield path, image, rows[rows[:, 0] > 0]
+    given = [name.strip() for name in (names or "").split(",") if name.strip()]
+    for name in given:
+        if name not in class_names:
+            close = get_close_matches(name, class_names, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise ValueError(
+                f"--classes {name}: this detector knows {', '.join(class_names)}.{hint}"
+            )
+    return [class_names.index(name) + 1 for name in given or class_names]
 
 
 def print_objects(
-    path: Path, image: "np.ndarray", detections: "np.ndarray", class_names: list[str]
+    bar: "tqdm",
+    frame: "Frame",
+    detections: "np.ndarray",
+    class_names: list[str],
+    out: TextIO,
 ) -> None:
     """A line per object: file, class, score, corners in pixels of the picture."""
-    height, width = image.shape[:2]
-    for class_id, score, *box in detections:
-        corners_px = [
-            round(float(c) * s) for c, s in zip(box, (width, height) * 2, strict=True)
-        ]
+    from detection.outputs import corners_px
+
+    rows = zip(detections, corners_px(detections, frame.image.shape), strict=True)
+    for (class_id, score, *_), corners in rows:
         name = class_names[int(class_id) - 1]
-        print(f"{path}: {name} {score:.2f} {' '.join(map(str, corners_px))}")
-
-
-def draw(
-    image: "np.ndarray", detections: "np.ndarray", class_names: list[str]
-) -> "np.ndarray":
-    """The picture with a box, class and score for each detection (N, 6)."""
-    from reports import draw_boxes
-
-    class_ids = detections[:, 0].astype(int)
-    labels = [
-        f"{class_names[class_id - 1]} {score:.2f}"
-        for class_id, score in zip(class_ids, detections[:, 1], strict=True)
-    ]
-    return draw_boxes(image, detections[:, 2:], labels, class_ids)
-
-
-def free_name(folder: Path, stem: str) -> Path:
-    """FOLDER/STEM.jpg, with a number where that is taken: nothing is overwritten."""
-    path, number = folder / f"{stem}.jpg", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}.jpg", number + 1
-    return path
+        place = " ".join(map(str, corners))
+        bar.write(f"{frame.source}: {name} {score:.2f} {place}", file=out)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python evaluate.py --weights runs/mine/best.weights.h5 --data my_pictures
     python evaluate.py --weights W --data my_pictures --split test --json figures.json
+    python evaluate.py --weights W --data large_pictures --tile
     python evaluate.py --predictions boxes.json --data my_pictures --split test
 
 Prints AP per class and mAP (VOC 07, VOC area, COCO), val acc and fps, and draws the
@@ -14,8 +15,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from data import Dataset
-    from training.fit import Validation
+    import numpy as np
+
+    from data import Dataset, Picture
+
+    Scored = tuple[list[Picture], list[np.ndarray], dict]
 
 # ours: the figures of the last line, VOC's and COCO's first
 SHOWN = ("mAP07", "mAP50", "AP", "AP50", "AP75", "val_acc", "fps", "latency_ms_p50")
@@ -40,14 +44,22 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="val, test, ...; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
         help="pictures at a time; default: %(default)s")
+    parser.add_argument("--tile", action="store_true",
+        help="cut large pictures into tiles as large as the pictures of the training")
+    parser.add_argument("--tile-size", type=int, metavar="N",
+        help="tiles of N pixels instead; implies --tile")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--plot", metavar="FILE",
         help="where the precision-recall curves go; default: beside the weights or "
         "the predictions, as NAME.SPLIT.png")
     # fmt: on
     args = parser.parse_args(argv)
-    if args.batch_size <= 0:
-        parser.error("--batch-size must be above 0")
+    for name in ("batch_size", "tile_size"):
+        if getattr(args, name) is not None and getattr(args, name) <= 0:
+            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    args.tile = args.tile or args.tile_size is not None
+    if args.tile and args.predictions:
+        parser.error("--tile goes with --weights")
     return args
 
 
@@ -94,8 +106,8 @@ def run(args: argparse.Namespace) -> None:
     for line in (*dataset.notes, *dataset.problems):
         print(f"  {line}", file=sys.stderr)
     if args.weights:
-        check, figures = run_detector(args, dataset)
-        pictures, detections = check.pictures, check.detections
+        run_it = run_tiled if args.tile else run_detector
+        pictures, detections, figures = run_it(args, dataset)
     else:
         pictures, figures = dataset.pictures, {}
         detections = read_predictions(
@@ -137,9 +149,34 @@ def run(args: argparse.Namespace) -> None:
         write_json(json_file, {**what, **figures, "classes": classes})
 
 
-def run_detector(
-    args: argparse.Namespace, dataset: "Dataset"
-) -> "tuple[Validation, dict]":
+def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
+    """The pictures that can be read, what tiles find in each, pictures per second."""
+    import time
+
+    from tqdm import tqdm
+
+    import detection
+    from ssd_utils import MIN_SCORE
+    from training.fit import tell_broken
+
+    options = {"batch_size": args.batch_size, "tile": True, "tile_px": args.tile_size}
+    detector = detection.load(args.weights, MIN_SCORE, **options)
+    print(f"tiles of {detector.tile_px} pixels")
+    pictures, detections, broken, started = [], [], set(), time.perf_counter()
+    for picture in tqdm(dataset.pictures, unit=" pictures", disable=None):
+        try:
+            prepared = detector.prepare(picture.pixels())
+        except ValueError:
+            broken.add(picture.path)
+            continue
+        pictures.append(picture)
+        detections += detector.detect([prepared])
+    tell_broken(broken)
+    fps = len(pictures) / (time.perf_counter() - started)
+    return pictures, detections, {"fps": fps, "tile_px": detector.tile_px}
+
+
+def run_detector(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     """The detections of all pictures; val acc, fps, and the latency of one picture."""
     import keras
 
@@ -158,14 +195,14 @@ def run_detector(
     images, _ = check.batches.batch(0, 0)
     many = measure_fps(check.predictor.predict_on_batch, args.batch_size, images=images)
     one = measure_fps(check.predictor.predict_on_batch, 1, images=images)
-    return check, {
-        "val_acc": figures["val_acc"],
-        "val_loss": figures["val_loss"],
+    speed = {
         "fps": many["fps"],
         "fps_batch_size": args.batch_size,
         "latency_ms_p50": one["latency_ms_p50"],
         "latency_ms_p99": one["latency_ms_p99"],
     }
+    losses = {name: figures[name] for name in ("val_acc", "val_loss")}
+    return check.pictures, check.detections, losses | speed
 
 
 if __name__ == "__main__":

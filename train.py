@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 DEMO = Path("data/sets/shapes")  # ours: not in git
 # measured: docs/results.md; the demo's fit into five minutes on two cores
 EPOCHS, DEMO_EPOCHS = 60, 11
+TILE_PX = 300  # ours: a tile's pixels are those of the network's input
 SAMPLES = 8  # validation pictures that are drawn; ours
 
 
@@ -58,6 +59,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="train, trainval, ...; default: %(default)s")
     group.add_argument("--val-split", default="val", metavar="NAME",
         help="chooses best weights and threshold; default: %(default)s")
+    group.add_argument("--tile", action="store_true",
+        help="cut large pictures into tiles: for objects that shrinking would lose")
+    group.add_argument("--tile-size", type=int, metavar="N",
+        help=f"side of a tile in pixels; implies --tile, which takes {TILE_PX}")
     group = parser.add_argument_group("model")
     group.add_argument("--backbone", default="squeezenet", metavar="NAME",
         help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
@@ -123,7 +128,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="the run's folder; default: a new one in runs/")
     # fmt: on
     args = parser.parse_args(argv)
-    positive = ("epochs", "minutes", "batch_size", "accumulate", "lr")
+    args.tile = args.tile or args.tile_size is not None
+    positive = ("tile_size", "epochs", "minutes", "batch_size", "accumulate", "lr")
     for name in (*positive, "backbone_lr_scale"):
         if getattr(args, name) is not None and not 0 < getattr(args, name) < math.inf:
             parser.error(f"--{name.replace('_', '-')} must be above 0")
@@ -154,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Data, model, training, report."""
     keras = import_keras()
-    from data import Batches
+    from data import Batches, typical_side
     from models.cost import describe_cost
     from training import devices, runs
     from training.fit import best_row, fit
@@ -179,6 +185,7 @@ def run(args: argparse.Namespace) -> None:
     batches = Batches(train_set, args.batch_size, seed=args.seed)
     draw_train_batch(batches.batch(0, 0), train_set.class_names, folder)
     notes = {"options": vars(args), "precision": precision, "data": train_set.name}
+    notes["tile_px"] = typical_side(train_set)  # what detect.py --tile cuts
     history = fit(model, architecture, train_set, val_set, settings, folder, notes)
 
     # report
@@ -206,7 +213,7 @@ def run(args: argparse.Namespace) -> None:
 
 def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     """Training and validation data sets; what is wrong with them goes to stderr."""
-    from data import draw_shapes, read_dataset
+    from data import draw_shapes, read_dataset, tile_dataset
 
     if args.data is None:
         print(f"no --data: the demo set, drawn in {DEMO}")
@@ -216,6 +223,9 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     roots = args.data or [DEMO]
     train_set = read_dataset(roots, args.train_split, given)
     val_set = read_dataset(roots, args.val_split, train_set.class_names)
+    if args.tile:
+        side = args.tile_size or TILE_PX
+        train_set, val_set = (tile_dataset(s, side) for s in (train_set, val_set))
     for dataset in (train_set, val_set):
         dataset.check_boxes()
         print(dataset.describe())
@@ -295,7 +305,7 @@ def draw_train_batch(batch: tuple, class_names: list[str], folder: Path) -> None
 
 def report(folder: Path, history: list[dict], val_set: "Dataset") -> None:
     """Curves, and validation pictures with truth and detections side by side."""
-    from data import plain, read_picture
+    from data import plain
     from models.detector import Detector
     from reports import draw_truth_and_detections, plot_history, write_picture
 
@@ -305,7 +315,7 @@ def report(folder: Path, history: list[dict], val_set: "Dataset") -> None:
     samples = val_set.pictures[:: max(len(val_set) // SAMPLES, 1)][:SAMPLES]
     for number, picture in enumerate(samples, start=1):
         try:
-            image = read_picture(picture.path)
+            image = picture.pixels()
         except ValueError:  # the validation has reported it
             continue
         small, _ = plain(image, picture.truth)

@@ -7,6 +7,8 @@
 - pictures.py: sizes and pixels from picture files
 - augment.py: SSD's data augmentation
 - batches.py: batches as a pure function of (seed, epoch, step)
+- tiles.py: large pictures as overlapping tiles
+- sources.py: pictures, videos, cameras and streams as frames; ahead.py: its threads
 - shapes.py: draws the demo data set, `python -m data.shapes FOLDER`
 """
 
@@ -16,7 +18,8 @@ from data.augment import augment, plain
 from data.batches import Batches, pad_truth
 from data.dataset import Dataset, Picture
 from data.formats import read_dataset
-from data.pictures import list_pictures, picture_size, read_picture
+from data.pictures import picture_size, read_picture
+from data.tiles import tile_dataset, typical_side
 
 read_voc = read_dataset  # its name before it knew other formats
 
@@ -26,13 +29,14 @@ __all__ = [
     "Picture",
     "augment",
     "draw_shapes",
-    "list_pictures",
     "pad_truth",
     "picture_size",
     "plain",
     "read_dataset",
     "read_picture",
     "read_voc",
+    "tile_dataset",
+    "typical_side",
 ]
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from data.augment import augment, plain
 from data.dataset import Dataset, Picture
-from data.pictures import read_picture
 
 ROWS_STEP = 8  # ours: truth has a multiple of 8 rows, so that few shapes are compiled
 AHEAD = 2  # ours: batches that wait ready beside those in the workers' hands
@@ -172,7 +171,7 @@ class Batches:
             if path in self.broken:
                 continue
             try:
-                return at, self._pixels(at, path)
+                return at, self._pixels(at)
             except ValueError:
                 self.broken.add(path)
         if all(picture.path in self.broken for picture in pictures):
@@ -182,12 +181,12 @@ class Batches:
             )
         return None
 
-    def _pixels(self, index: int, path: Path) -> np.ndarray:
+    def _pixels(self, index: int) -> np.ndarray:
         """uint8 (H, W, 3); kept in memory when the data set is small enough."""
         if self._kept is not None and index in self._kept:
             return self._kept[index]
         detail = DETAIL if self.augmented else 1
-        image = read_picture(path, min_side=detail * self.size)
+        image = self.dataset.pictures[index].pixels(min_side=detail * self.size)
         if self._kept is not None:
             self._kept[index] = image
         return image

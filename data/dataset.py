@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data.pictures import read_picture
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -24,6 +26,8 @@ class Picture:
         well; None: there are none.
     areas_px: (M,) square pixels of the objects' outlines, by which COCO tells small
         from large; None: the boxes' own.
+    window_px: left, top, right, bottom of the part of the file that this picture is,
+        upright; None: all of it. See tiles.py.
     """
 
     path: Path
@@ -32,6 +36,14 @@ class Picture:
     difficult: np.ndarray
     crowd: np.ndarray | None = None
     areas_px: np.ndarray | None = None
+    window_px: tuple[int, int, int, int] | None = None
+
+    def pixels(self, min_side: int = 0) -> np.ndarray:
+        """uint8 (H, W, 3) RGB; `min_side` and ValueError as of `read_picture`."""
+        if self.window_px is None:
+            return read_picture(self.path, min_side)
+        left, top, right, bottom = self.window_px
+        return read_picture(self.path)[top:bottom, left:right].copy()
 
 
 @dataclass(frozen=True)

@@ -26,22 +26,6 @@ REDUCED = (  # cv2.ImreadModes
 )
 
 
-def list_pictures(path: Path | str) -> list[Path]:
-    """Sorted picture files of a folder (not its subfolders), or the one file given."""
-    path = Path(path)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise ValueError(f"{path}: expected a picture or a folder, there is neither.")
-    files = sorted(p for p in path.iterdir() if is_picture_name(p.name) and p.is_file())
-    if not files:
-        raise ValueError(
-            f"{path}: no pictures in this folder; expected files ending in "
-            f"{', '.join(SUFFIXES)}."
-        )
-    return files
-
-
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is taken for a picture (hidden files are not)."""
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from data.shapes_draw import CLASS_NAMES, Drawn, draw_picture
+from data.shapes_draw import CLASS_NAMES, Drawn, draw_large, draw_picture
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made
 FORMAT = 2  # ours: counts changes to the drawing
@@ -47,14 +47,20 @@ PICTURE_XML = """\
 """
 
 
-def draw_shapes(folder: Path | str, num_pictures: int = 600, seed: int = 0) -> Path:
+def draw_shapes(
+    folder: Path | str, num_pictures: int = 600, seed: int = 0, large: bool = False
+) -> Path:
     """The folder of a drawn data set in the VOC layout; drawn if it isn't there.
+
+    large: 30 to 50 small objects in pictures of 3000x2000 pixels, for trying tiles.
 
     The same seed gives the same bytes. The set appears whole or not at all.
     ValueError where the folder holds anything else.
     """
     folder = Path(folder)
     settings = {"format": FORMAT, "pictures": num_pictures, "seed": seed}
+    if large:
+        settings["large"] = True
     if num_pictures < 1:
         raise ValueError(f"Pictures: expected at least 1, received {num_pictures}.")
     if _is_there(folder, settings):
@@ -62,7 +68,8 @@ def draw_shapes(folder: Path | str, num_pictures: int = 600, seed: int = 0) -> P
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _write_set(unfinished, num_pictures, seed)
+        draw = draw_large if large else draw_picture
+        _write_set(unfinished, num_pictures, seed, draw)
         (unfinished / SETTINGS_FILE).write_text(json.dumps(settings) + "\n", "utf-8")
         unfinished.chmod(0o755)  # mkdtemp's is for its owner alone
         unfinished.replace(folder)
@@ -89,20 +96,23 @@ def _is_there(folder: Path, settings: dict[str, int]) -> bool:
     return True
 
 
-def _write_set(folder: Path, num_pictures: int, seed: int) -> None:
+def _write_set(folder: Path, num_pictures: int, seed: int, draw: Callable) -> None:
     for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)
     names = [f"{i:06d}" for i in range(num_pictures)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(_write_picture, folder, seed, i) for i in range(len(names))]
+        jobs = [
+            pool.submit(_write_picture, folder, (seed, i), draw)
+            for i in range(num_pictures)
+        ]
         for job in jobs:
             job.result()
     _write_lists(folder / "ImageSets" / "Main", names)
 
 
-def _write_picture(folder: Path, seed: int, number: int) -> None:
-    image, objects = draw_picture(np.random.default_rng((seed, number)))
-    name = f"{number:06d}"
+def _write_picture(folder: Path, seed: tuple[int, int], draw: Callable) -> None:
+    image, objects = draw(np.random.default_rng(seed))
+    name = f"{seed[1]:06d}"
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     (folder / "JPEGImages" / f"{name}.jpg").write_bytes(jpeg.tobytes())
@@ -150,9 +160,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="where the set goes")
     parser.add_argument("--pictures", type=int, default=600, help="how many (600)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="3000x2000 pixels with objects of 20 to 60: for train.py --tile",
+    )
     args = parser.parse_args(argv)
     try:
-        print(draw_shapes(args.folder, args.pictures, args.seed))
+        print(draw_shapes(args.folder, args.pictures, args.seed, args.large))
     except ValueError as error:
         parser.exit(2, f"{error}\n")
 

@@ -24,6 +24,10 @@ HIDDEN_DIFFICULT = 0.7  # ours: hidden share from which an object is difficult
 HIDDEN_DROPPED = 0.95  # ours: hidden share from which it isn't there
 INSIDE = 0.45  # ours: least share of an object inside the picture
 PLACE_TRIALS = 20  # ours: then the object is given up
+LARGE_WH = (3000, 2000)  # ours: the 6 megapixels of a small camera
+LARGE_OBJECTS = (30, 51)  # ours: 30 to 50 a picture
+LARGE_OBJECT_PX = (20, 60)  # ours: shrunk to 300 pixels they'd be 2 to 9 pixels
+CELL_PX = 125  # ours: one object at most in each square of this side
 SHIFT = 4  # cv2.fillPoly: fractional bits of its coordinates
 TINT = 18  # ours: how far the background is from grey; objects are colourful
 # ours: each kind has a favourite hue, six of seven wear it, more or less: what can be
@@ -58,9 +62,41 @@ def draw_picture(rng: np.random.Generator) -> tuple[np.ndarray, list[Drawn]]:
         placed = _place(image, objects, rng)
         if placed is not None:
             objects.append(placed)
+    return _photograph(image, rng), _describe(objects)
+
+
+def draw_large(rng: np.random.Generator) -> tuple[np.ndarray, list[Drawn]]:
+    """A picture of LARGE_WH with small objects, none of them hidden or cut."""
+    width, height = LARGE_WH
+    image = _background(height, width, rng)  # (H, W, 3) float32
+    columns, rows = width // CELL_PX, height // CELL_PX
+    number = rng.integers(*LARGE_OBJECTS)
+    objects = []
+    for cell in rng.choice(columns * rows, number, replace=False):
+        x, y = cell % columns * CELL_PX, cell // columns * CELL_PX
+        name = CLASS_NAMES[rng.integers(len(CLASS_NAMES))]
+        part = image[y : y + CELL_PX, x : x + CELL_PX]
+        mask = _whole_mask(name, rng.uniform(*LARGE_OBJECT_PX), rng)
+        faint = _paint(part, mask, name, rng)
+        left, top, wide, high = cv2.boundingRect((mask > 127).astype(np.uint8))
+        box_px = (x + left, y + top, x + left + wide, y + top + high)
+        objects.append(Drawn(name, tuple(int(e) for e in box_px), faint, False))
+    return _photograph(image, rng), objects
+
+
+def _whole_mask(name: str, size: float, rng: np.random.Generator) -> np.ndarray:
+    """(CELL_PX, CELL_PX) coverage of a shape that lies within."""
+    while True:
+        mask, num_pixels = _mask(name, size, (CELL_PX, CELL_PX), rng)
+        if mask.sum() / 255 >= 0.99 * num_pixels:
+            return mask
+
+
+def _photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """uint8: what a camera makes of a drawn (H, W, 3) float32."""
     image = _lighting(image, rng)
     image += rng.standard_normal(image.shape, np.float32) * rng.uniform(*NOISE)
-    return np.clip(image, 0, 255).astype(np.uint8), _describe(objects)
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _background(height: int, width: int, rng: np.random.Generator) -> np.ndarray:

@@ -13,11 +13,13 @@ from evaluation.coco import (
     to_coco,
     write_predictions,
 )
+from evaluation.results_file import ResultsFile
 from evaluation.speed import measure_fps
 from evaluation.threshold import at_threshold, best_threshold
 
 __all__ = [
     "ClassCurve",
+    "ResultsFile",
     "at_threshold",
     "average_precision_07",
     "average_precision_area",

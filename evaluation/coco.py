@@ -102,7 +102,7 @@ def evaluate_coco(
     if not sum(len(truth) for truth in truths):
         return {**_empty_summary(AP_NAMES + AR_NAMES), "per_class": per_class}
     truth_coco = COCO(to_coco(truths, difficult, sizes_wh, class_names))
-    results = _results(detections, sizes_wh)
+    results = to_results(detections, sizes_wh)
     evaluator = COCOeval_faster(
         truth_coco, truth_coco.loadRes(results), "bbox", print_function=_silent
     )
@@ -136,7 +136,7 @@ def write_predictions(
     is the picture's position from 1, as in `to_coco`, or its entry of `file_names`.
     """
     path = Path(path)
-    results = _results(detections, sizes_wh, file_names)
+    results = to_results(detections, sizes_wh, file_names)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -182,11 +182,12 @@ def _to_xywh_px(boxes: np.ndarray, size_wh: Sequence[int]) -> np.ndarray:
     return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
 
 
-def _results(
+def to_results(
     detections: Sequence[np.ndarray],
     sizes_wh: Sequence[tuple[int, int]],
     file_names: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
+    """Entries of a COCO results file; arguments as in `write_predictions`."""
     results = []
     for i, (found, size) in enumerate(zip(detections, sizes_wh, strict=True)):
         image_id = file_names[i] if file_names is not None else i + 1

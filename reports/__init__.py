@@ -1,4 +1,4 @@
-"""What people look at: tables, curves, pictures with boxes.
+"""What people look at: tables, curves, pictures and videos with boxes.
 
 The names are imported on use, so that a script starts without matplotlib.
 """
@@ -16,7 +16,11 @@ MODULES = {  # public name -> its module; ours
     "contact_sheet": "drawing",
     "draw_boxes": "drawing",
     "draw_truth_and_detections": "drawing",
+    "draw_detections": "drawing",
     "write_picture": "drawing",
+    "VideoFile": "video",
+    "check_display": "window",
+    "show": "window",
 }
 __all__ = list(MODULES)
 

@@ -100,6 +100,18 @@ def draw_boxes(
     return np.asarray(picture).copy()
 
 
+def draw_detections(
+    image: np.ndarray, detections: np.ndarray, class_names: Sequence[str]
+) -> np.ndarray:
+    """A new image with box, class and score of each of the detections (N, 6)."""
+    class_ids = detections[:, 0].astype(int)
+    labels = [
+        f"{class_names[i - 1]} {score:.2f}"
+        for i, score in zip(class_ids, detections[:, 1], strict=True)
+    ]
+    return draw_boxes(image, detections[:, 2:], labels, class_ids)
+
+
 def draw_truth_and_detections(
     image: np.ndarray,
     truth: np.ndarray,
@@ -116,14 +128,10 @@ def draw_truth_and_detections(
     truth = truth[truth[:, 4] > 0]
     found = detections[(detections[:, 0] > 0) & (detections[:, 1] >= threshold)]
     found = found[np.argsort(-found[:, 1], kind="stable")]
-    true_ids, found_ids = truth[:, 4].astype(int), found[:, 0].astype(int)
+    true_ids = truth[:, 4].astype(int)
     true_labels = [class_names[i - 1] for i in true_ids]
-    found_labels = [
-        f"{class_names[i - 1]} {score:.2f}"
-        for i, score in zip(found_ids, found[:, 1], strict=True)
-    ]
     left = draw_boxes(image, truth[:, :4], true_labels, true_ids)
-    right = draw_boxes(image, found[:, 2:], found_labels, found_ids)
+    right = draw_detections(image, found, class_names)
     return contact_sheet([_caption(left, "truth"), _caption(right, "detected")], 2)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import list_pictures, picture_size, pictures, read_picture
+from data import picture_size, pictures, read_picture
 
 WIDTH, HEIGHT = 64, 40
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
@@ -153,15 +153,3 @@ def test_too_large_is_refused_before_decoding(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_BYTES", 10)
     with pytest.raises(ValueError, match="at most 10 are read"):
         read_picture(path)
-
-
-def test_list_pictures(tmp_path):
-    for name in ("b.JPG", "a.png", "c.txt", ".hidden.jpg"):
-        (tmp_path / name).touch()
-    (tmp_path / "sub.jpg").mkdir()
-    assert [p.name for p in list_pictures(tmp_path)] == ["a.png", "b.JPG"]
-    assert list_pictures(str(tmp_path / "c.txt")) == [tmp_path / "c.txt"]
-    with pytest.raises(ValueError, match="no pictures"):
-        list_pictures(tmp_path / "sub.jpg")
-    with pytest.raises(ValueError, match="neither"):
-        list_pictures(tmp_path / "missing")

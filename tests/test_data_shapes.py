@@ -107,3 +107,27 @@ def test_the_command_line(tmp_path):
     assert read_picture(tmp_path / "s" / "JPEGImages" / "000001.jpg").shape[2] == 3
     done = subprocess.run([*command, "--pictures", "3"], **options)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
+def test_large_pictures_have_small_whole_objects(tmp_path):
+    folder = draw_shapes(tmp_path / "large", num_pictures=2, large=True)
+    dataset = read_voc(folder, "trainval")
+    picture = dataset.pictures[0]
+    assert picture.size_wh == (3000, 2000)
+    assert 30 <= len(picture.truth) <= 50
+    sides = (picture.truth[:, 2:4] - picture.truth[:, :2]) * picture.size_wh
+    assert sides.min() > 5  # thin ones seen from the side
+    assert sides.max() <= 76  # 60, stretched by a quarter
+    image = picture.pixels()
+    assert image.shape == (2000, 3000, 3)
+    # objects are colourful, the ground is not
+    colour = np.ptp(image.astype(int), axis=2)
+    inside = [
+        np.median(colour[top:bottom, left:right])
+        for left, top, right, bottom in np.round(
+            picture.truth[~picture.difficult, :4] * (3000, 2000, 3000, 2000)
+        ).astype(int)
+    ]
+    assert np.median(inside) > 2 * np.median(colour)
+    with pytest.raises(ValueError, match="shapes set"):
+        draw_shapes(tmp_path / "large", num_pictures=2)

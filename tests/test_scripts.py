@@ -125,7 +125,45 @@ def test_train_goes_on_from_a_detector(trained, shapes, tmp_path, capsys):
     assert "mAP50" in capsys.readouterr().out
 
 
+def test_train_on_tiles_and_score_whole_pictures(shapes, tmp_path, capsys):
+    folder, figures = tmp_path / "tiles", tmp_path / "figures.json"
+    options = ["--data", str(shapes), "--output", str(folder), *QUICK]
+    options += ["--weights", "none", "--tile-size", "200"]
+    assert train.main(options) == 0
+    out, err = capsys.readouterr()
+    assert "21 pictures cut into" in err and "tiles of 200 pixels" in err
+    assert "mAP50" in out
+    best = folder / "best.weights.h5"
+    assert weights.describe(best).training["tile_px"] == 200
+    options = ["--weights", str(best), "--data", str(shapes), "--split", "test"]
+    assert evaluate.main([*options, "--tile", "--json", str(figures)]) == 0
+    assert strict_json(figures)["tile_px"] == 200
+    assert strict_json(figures)["pictures"] == 5
+    assert "tiles of 200 pixels" in capsys.readouterr().out
+
+
+def test_a_training_without_tiles_keeps_its_pictures_side(trained, shapes):
+    sides = [
+        (w * h) ** 0.5
+        for w, h in (p.size_wh for p in read_voc(shapes, "train").pictures)
+    ]
+    kept = weights.describe(trained / "best.weights.h5").training["tile_px"]
+    assert kept == pytest.approx(np.median(sides), abs=0.5)
+
+
 # evaluate.py
+
+
+def test_evaluate_with_tiles_finds_what_the_detector_finds(copied, shapes, tmp_path):
+    """Pictures that fit one tile: the same detections, so the same figures."""
+    options = ["--weights", str(copied), "--data", str(shapes), "--split", "test"]
+    whole, tiled = tmp_path / "whole.json", tmp_path / "tiled.json"
+    assert evaluate.main([*options, "--json", str(whole)]) == 0
+    assert evaluate.main([*options, "--tile-size", "999", "--json", str(tiled)]) == 0
+    for name in ("mAP07", "mAP50", "AP", "AR_100"):
+        assert strict_json(tiled)[name] == pytest.approx(
+            strict_json(whole)[name], abs=1e-4
+        )
 
 
 def test_evaluate_on_val_prints_writes_and_keeps(copied, shapes, tmp_path, capsys):
@@ -351,12 +389,16 @@ def test_mistakes_of_detect(options, words, places, capsys):
         (train, "--batch-size -1", "--batch-size must be above 0"),
         (train, "--lr 0", "--lr must be above 0"),
         (train, "--adapter-filters 300", "--adapter-filters"),
+        (train, "--tile-size 0", "--tile-size must be above 0"),
         (train, "--nonsense", "--nonsense"),
+        (evaluate, "--predictions a --data x --tile", "--tile goes with --weights"),
+        (detect, "a.jpg --tile-size 0", "--tile-size must be above 0"),
+        (detect, "a.mp4 --every 0", "--every must be above 0"),
         (evaluate, "--data x", "--weights --predictions is required"),
         (evaluate, "--weights a --predictions b --data x", "not allowed with"),
         (evaluate, "--weights a", "--data"),
         (evaluate, "--weights a --data x --batch-size 0", "--batch-size"),
-        (detect, "", "PATH"),
+        (detect, "", "SOURCE"),
         (detect, "a.jpg --threshold 2", "--threshold must be from 0 to 1"),
         (detect, "a.jpg --top-k 0", "--top-k"),
     ],

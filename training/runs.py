@@ -77,10 +77,11 @@ def write_json(path: Path, content: dict) -> None:
 def write_split(path: Path, datasets: "Sequence[Dataset]") -> None:
     """The pictures of each split, if names were split by their hash; else nothing."""
     if any(dataset.split_was_made for dataset in datasets):
-        write_json(
-            path,
-            {d.split: [str(picture.path) for picture in d.pictures] for d in datasets},
-        )
+        paths = {
+            d.split: [str(picture.path) for picture in d.pictures] for d in datasets
+        }
+        # tiles of one picture have one path
+        write_json(path, {split: list(dict.fromkeys(p)) for split, p in paths.items()})
 
 
 def _finite(value: Any) -> Any:

@@ -1,0 +1,56 @@
+"""From pictures of any size to named boxes: what stands between data and a network.
+
+- detector.py: PictureDetector, for pictures as arrays or files
+- stream.py: frames through a detector, reading and writing beside it
+- outputs.py: what detect.py leaves: drawings, videos, JSON, labels, crops
+
+The room above `models` and `data`, which don't know each other.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # Keras is loaded when a detector is
+    from detection.detector import PictureDetector
+
+TILE_PX = 300  # ours: a tile's pixels are the network's, where a file tells nothing
+
+
+def load(
+    path: Path | str,
+    threshold: float | None = None,
+    top_k: int | None = None,
+    batch_size: int = 8,
+    tile: bool = False,
+    tile_px: int | None = None,
+) -> "PictureDetector":
+    """The detector in a weights file, ready for pictures of any size.
+
+    threshold: least score, 0..1; None is the file's own, that of best F1.
+    top_k: at most so many objects a picture; None is the paper's 200.
+    batch_size: pictures that go through the network at a time.
+    tile: cut large pictures into tiles as large as the pictures of the training, or
+        of `tile_px` pixels, and merge their objects.
+
+    ValueError where the file is no detector of this collection.
+    """
+    from training import import_keras
+
+    import_keras()
+    from detection.detector import PictureDetector
+    from models.detector import Detector
+    from ssd_utils import TOP_K
+
+    network = Detector(path, threshold, TOP_K if top_k is None else top_k)
+    if tile and tile_px is None:
+        tile_px = trained_side(network.description.training)
+    return PictureDetector(network, batch_size, tile_px if tile else None)
+
+
+def trained_side(training: dict) -> int:
+    """Side in pixels of what a training showed as one picture; TILE_PX if unknown.
+
+    `training` is that of a weights file's description: what any file may say.
+    """
+    side = training.get("tile_px")
+    return side if type(side) is int and side > 0 else TILE_PX

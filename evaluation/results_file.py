@@ -1,0 +1,41 @@
+"""A COCO results file that grows picture by picture: nothing is kept in memory."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.coco import to_results
+
+
+class ResultsFile:
+    """A list of COCO results; `evaluate.py --predictions` and pycocotools read it.
+
+    path: the file, which appears whole when this is closed; None is standard output.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._temporary = path and path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._file = self._temporary.open("w", encoding="utf-8") if path else sys.stdout
+        self._separator = "["
+
+    def add(
+        self, detections: np.ndarray, size_wh: tuple[int, int], image_id: str
+    ) -> None:
+        """Write the detections (K, 6) of a picture of so many pixels."""
+        for result in to_results([detections], [size_wh], [image_id]):
+            text = json.dumps(result, ensure_ascii=False, allow_nan=False)
+            self._file.write(f"{self._separator}{text}")
+            self._separator = ",\n"
+
+    def close(self) -> None:
+        """End the list; the file takes its place."""
+        self._file.write("[]\n" if self._separator == "[" else "]\n")
+        self._file.flush()
+        if self.path:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self.path)
