@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     import keras
 
+    from detection.detector import PictureDetector
     from models.applications import Application
 
 # ours: --backbone -> module; imported on use, so that listing the names loads no Keras
@@ -221,6 +223,23 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
         is_published = architecture.adapter_filters == light.PUBLISHED_WIDTH
         fill_by_name(model, path, but=() if is_published else ("fire6",))
     return model
+
+
+def load(
+    path: Path | str, threshold: float | None = None, **options: Any
+) -> "PictureDetector":
+    """The detector in a weights file, to be called on pictures of any size.
+
+    Options and errors are those of `detection.load`, which this hands on to: people
+    look for a detector here. Nothing in `models` itself uses that room above it.
+
+    >>> detector = load("best.weights.h5")  # doctest: +SKIP
+    >>> found = detector("street.jpg")  # doctest: +SKIP
+    >>> found.boxes, found.scores, found.names  # doctest: +SKIP
+    """
+    import detection
+
+    return detection.load(path, threshold, **options)
 
 
 def extractor_layers(model: "keras.Model") -> list:
