@@ -23,20 +23,21 @@ class VideoFile:
         self._writer: cv2.VideoWriter | None = None
         self._size_wh = (0, 0)
         self._last: np.ndarray | None = None
-        self._count = 0
+        self._next = 0  # index of the frame that is written next
 
     def write(self, image: np.ndarray, index: int) -> None:
-        """Add uint8 (H, W, 3) RGB as frame `index`, counted from 0.
+        """Add uint8 (H, W, 3) RGB as frame `index` of the source.
 
-        Where frames before it were passed over, the last one is shown so long: the
-        video keeps the time of its source.
+        Where frames since the last call were passed over, that one is shown so long:
+        the video keeps the time of its source.
         """
         if self._writer is None:
             self._open(image)
+            self._next = index
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if (bgr.shape[1], bgr.shape[0]) != self._size_wh:
             bgr = cv2.resize(bgr, self._size_wh)
-        while self._last is not None and self._count < index:
+        while self._next < index:
             self._write(self._last)
         self._write(bgr)
         self._last = bgr
@@ -58,4 +59,4 @@ class VideoFile:
 
     def _write(self, bgr: np.ndarray) -> None:
         self._writer.write(bgr)
-        self._count += 1
+        self._next += 1
