@@ -3,7 +3,7 @@
 What does not fit is left as it is and told: nothing is dropped in silence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,14 +71,20 @@ def transfer(
     model: keras.Model,
     class_names: Sequence[str],
     source: Source,
+    but: Collection[str] = (),
     try_only: bool = False,
 ) -> list[Row]:
     """Fill every layer whose name and shape fit; a row for each layer with weights.
 
     Heads for other classes take over the background and the classes that both know by
-    name; the others start afresh. `try_only` leaves the model alone.
+    name; the others start afresh. Layers named in `but` are left out; `try_only` leaves
+    the whole model alone.
     """
-    layers = {layer.name: layer for layer in model.layers if layer.weights}
+    layers = {
+        layer.name: layer
+        for layer in model.layers
+        if layer.weights and layer.name not in but
+    }
     rows = []
     for name, layer in layers.items():
         if name.endswith(NORM_SUFFIX):  # goes with its convolution

@@ -1,0 +1,214 @@
+"""Put another extractor before a trained detector, without labels.
+
+    python graft.py --donor runs/vgg16/best.weights.h5 --backbone inceptionv3 \\
+        --images my_pictures --minutes 10
+    python graft.py --donor W --backbone MobileNet --width 0.25 --images P \\
+        --train-extractor --data my_annotated --split val
+
+The detection half is copied. The adapter, with --train-extractor the new extractor too,
+learns to reproduce what the donor sees at their junction, on any pictures. With --data
+the donor and the graft before and after are scored.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models import Architecture
+from training import import_keras
+
+if TYPE_CHECKING:
+    import keras
+
+    from data import Dataset
+    from models.weights import Description
+
+# ours: see docs/weights.md
+LR, MINUTES = 1e-3, 10.0
+DISTANCES, TARGETS = ("l2", "cosine"), ("junction", "maps", "heads")
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The options; Keras is not loaded yet."""
+    parser = argparse.ArgumentParser(
+        prog="graft.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # fmt: off
+    parser.add_argument("--donor", required=True, metavar="FILE",
+        help="a detector of train.py's or a published SSD300, trunk ssd or light")
+    parser.add_argument("--backbone", required=True, metavar="NAME",
+        help="the new extractor: a name of train.py's --backbone")
+    parser.add_argument("--width", type=float, default=1.0, metavar="W",
+        help="of a MobileNet, its alpha; default: %(default)s")
+    parser.add_argument("--weights", default="imagenet", metavar="imagenet|FILE",
+        help="the new extractor's; default: %(default)s")
+    parser.add_argument("--images", required=True, metavar="FOLDER",
+        help="pictures, at any depth; their annotations are not looked at")
+    parser.add_argument("--train-extractor", action="store_true",
+        help="it learns too, not only the adapter")
+    parser.add_argument("--targets", nargs="+", default=["junction"], choices=TARGETS,
+        help="what to reproduce: the junction, the six maps, the heads' outputs; "
+        "default: %(default)s")
+    parser.add_argument("--distance", default="l2", choices=DISTANCES,
+        help="default: %(default)s")
+    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M",
+        help="default: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="N",
+        help="pictures at a time; default: %(default)s")
+    parser.add_argument("--lr", type=float, default=LR, metavar="RATE",
+        help="peak of the learning rate; default: %(default)s")
+    parser.add_argument("--data", nargs="+", metavar="FOLDER",
+        help="annotated pictures to score donor and graft on")
+    parser.add_argument("--split", default="val", metavar="NAME",
+        help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, metavar="N",
+        help="of the adapter and of augmentation; default: %(default)s")
+    parser.add_argument("--output", default="weights/graft.weights.h5", metavar="FILE",
+        help="default: %(default)s")
+    # fmt: on
+    args = parser.parse_args(argv)
+    for name in ("minutes", "batch_size", "lr"):
+        if getattr(args, name) <= 0:
+            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 after one line that says what to mend."""
+    args = parse(argv)
+    try:
+        run(args)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"graft.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(args: argparse.Namespace) -> None:
+    """Copy, imitate, score, write."""
+    if Path(args.output).exists():
+        raise ValueError(f"--output {args.output} exists already; name a new file.")
+    keras = import_keras()
+    from models import weights
+    from training import devices
+
+    keras.utils.set_random_seed(args.seed)
+    device = devices.find_device()
+    print(devices.headline(device, keras.config.dtype_policy().name))
+    donor, theirs, student, description = load_models(args)
+    ours, val_set = description.architecture, read_val_set(args, description)
+    if val_set:
+        print(f"donor: mAP50 {score(donor, theirs, val_set):.3f}")
+        print(f"graft before: mAP50 {score(student, ours, val_set):.3f}")
+    imitate(args, donor, student, ours.layout)
+    weights.save(student, args.output, description)
+    if val_set:
+        print(f"graft after: mAP50 {score(student, ours, val_set):.3f}")
+    print(f"Next: python detect.py PICTURE --weights {args.output}")
+
+
+def load_models(
+    args: argparse.Namespace,
+) -> "tuple[keras.Model, Architecture, keras.Model, Description]":
+    """Donor and its architecture; the graft, with the donor's half, its description."""
+    from models import build, extractor_layers, start, transfer
+    from models.weights import Description
+    from training.imitate import learn_only
+
+    source = transfer.read_source(args.donor)
+    theirs = source.architecture
+    if theirs is None:
+        raise ValueError(f"--donor {args.donor}: an extractor's file, no detector.")
+    donor = build(theirs)
+    transfer.transfer(donor, source.class_names, source)
+    architecture = Architecture(
+        backbone=args.backbone,
+        width=args.width,
+        num_classes=theirs.num_classes,
+        adapter_filters=theirs.adapter_filters,
+        trunk=theirs.trunk,
+        norm=theirs.norm,
+        layout=theirs.layout,
+        reuse=theirs.reuse,
+    )
+    student, architecture = start.start(architecture, args.weights, source.class_names)
+    # layers of two extractors may share names
+    own = {layer.name for layer in extractor_layers(student)}
+    rows = transfer.transfer(student, source.class_names, source, but=own)
+    print(f"detection half: {transfer.table(rows)}")
+    learn_only(student, args.train_extractor)
+    training = {"options": vars(args)}
+    description = Description(architecture, source.class_names, training=training)
+    return donor, theirs, student, description
+
+
+def read_val_set(
+    args: argparse.Namespace, description: "Description"
+) -> "Dataset | None":
+    """The annotated pictures to score on, where they were asked for."""
+    if args.data is None:
+        return None
+    from data import read_dataset
+
+    val_set = read_dataset(args.data, args.split, description.class_names)
+    print(val_set.describe())
+    return val_set
+
+
+def score(
+    model: "keras.Model", architecture: Architecture, val_set: "Dataset"
+) -> float:
+    """mAP50."""
+    from training.fit import Validation
+
+    return Validation(model, architecture, val_set, batch_size=8)()[0]["mAP50"]
+
+
+def imitate(
+    args: argparse.Namespace,
+    donor: "keras.Model",
+    student: "keras.Model",
+    layout: str,
+) -> None:
+    """Minutes of learning from the donor."""
+    from tqdm import tqdm
+
+    from data import Batches
+    from data.unlabelled import read_unlabelled
+    from training.engine import train_epoch
+    from training.imitate import Imitator, targets
+    from training.optimiser import make_optimiser
+    from training.schedule import Schedule
+
+    pictures = read_unlabelled(args.images)
+    for line in (f"{len(pictures)} pictures to learn on", *pictures.problems):
+        print(line)
+    batches = Batches(pictures, args.batch_size, seed=args.seed)
+    trainer = Imitator(
+        targets(student, args.targets),
+        targets(donor, args.targets),
+        layout,
+        args.distance,
+    )
+    optimiser = make_optimiser("adamw", student.trainable_variables)
+    trainer.compile_for(optimiser)
+    schedule = Schedule("cosine", args.lr, None, args.minutes)
+    epoch = 0
+    with tqdm(unit="step", disable=None) as bar:
+
+        def show(parts: dict) -> None:
+            bar.set_postfix({"distance": f"{parts['loss']:.3f}"})
+            bar.update()
+
+        while schedule.progress < 1:
+            means = train_epoch(trainer, batches.epoch(epoch), schedule, show)
+            epoch += 1
+            minutes = schedule.seconds / 60
+            bar.write(f"{minutes:5.1f} min  distance {means['loss']:.4f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Another extractor before a trained detection half, without labels.
+
+The 2018 article copied the layers of a trained SSD300 behind a new extractor and
+trained only the adapter between them, with labels. Here the truth is what the donor
+itself computes on any pictures: Romero et al., "FitNets", 2014, sec. 3.1, where one
+network learns another's hidden layer.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+from keras import ops
+
+from models import extractor_layers
+from ssd_utils import Tensor
+from training.engine import Trainer
+
+TRUNK_STARTS = ("conv4_1", "pool5")  # first layers of the trunks ssd and light
+ADAPTER = "conv4_0"
+TARGETS = ("junction", "maps", "heads")
+EPSILON = 1e-3  # ours: a channel that is silent in a batch must not weigh much
+
+
+def l2(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared distance, each channel in units of its own size in the batch."""
+    axes = list(range(len(wanted.shape) - 1))
+    size = ops.mean(wanted * wanted, axis=axes) + EPSILON  # (F,)
+    return ops.mean((found - wanted) ** 2 / size)
+
+
+def cosine(found: Tensor, wanted: Tensor) -> Tensor:
+    """1 - cosine of the angle between the channels of each cell, in the mean."""
+    dot = ops.sum(found * wanted, axis=-1)
+    lengths = ops.norm(found, axis=-1) * ops.norm(wanted, axis=-1)
+    return 1 - ops.mean(dot / (lengths + EPSILON))
+
+
+DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l2": l2, "cosine": cosine}
+
+
+def junction(model: keras.Model) -> Tensor:
+    """The 38x38 map that the trunk begins with; ValueError where there is no such."""
+    for layer in model.layers:
+        if layer.name in TRUNK_STARTS:
+            return layer.input
+    raise ValueError(f"{model.name}: its trunk has no junction, only ssd and light do.")
+
+
+def targets(model: keras.Model, names: Iterable[str]) -> keras.Model:
+    """Pictures -> what is to be imitated: rows of TARGETS."""
+    heads = [layer for layer in model.layers if "_mbox_" in layer.name]
+    maps = {id(layer.input): layer.input for layer in heads}
+    outputs = {
+        "junction": [junction(model)],
+        "maps": list(maps.values()),
+        "heads": [layer.output for layer in heads],
+    }
+    return keras.Model(model.input, [out for name in names for out in outputs[name]])
+
+
+def learn_only(model: keras.Model, extractor: bool) -> None:
+    """The adapter learns, and the extractor if it is to; all else is fixed."""
+    inside = {layer.name for layer in extractor_layers(model)}
+    for layer in model.layers:
+        is_adapter = layer.name.startswith(ADAPTER)
+        layer.trainable = is_adapter or (extractor and layer.name in inside)
+
+
+class Imitator(Trainer):
+    """A Trainer whose truth is what `donor` makes of the pictures.
+
+    `student` and `donor` are models of `targets`; the truth of the batches is not
+    looked at, and the parts of the multibox loss stay 0.
+    """
+
+    def __init__(
+        self, student: keras.Model, donor: keras.Model, layout: str, distance: str
+    ) -> None:
+        super().__init__(student, layout)
+        donor.trainable = False
+        self.donor, self.distance = donor, DISTANCES[distance]
+
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        wanted = self.donor(x, training=False)
+        pairs = zip(as_list(y_pred), as_list(wanted), strict=True)
+        distances = [
+            self.distance(
+                ops.cast(found, "float32"),
+                ops.stop_gradient(ops.cast(one, "float32")),
+            )
+            for found, one in pairs
+        ]
+        return sum(distances) / len(distances)
+
+
+def as_list(outputs: Any) -> list:
+    """A model's outputs, of which a single one comes alone."""
+    return outputs if isinstance(outputs, list | tuple) else [outputs]
