@@ -125,7 +125,7 @@ def test_distances_by_hand():
     expected = (4 / 0.501 + 4 / 8.001) / 4
     assert float(numpy(DISTANCES["l2"](found, wanted))) == pytest.approx(expected)
     assert float(numpy(DISTANCES["cosine"](found, wanted))) == pytest.approx(
-        1 - (3 / 3.001 + 8 / 8.001) / 2
+        1 - (3 / 3.001 + 8 / 8.001) / 2, abs=1e-6
     )
     for distance in DISTANCES.values():
         assert float(numpy(distance(wanted, wanted))) == pytest.approx(0, abs=1e-3)
