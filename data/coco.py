@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from data.paths import Finder
+from data.paths import Finder, picture_folders
 from data.pictures import picture_size
 from data.source import Annotated, EdgesPx, Missing, Object
 from data.splits import split_in_name
@@ -196,7 +196,7 @@ class _Opened:
                     "is not among the ids of images."
                 )
             self.objects.setdefault(name, []).append((number, annotation))
-        self.finder = Finder(_picture_folders(path, root))
+        self.finder = Finder(picture_folders(path, root))
 
     def read(self, key: str) -> Annotated:
         image = self.images[key]
@@ -257,17 +257,3 @@ def _mask_edges(mask: dict, size_wh: tuple[int, int]) -> EdgesPx:
         runs = masks.frPyObjects(mask, *size_wh[::-1])
     x, y, width, height = (float(value) for value in masks.toBbox(runs))
     return x, y, x + width, y + height
-
-
-def _picture_folders(path: Path, root: Path) -> list[Path]:
-    """Where the pictures of a JSON file may lie, after COCO, CVAT and Roboflow."""
-    name = path.stem.removeprefix("instances_")  # instances_val2017.json: val2017/
-    split = split_in_name(path.name) or ""
-    bases = [root]
-    if path.parent.name.lower() == "annotations":
-        bases.append(path.parent.parent)
-    places = [path.parent, path.parent / "images"]
-    for base in bases:
-        places += [base / name, base / "images" / name, base / split]
-        places += [base / "images" / split, base / "images", base]
-    return [place for place in dict.fromkeys(places) if place.is_dir()]

@@ -16,7 +16,7 @@ from data.reading import read_split
 from data.source import Source
 
 # modules of data/, asked in this order: the more telling files first
-FORMATS = ("coco", "voc")
+FORMATS = ("coco", "yolo", "voc", "table")
 SHOWN_NAMES = 8  # ours: entries of a folder that a message names
 
 

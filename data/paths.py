@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from data.splits import split_in_name
+
 
 class Finder:
     """Finds files by the names that stand in an annotation file.
@@ -29,3 +31,17 @@ class Finder:
                 self._last = folder, skipped
                 return path
         return None
+
+
+def picture_folders(path: Path, root: Path) -> list[Path]:
+    """Where the pictures of an annotation file may lie, after COCO, CVAT, Roboflow."""
+    name = path.stem.removeprefix("instances_")  # instances_val2017.json: val2017/
+    split = split_in_name(path.name) or ""
+    bases = [root]
+    if path.parent.name.lower() == "annotations":
+        bases.append(path.parent.parent)
+    places = [path.parent, path.parent / "images"]
+    for base in bases:
+        places += [base / name, base / "images" / name, base / split]
+        places += [base / "images" / split, base / "images", base]
+    return [place for place in dict.fromkeys(places) if place.is_dir()]

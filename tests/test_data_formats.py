@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from data import read_dataset
@@ -64,3 +65,65 @@ def test_a_broken_picture_among_many_is_left_out_and_counted(tmp_path):
     )
     write_picture(root / "JPEGImages" / "c.png", (60, 40))
     assert len(read_dataset(root, "trainval")) == 8
+
+
+# What supervision 0.31.2 wrote (DetectionDataset.as_pascal_voc, as_yolo, as_coco) for a
+# cat in 10, 4, 40, 20 and a dog over the whole of 60x40 pixels, shortened.
+SUPERVISION = {
+    "Pascal VOC": {
+        "annotations/first one.xml": """<?xml version="1.0" ?>
+<annotation>
+  <folder>VOC</folder>
+  <filename>first one.png</filename>
+  <size><width>60</width><height>40</height><depth>3</depth></size>
+  <segmented>0</segmented>
+  <object><name>cat</name><bndbox>
+      <xmin>11</xmin><ymin>5</ymin><xmax>40</xmax><ymax>20</ymax>
+  </bndbox></object>
+  <object><name>dog</name><bndbox>
+      <xmin>1</xmin><ymin>1</ymin><xmax>60</xmax><ymax>40</ymax>
+  </bndbox></object>
+</annotation>""",
+        "annotations/zweites ä.xml": """<?xml version="1.0" ?>
+<annotation><folder>VOC</folder><filename>zweites ä.png</filename>
+  <size><width>60</width><height>40</height><depth>3</depth></size>
+</annotation>""",
+    },
+    "YOLO": {
+        "labels/first one.txt": "1 0.41667 0.30000 0.50000 0.40000\n"
+        "0 0.50000 0.50000 1.00000 1.00000",
+        "labels/zweites ä.txt": "",
+        "data.yaml": "nc: 2\nnames: [dog, cat]\n",
+    },
+    "COCO JSON": {
+        "annotations.json": """{"info": {}, "licenses": [{"id": 1, "name": "CC BY"}],
+"categories": [{"id": 1, "name": "dog", "supercategory": "common-objects"},
+               {"id": 2, "name": "cat", "supercategory": "common-objects"}],
+"images": [{"id": 1, "license": 1, "file_name": "first one.png", "height": 40,
+            "width": 60, "date_captured": "11/24/2026,09:42:56"},
+           {"id": 2, "license": 1, "file_name": "zweites \\u00e4.png", "height": 40,
+            "width": 60, "date_captured": "11/24/2026,09:42:56"}],
+"annotations": [{"id": 1, "image_id": 1, "category_id": 2,
+                 "bbox": [10.0, 4.0, 30.0, 16.0], "area": 480.0, "segmentation": [],
+                 "iscrowd": 0},
+                {"id": 2, "image_id": 1, "category_id": 1,
+                 "bbox": [0.0, 0.0, 60.0, 40.0], "area": 2400.0, "segmentation": [],
+                 "iscrowd": 0}]}""",
+    },
+}
+
+
+@pytest.mark.parametrize("format_name", SUPERVISION)
+def test_what_supervision_exports(tmp_path, format_name):
+    for name, text in SUPERVISION[format_name].items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    for name in ("first one", "zweites ä"):
+        write_picture(tmp_path / "images" / f"{name}.png", (60, 40))
+    dataset = read_dataset(tmp_path, "trainval")
+    assert dataset.format_name == format_name and dataset.problems == []
+    assert keys(dataset) == ["first one", "zweites ä"]
+    names = [dataset.class_names[int(i) - 1] for i in dataset.pictures[0].truth[:, 4]]
+    assert names == ["cat", "dog"] and len(dataset.pictures[1].truth) == 0
+    boxes_px = dataset.pictures[0].truth[:, :4] * (60, 40, 60, 40)
+    np.testing.assert_allclose(boxes_px, [[10, 4, 40, 20], [0, 0, 60, 40]], atol=1e-3)
