@@ -183,7 +183,7 @@ def run_detector(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     from evaluation import measure_fps
     from models import weights
     from training import devices
-    from training.fit import Validation, tell_broken
+    from training.validation import Validation, tell_broken
 
     print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
     model, description = weights.load(args.weights)

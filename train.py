@@ -5,9 +5,10 @@
     python train.py --data VOCdevkit --backbone vgg16 --freeze
     python train.py --data my_pictures --weights runs/earlier/best.weights.h5
     python train.py --data my_pictures --backbone ssd300 --init-from ssd300_coco.pth
+    python train.py --resume runs/NAME                 # after a stop or a power cut
 
 Each run has a folder of its own in runs/: best and last weights, history.csv,
-summary.json, curves and pictures.
+summary.json, curves and pictures, and checkpoint.npz, from which it can go on.
 """
 
 import argparse
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import keras
 
     from data import Dataset
-    from training.fit import Settings
+    from training.state import Settings
 
 DEMO = Path("data/sets/shapes")  # ours: not in git
 # measured: docs/results.md; the demo's fit into five minutes on two cores
@@ -124,8 +125,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="auto goes by the hardware; default: %(default)s")
     group.add_argument("--seed", type=int, default=0, metavar="N",
         help="of weights, order and augmentation; default: %(default)s")
+    group.add_argument("--skip-bad-batches", action="store_true",
+        help="undo and count steps whose loss is not finite, instead of stopping")
     group.add_argument("--output", metavar="FOLDER",
         help="the run's folder; default: a new one in runs/")
+    group.add_argument("--resume", metavar="FOLDER",
+        help="go on with a run that was stopped; --epochs or --minutes lengthen it, "
+        "all other options are the run's")
     # fmt: on
     args = parser.parse_args(argv)
     args.tile = args.tile or args.tile_size is not None
@@ -138,9 +144,21 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
             check_backbone(args.backbone)
         except ValueError as error:
             parser.error(str(error))
+    if args.resume and (given := _given(parser, args)):
+        parser.error(f"{', '.join(given)} can't be changed by --resume")
     if args.freeze_epochs < 0:
         parser.error("--freeze-epochs must be 0 or above")
     return args
+
+
+def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
+    """The options that --resume does not go with, where they were given."""
+    free = ("resume", "epochs", "minutes")
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, value in vars(args).items()
+        if name not in free and value != parser.get_default(name)
+    ]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -152,7 +170,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("train.py: stopped before the first epoch was over.", file=sys.stderr)
+        print("train.py: stopped.", file=sys.stderr)
         return 130
     return 0
 
@@ -162,31 +180,59 @@ def run(args: argparse.Namespace) -> None:
     keras = import_keras()
     from data import Batches, typical_side
     from models.cost import describe_cost
-    from training import devices, runs
-    from training.fit import best_row, fit
+    from training import devices, resume, runs
+    from training.failures import explain
+    from training.fit import fit
 
+    kept = resume.read_header(Path(args.resume)) if args.resume else None
+    if kept:
+        args = resumed_options(args, kept["options"])
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device)
+    if kept:
+        precision = kept["surroundings"]["precision"]
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(args.seed)
     print(devices.headline(device, precision))
     if problem := devices.unused_gpu(device):
         print(problem, file=sys.stderr)
 
-    train_set, val_set = load_data(args)
-    model, architecture = load_model(args, train_set.class_names)
+    datasets = train_set, val_set = load_data(args)
+    surroundings = resume.surroundings(device, precision)
+    if kept:
+        resume.check_data(kept, datasets)
+        for line in resume.differences(kept, surroundings):
+            print(f"  {line}", file=sys.stderr)
+        architecture = kept["architecture"]
+        model = load_skeleton(args, architecture)
+    else:
+        model, architecture = load_model(args, train_set.class_names)
     settings = settings_of(args, train_set)
 
     # training
     name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
-    folder = runs.new_run(args.output, name)
-    runs.write_split(folder / "split.json", (train_set, val_set))
+    folder = Path(args.resume) if kept else runs.new_run(args.output, name)
+    if not kept:
+        runs.write_split(folder / "split.json", (train_set, val_set))
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
     batches = Batches(train_set, args.batch_size, seed=args.seed)
     draw_train_batch(batches.batch(0, 0), train_set.class_names, folder)
     notes = {"options": vars(args), "precision": precision, "data": train_set.name}
     notes["tile_px"] = typical_side(train_set)  # what detect.py --tile cuts
-    history = fit(model, architecture, train_set, val_set, settings, folder, notes)
+    header = resume.header(vars(args), architecture, datasets, surroundings)
+    try:
+        history = fit(
+            model, architecture, *datasets, settings, folder, notes, header, bool(kept)
+        )
+    except Exception as error:
+        line = explain(error, folder, args.batch_size, args.accumulate, settings.lr)
+        if line is None:
+            raise
+        raise ValueError(line) from error
+    go_on = f"python train.py --resume {folder}"
+    if not history:
+        print(f"stopped within the first epoch; go on: {go_on}")
+        return
 
     # report
     summary = {
@@ -197,13 +243,15 @@ def run(args: argparse.Namespace) -> None:
         "class_names": train_set.class_names,
         "pictures": {"train": len(train_set), "val": len(val_set)},
         "minutes": history[-1]["seconds"] / 60,
-        "best": best_row(history),
+        "best": runs.best_row(history),
         "last": history[-1],
     }
     runs.write_json(folder / "summary.json", summary)
     report(folder, history, val_set)
-    if settings.epochs and len(history) < settings.epochs:
-        print(f"stopped after epoch {len(history)} of {settings.epochs}")
+    if not settings.is_over(history):
+        print(
+            f"stopped after epoch {len(history)}, of {settings.length}; go on: {go_on}"
+        )
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
@@ -211,9 +259,19 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
+def resumed_options(args: argparse.Namespace, options: dict) -> argparse.Namespace:
+    """Those of the run that goes on, with the length that was asked for now."""
+    options = {**vars(args), **options, "resume": args.resume}
+    if args.epochs or args.minutes:
+        options |= {"epochs": args.epochs, "minutes": args.minutes}
+    return argparse.Namespace(**options)
+
+
 def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     """Training and validation data sets; what is wrong with them goes to stderr."""
-    from data import draw_shapes, read_dataset, tile_dataset
+    from data import doctor, draw_shapes, read_dataset, tile_dataset
+    from data.findings import table as findings_table
+    from ssd_utils import make_priors
 
     if args.data is None:
         print(f"no --data: the demo set, drawn in {DEMO}")
@@ -231,6 +289,9 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
         print(dataset.describe())
         for line in (*dataset.notes, *dataset.problems):
             print(f"  {line}", file=sys.stderr)
+    found = doctor.quick((train_set, val_set), make_priors(args.layout))
+    if grave := [finding for finding in found if finding.severity != "note"]:
+        print(findings_table(grave))
     return train_set, val_set
 
 
@@ -266,9 +327,22 @@ def load_model(
     return model, architecture
 
 
+def load_skeleton(
+    args: argparse.Namespace, architecture: Architecture
+) -> "keras.Model":
+    """The model of a run that goes on; its checkpoint fills it."""
+    from models import build, start
+
+    model = build(architecture)
+    if args.freeze:
+        start.freeze(model)
+    return model
+
+
 def settings_of(args: argparse.Namespace, train_set: "Dataset") -> "Settings":
     """How to train, with the defaults that depend on other options."""
-    from training.fit import Settings, class_weights
+    from training.fit import class_weights
+    from training.state import Settings
 
     loss = {"box_loss": args.box_loss}
     if args.weigh_classes:
@@ -285,6 +359,7 @@ def settings_of(args: argparse.Namespace, train_set: "Dataset") -> "Settings":
         freeze_epochs=args.freeze_epochs,
         backbone_lr_scale=args.backbone_lr_scale,
         average=args.average,
+        skip_bad_batches=args.skip_bad_batches,
         loss=loss,
         seed=args.seed,
     )

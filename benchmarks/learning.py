@@ -66,7 +66,9 @@ def train(data: str, name: str, seed: int) -> None:
     from evaluation import evaluate_coco
     from models import Architecture, start
     from training import devices
-    from training.fit import Settings, Validation, fit
+    from training.fit import fit
+    from training.state import Settings
+    from training.validation import Validation
 
     experiment, where = EXPERIMENTS[name], DATA[data]
     device = devices.find_device()
@@ -195,9 +197,9 @@ def read_rows() -> list[dict]:
 
 def append(row: dict) -> None:
     """Add a row to the file; the first brings the column names."""
-    from training.runs import append_history
+    from training.runs import write_history
 
-    append_history(TABLE, row)
+    write_history(TABLE, [*read_rows(), row])
     print(row, flush=True)
 
 

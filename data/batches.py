@@ -15,6 +15,7 @@ import numpy as np
 
 from data.augment import augment, plain
 from data.dataset import Dataset, Picture
+from data.pictures import Unreachable
 
 ROWS_STEP = 8  # ours: truth has a multiple of 8 rows, so that few shapes are compiled
 AHEAD = 2  # ours: batches that wait ready beside those in the workers' hands
@@ -44,7 +45,8 @@ class Batches:
 
     M, `rows`, is the same for the whole data set. Pictures that turn out to be
     undecodable are collected in `broken`. In training the next one takes their
-    place; in evaluation they are black and without truth.
+    place; in evaluation they are black and without truth. Files that can't be read
+    any more raise ValueError.
     """
 
     def __init__(
@@ -172,6 +174,8 @@ class Batches:
                 continue
             try:
                 return at, self._pixels(at)
+            except Unreachable:  # a data set on its way out, not a broken picture
+                raise
             except ValueError:
                 self.broken.add(path)
         if all(picture.path in self.broken for picture in pictures):

@@ -4,6 +4,7 @@ Every format ends in a `Dataset`; everything behind it (batches, evaluation, rep
 knows this one shape and no file format.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,14 @@ class Dataset:
                 f"{', '.join(self.class_names)}. {' '.join(self.problems[:1])}"
             )
         return self
+
+    def fingerprint(self) -> str:
+        """Hash of names, sizes and boxes of the pictures, wherever they lie."""
+        digest = hashlib.sha256(repr(self.class_names).encode())
+        for picture in self.pictures:
+            digest.update(repr((picture.path.name, picture.size_wh)).encode())
+            digest.update(picture.truth.tobytes())
+        return digest.hexdigest()
 
     def boxes_per_class(self) -> dict[str, int]:
         """Number of boxes of each class, in the order of class_names."""

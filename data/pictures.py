@@ -26,6 +26,10 @@ REDUCED = (  # cv2.ImreadModes
 )
 
 
+class Unreachable(ValueError):
+    """The file itself can't be had: removed, no permission, a disk that fails."""
+
+
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is taken for a picture (hidden files are not)."""
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
@@ -62,7 +66,7 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
         _check_bytes(path, path.stat().st_size)
         data = np.fromfile(path, np.uint8)  # cv2.imread fails on Unicode on Windows
     except OSError as error:
-        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+        raise Unreachable(f"{path}: can't be read ({error.strerror}).") from error
     raw = data.tobytes()
     size_wh, kind, orientation = _header(path, io.BytesIO(raw))
     if not _is_whole(raw, kind):

@@ -64,7 +64,7 @@ class VocSource:
             annotation = read_annotation(xml_path)
         except ValueError as error:
             raise ValueError(f"{xml_path}: {error};") from error
-        path = _picture_path(tree, key, annotation)
+        path = picture_path(tree, key, annotation)
         if path is None:
             raise ValueError(
                 f"{xml_path}: no picture named {key!r} or {annotation.filename!r};"
@@ -80,7 +80,7 @@ class VocSource:
         return Annotated(path, size_wh, objects, problems)
 
 
-def _picture_path(tree: Tree, stem: str, annotation: VocAnnotation) -> Path | None:
+def picture_path(tree: Tree, stem: str, annotation: VocAnnotation) -> Path | None:
     """The picture that belongs to an annotation: always one listed in the tree."""
     name = annotation.filename
     if name in tree.pictures and Path(name).stem == stem:

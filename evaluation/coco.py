@@ -6,7 +6,6 @@ faster-coco-eval, whose figures equal pycocotools' (tests/test_evaluation_coco.p
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.average_precision import check_pictures
+from files import write_text
 
 # COCO's figures in the order of COCOeval.summarize; cocodataset.org
 AP_NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
@@ -135,17 +135,8 @@ def write_predictions(
     `detections` (K, 6) per picture, `sizes_wh` width and height in pixels. `image_id`
     is the picture's position from 1, as in `to_coco`, or its entry of `file_names`.
     """
-    path = Path(path)
     results = to_results(detections, sizes_wh, file_names)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(results, file, ensure_ascii=False, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, json.dumps(results, ensure_ascii=False, allow_nan=False))
 
 
 def read_predictions(

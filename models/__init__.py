@@ -253,6 +253,10 @@ def extractor_layers(model: "keras.Model") -> list:
 def _extract(architecture: Architecture, images: Any, weights: str | None) -> list:
     """The maps that the trunk begins with: three for `native`, else one."""
     with explained(weights, architecture.backbone):
+        if weights not in (None, "imagenet"):
+            from models import hdf5
+
+            hdf5.check(weights)
         if architecture.trunk == "native":
             return architecture.application.stages(images, weights)
         norm = architecture.extractor_norm

@@ -11,7 +11,7 @@ import h5py
 import keras
 import numpy as np
 
-from models import explained
+from models import explained, hdf5
 from models.applications import Application
 from models.layers import NORM_SUFFIX
 from models.weights import fill, legacy_arrays
@@ -62,7 +62,7 @@ def classifier_arrays(classifier: Application, wanted: str) -> dict[str, list]:
         if full.exists():
             return classifier_arrays(classifier, str(full))
     elif h5py.is_hdf5(wanted):
-        with h5py.File(wanted, "r") as file:
+        with hdf5.opened(wanted) as file:
             if "layer_names" in file.attrs:
                 return legacy_arrays(file)
     images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))

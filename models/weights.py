@@ -21,11 +21,14 @@ import h5py
 import keras
 import numpy as np
 
-from models import Architecture, build
+from files import written
+from models import Architecture, build, hdf5
 from models.layers import NORM_SUFFIX
 
 ATTRIBUTE = "ssd300"  # name of the HDF5 attribute with the description
 HDF5_ROOM = 2**20  # ours: bytes that groups and names of some hundred layers fill
+# ours: a file that asks for more is no detector; LVIS has 1203 classes
+MAX_CLASSES, MAX_FILTERS = 10_000, 4096
 # ours: kept in each file; whoever trains may write another
 LICENCE = "Weights of a training by the user; MIT code, see LICENSE."
 
@@ -50,6 +53,8 @@ class Description:
             )
         if len(names) + 1 != num_classes:
             raise ValueError(f"{len(names)} class names for {num_classes} classes.")
+        if num_classes > MAX_CLASSES or self.architecture.adapter_filters > MAX_FILTERS:
+            raise ValueError(f"a network of absurd size: {self.architecture}")
         if not isinstance(self.threshold, float) or not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold: expected 0..1, received {self.threshold}.")
 
@@ -69,7 +74,7 @@ class Description:
             description = cls(**fields)
             description.check()
             return description
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"description not understood: {error}") from error
 
 
@@ -82,7 +87,7 @@ def save(
     folder and renamed. OSError where the disk is full or the folder can't be written.
     """
     numbers = sum(int(np.prod(weight.shape)) for weight in model.weights)
-    with _written(Path(path), 4 * numbers) as temporary:
+    with _with_room(Path(path), 4 * numbers) as temporary:
         model.save_weights(temporary)
         if half:
             _halve(temporary)
@@ -93,43 +98,24 @@ def keep_threshold(path: Path | str, threshold: float, f1: float) -> None:
     """Write another threshold of best F1 into a weights file, whole or not at all."""
     path = Path(path)
     description = replace(describe(path), threshold=threshold, f1=f1)
-    with _written(path, path.stat().st_size) as temporary:
+    with _with_room(path, path.stat().st_size) as temporary:
         shutil.copyfile(path, temporary)
         _attach(temporary, description)
 
 
 @contextmanager
-def _written(path: Path, size: int) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when all is well.
+def _with_room(path: Path, size: int) -> Iterator[Path]:
+    """A name to write to, as files.written, with room for `size` bytes.
 
-    Room for `size` bytes and HDF5's own needs is asked for first: when a disk fills up
-    while it writes, the HDF5 library ends the process instead of raising.
+    It is asked for first, with what HDF5 itself needs: when a disk fills up while it
+    writes, the HDF5 library ends the process instead of raising.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.weights.h5")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written(path) as temporary:
         if hasattr(os, "posix_fallocate"):
             with temporary.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, size + size // 10 + HDF5_ROOM)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise OSError(f"{path}: could not be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """The folder's entries on the disk, where the system lets folders be opened."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _attach(path: Path, description: Description) -> None:
@@ -156,13 +142,8 @@ def _halve(path: Path) -> None:
 
 def describe(path: Path | str) -> Description:
     """The description of a weights file; ValueError where it is none of ours."""
-    try:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get(ATTRIBUTE)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: there is no such file.") from error
-    except OSError as error:
-        raise ValueError(f"{path}: not a weights file, or cut short.") from error
+    with hdf5.opened(path) as file:
+        text = file.attrs.get(ATTRIBUTE)
     if text is None:
         raise ValueError(
             f"{path}: no detector of this collection; for an extractor's ImageNet "
@@ -177,9 +158,9 @@ def describe(path: Path | str) -> Description:
 def is_detector(path: Path | str) -> bool:
     """Whether a file holds a detector of this collection."""
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5.opened(path) as file:
             return ATTRIBUTE in file.attrs
-    except OSError:
+    except ValueError:
         return False
 
 
@@ -193,6 +174,7 @@ def load(path: Path | str) -> tuple[keras.Model, Description]:
 
 def load_into(model: keras.Model, path: Path | str) -> None:
     """Fill a model of the same architecture; ValueError where the file does not fit."""
+    hdf5.check(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # the error says it
             model.load_weights(path)
@@ -293,13 +275,8 @@ def fill_by_name(
 
 def read_legacy(path: Path | str) -> dict[str, list[np.ndarray]]:
     """Arrays by layer name of a Keras 1 or 2 weights file; ValueError if it is none."""
-    try:
-        with h5py.File(path, "r") as file:
-            return legacy_arrays(file)
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: there is no such file.") from error
-    except (OSError, KeyError) as error:
-        raise ValueError(f"{path}: not an HDF5 weights file, or cut short.") from error
+    with hdf5.opened(path) as file:
+        return legacy_arrays(file)
 
 
 def legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:

@@ -5,7 +5,6 @@ Drawn on Figure objects: no pyplot, so no window system and no global state.
 
 import csv
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluation.average_precision import ClassCurve
+from files import written
 
 DPI = 150  # ours: sharp on a README page
 # Okabe & Ito, "Color Universal Design", 2008: told apart by colour-blind readers
@@ -228,11 +228,5 @@ def _proxy_ring(axes: Axes, label: str) -> None:
 
 
 def _save(figure: Figure, path: str | Path) -> None:
-    # to a temporary name first, so that a reader never sees half a picture
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix or '.png'}")
-    try:
-        figure.savefig(temporary, dpi=DPI)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, format=Path(path).suffix[1:] or "png")

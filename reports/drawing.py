@@ -6,7 +6,6 @@ comes with matplotlib and knows far more letters than OpenCV's built-in strokes.
 
 import colorsys
 import math
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,8 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from files import write_bytes
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]
@@ -186,17 +187,7 @@ def write_picture(path: str | Path, image: np.ndarray) -> None:
     bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
     encoded = cv2.imencode(suffix, bgr, options)[1]
     # written by Python, not by cv2.imwrite: any letters in the path, errors raised
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(encoded.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OSError(f"{path}: can't be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, encoded.tobytes())
 
 
 def _to_pixels(boxes: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -293,7 +293,7 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reports.drawing.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match=r"a\.png: can't be written: No space left"):
         write_picture(path, np.zeros((2, 2, 3), np.uint8))
     assert path.read_bytes() == b"before"

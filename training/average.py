@@ -22,21 +22,21 @@ class Average:
     def __init__(self, model: keras.Model) -> None:
         self.weights = model.weights
         self.steps = 0
-        self._values = [ops.copy(weight.value) for weight in self.weights]
+        self.values = [ops.copy(weight.value) for weight in self.weights]
 
     def update(self) -> None:
         """The weights of the step that was just made join the average."""
         self.steps += 1
         decay = min(DECAY, (1 + self.steps) / (RAMP + self.steps))
         now = [weight.value for weight in self.weights]
-        self._values = compiled(_blend)(self._values, now, ops.convert_to_tensor(decay))
+        self.values = compiled(_blend)(self.values, now, ops.convert_to_tensor(decay))
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The model has the average's weights inside, its own again afterwards."""
         kept = [ops.copy(weight.value) for weight in self.weights]
         try:
-            _assign(self.weights, self._values)
+            _assign(self.weights, self.values)
             yield
         finally:
             _assign(self.weights, kept)

@@ -1,7 +1,7 @@
 """One training step, one epoch, one validation, whatever trains."""
 
-import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -93,31 +93,53 @@ def _count_positives(truth: Tensor, priors: Tensor) -> Tensor:
     return ops.sum(ops.cast(positives, "float32"))
 
 
+@dataclass
+class EpochSoFar:
+    """Sums of the loss's parts over the steps of an epoch that were made.
+
+    `steps` were made, `skipped` of them gave nothing to add.
+    """
+
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    steps: int = 0
+    skipped: int = 0
+
+    def add(self, parts: dict | None) -> None:
+        """A step's parts of the loss, None for one that was skipped."""
+        self.steps += 1
+        self.skipped += parts is None
+        for name in PARTS if parts else ():
+            self.sums[name] += parts[name]
+
+    def means(self) -> dict:
+        """Of each part; 0 where nothing was added."""
+        added = max(self.steps - self.skipped, 1)
+        return {name: total / added for name, total in self.sums.items()}
+
+
 def train_epoch(
-    trainer: Trainer,
+    step: Callable[[np.ndarray, np.ndarray, float], dict | None],
     batches: Iterable,
     schedule: Schedule,
-    on_step: Callable[[dict], None],
+    on_step: Callable[[dict | None], None],
+    so_far: EpochSoFar | None = None,
 ) -> dict:
     """Means over an epoch of the parts of the loss; `on_step` gets those of each step.
 
-    `batches` gives images, truth; the epoch ends with them or with the schedule. Raises
-    FloatingPointError with the step and the parts of the loss where it is not finite.
+    `step(images, truth, rate)` trains (training.guard.Guard.step) and gives the parts
+    of the loss, None where it skipped the batch. `batches` gives images, truth; the
+    epoch ends with them or with the schedule. `so_far` is the part of the epoch before
+    `batches` begin; it is kept up to date.
     """
-    sums = dict.fromkeys(PARTS, 0.0)
-    steps = 0
+    so_far = so_far or EpochSoFar()
     for images, truth in batches:
-        parts = trainer.step(images, truth, schedule.rate())
-        steps += 1
+        parts = step(images, truth, schedule.rate())
         schedule.step += 1
-        if not math.isfinite(parts["loss"]):
-            raise FloatingPointError(f"step {steps}: the loss is not finite: {parts}")
-        for name in PARTS:
-            sums[name] += parts[name]
+        so_far.add(parts)
         on_step(parts)
         if schedule.progress >= 1:
             break
-    return {name: total / max(steps, 1) for name, total in sums.items()}
+    return so_far.means()
 
 
 def validate(

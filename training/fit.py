@@ -1,8 +1,8 @@
-"""A whole training: epochs, validation, history, best and last weights."""
+"""A whole training: epochs, validation, history, best and last weights, checkpoints."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 import keras
@@ -10,15 +10,14 @@ import numpy as np
 from tqdm import tqdm
 
 from data import Batches, Dataset
-from evaluation import best_threshold, evaluate_voc, mean_ap
+from files import remove_unfinished
 from models import Architecture, weights
-from models.detector import with_detections
-from models.start import extractor_variables, freeze, thaw
-from training.average import Average
-from training.engine import Trainer, train_epoch, validate
-from training.optimiser import make_optimiser
-from training.runs import append_history
-from training.schedule import Schedule
+from training import checkpoint
+from training.engine import train_epoch
+from training.interrupt import Interrupt
+from training.runs import best_row, write_history
+from training.state import Settings, State
+from training.validation import Validation, tell_broken
 
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
@@ -30,38 +29,13 @@ STUCK = (
     "train_batch.jpg: are the boxes where the objects are? Then try --lr {1:g} in "
     "place of {0:g}, --weights imagenet, or more --epochs."
 )
+# ours: within an epoch a checkpoint is written after so many seconds, and never so
+# often that it takes more than this share of the time; docs/reliability.md
+CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 60.0, 0.01
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How long and how a training learns.
-
-    epochs, minutes: its length; one of them is None.
-    batch_size, accumulate: an update sees their product, in `accumulate` parts.
-    lr, schedule, optimiser: the rate's peak and shape, and who uses it.
-    freeze_epochs: so long the extractor stays as it is; from then on it learns at
-        `backbone_lr_scale` of the rate.
-    average: score and save the moving average of the weights.
-    loss: options of models.multibox_loss.
-    """
-
-    epochs: int | None
-    minutes: float | None = None
-    batch_size: int = 8
-    accumulate: int = 1
-    lr: float = 1e-3
-    schedule: str = "cosine"
-    optimiser: str = "adamw"
-    freeze_epochs: int = 0
-    backbone_lr_scale: float = 1.0
-    average: bool = False
-    loss: dict = field(default_factory=dict)
-    seed: int = 0
-
-    @property
-    def length(self) -> str:
-        """In words."""
-        return f"{self.epochs} epochs" if self.epochs else f"{self.minutes:g} minutes"
+class Stopped(Exception):
+    """The training was asked to end, and its checkpoint is written."""
 
 
 def fit(
@@ -72,85 +46,131 @@ def fit(
     settings: Settings,
     folder: Path,
     notes: dict,
+    header: dict | None = None,
+    resume: bool = False,
 ) -> list[dict]:
     """Train and leave best.weights.h5, last.weights.h5, history.csv in `folder`.
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
     the validation as `val_...`, mAP50, seconds since the start and images per second.
-    `notes` goes into the weights files. Best is the highest mAP50 on `val_set`. Ctrl-C
-    ends the training early; before the end of the first epoch KeyboardInterrupt rises.
+    `notes` goes into the weights files. Best is the highest mAP50 on `val_set`.
+
+    checkpoint.npz in `folder` holds all that it takes to go on, and `header` (for
+    JSON); with `resume` the training goes on from it, and `model` may hold anything.
+    One Ctrl-C ends the training after its step and a checkpoint. FloatingPointError
+    where the loss or a weight is not finite any more, OSError where something can't be
+    written; the checkpoint before it stays.
     """
-    update_size = settings.batch_size * settings.accumulate
-    batches = Batches(train_set, update_size, seed=settings.seed)
+    batches = Batches(train_set, settings.update_size, seed=settings.seed)
     num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
-    schedule = Schedule(settings.schedule, settings.lr, num_steps, settings.minutes)
+    state = State(model, architecture, settings, num_steps)
     check = Validation(model, architecture, val_set, settings.batch_size)
-    average = Average(model) if settings.average else None
-    history: list[dict] = []
-    told = False
-    bar = tqdm(total=num_steps, unit="step", disable=None)
+    keeper = Keeper(folder / checkpoint.NAME, state, header or {})
+    if resume:
+        remove_unfinished(folder)
+        state.restore(keeper.path)
+        if state.is_over:
+            print("All of it is trained; a larger --epochs or --minutes goes on.")
+    else:
+        keeper.save()
+    at = state.schedule.step
+    bar = tqdm(total=num_steps, initial=at, unit="step", disable=None)
+    with bar, Interrupt() as interrupt, suppress(Stopped):
 
-    def on_step(parts: dict) -> None:
-        if average:
-            average.update()
-        _show(bar, parts, history)
+        def on_step(parts: dict | None) -> None:
+            _show(bar, parts, state, batches)
+            if state.average and parts:
+                state.average.update()
+            if interrupt.wished:
+                keeper.save()
+                raise Stopped
+            keeper.save_if_due()
 
-    with bar, stops_on_interrupt(history):
-        while schedule.progress < 1:
-            epoch = len(history)
-            if epoch in (0, settings.freeze_epochs):
-                frozen = epoch < settings.freeze_epochs
-                trainer = _new_trainer(model, architecture, settings, frozen)
-                schedule.warm_up()
-            first_step, started = schedule.step, schedule.seconds
-            try:
-                means = train_epoch(trainer, batches.epoch(epoch), schedule, on_step)
-            except FloatingPointError as error:
-                raise FloatingPointError(f"epoch {epoch + 1}, {error}") from error
-            num_images = (schedule.step - first_step) * update_size
-            images_per_second = num_images / (schedule.seconds - started)
-            with average.applied() if average else nullcontext():
+        while not state.is_over:
+            state.enter_epoch()
+            row = _train_epoch(state, batches, on_step)
+            with state.average.applied() if state.average else nullcontext():
                 figures, threshold, f1 = check()
-                row = {
-                    "epoch": epoch + 1,
-                    "seconds": schedule.seconds,
-                    "lr": float(trainer.optimizer.learning_rate),
-                    **means,
-                    **figures,
-                    "images_per_second": images_per_second,
-                }
-                history.append(row)
-                training = {**notes, "epochs": epoch + 1, "mAP50": row["mAP50"]}
+                state.end_epoch({**row, "seconds": state.schedule.seconds, **figures})
                 description = weights.Description(
-                    architecture, train_set.class_names, threshold, f1, training
+                    architecture, train_set.class_names, threshold, f1, notes
                 )
-                weights.save(model, folder / "last.weights.h5", description)
-                if best_row(history) is row:
-                    weights.save(model, folder / "best.weights.h5", description)
-            append_history(folder / "history.csv", row)
-            bar.write(_line(row, settings))
-            if not told and is_stuck(history, schedule.progress):
+                _save_weights(model, description, state.history, folder)
+            write_history(folder / "history.csv", state.history)
+            bar.write(_line(state.history[-1], settings))
+            if not state.told and is_stuck(state.history, state.schedule.progress):
                 bar.write(STUCK.format(settings.lr, settings.lr / 4))
-                told = True
+                state.told = True
+            keeper.save()
+            if interrupt.wished:
+                raise Stopped
     tell_broken(batches.broken | check.batches.broken)
-    return history
+    return state.history
 
 
-def _new_trainer(
-    model: keras.Model, architecture: Architecture, settings: Settings, frozen: bool
-) -> Trainer:
-    """The trainer of a phase: the extractor is frozen, or learns at its own rate."""
-    if settings.freeze_epochs:
-        (freeze if frozen else thaw)(model)
-    optimiser = make_optimiser(
-        settings.optimiser,
-        model.trainable_variables,
-        extractor_variables(model),
-        settings.backbone_lr_scale,
-        settings.accumulate,
-    )
-    trainer = Trainer(model, architecture.layout, settings.accumulate, **settings.loss)
-    return trainer.compile_for(optimiser)
+class Keeper:
+    """Writes a state's checkpoint, at most as often as it is cheap."""
+
+    def __init__(self, path: Path, state: State, header: dict) -> None:
+        self.path, self.state, self.header = path, state, header
+        self._due = 0.0
+
+    def save(self) -> None:
+        """Now."""
+        started = time.perf_counter()
+        self.state.save(self.path, self.header)
+        now = time.perf_counter()
+        pause = max(CHECKPOINT_SECONDS, (now - started) / CHECKPOINT_SHARE)
+        self._due = now + pause
+
+    def save_if_due(self) -> None:
+        """Where the last one is long enough ago."""
+        if time.perf_counter() >= self._due:
+            self.save()
+
+
+def _train_epoch(
+    state: State, batches: Batches, on_step: Callable[[dict | None], None]
+) -> dict:
+    """The rest of the epoch under way; the beginning of its row of the history."""
+    schedule, so_far = state.schedule, state.so_far
+    first_step, started = schedule.step, schedule.seconds
+    try:
+        with closing(batches.epoch(state.epoch, so_far.steps)) as rest:
+            means = train_epoch(state.guard.step, rest, schedule, on_step, so_far)
+    except FloatingPointError as error:
+        where = _where(state, batches, so_far.steps)
+        raise FloatingPointError(f"{where}: {error}") from error
+    num_images = (schedule.step - first_step) * state.settings.update_size
+    return {
+        "epoch": state.epoch + 1,
+        "seconds": 0.0,  # known after the validation
+        "lr": float(state.guard.trainer.optimizer.learning_rate),
+        **means,
+        "images_per_second": num_images / (schedule.seconds - started),
+    }
+
+
+def _where(state: State, batches: Batches, step: int) -> str:
+    """A step in words, with its pictures."""
+    indices = batches.indices(state.epoch, step)
+    pictures = ", ".join(str(batches.dataset.pictures[i].path) for i in indices)
+    return f"epoch {state.epoch + 1}, step {step + 1} (pictures {pictures})"
+
+
+def _save_weights(
+    model: keras.Model,
+    description: weights.Description,
+    history: list[dict],
+    folder: Path,
+) -> None:
+    """last.weights.h5, and best.weights.h5 where the last epoch is the best."""
+    row = history[-1]
+    training = {"epochs": row["epoch"], "mAP50": row["mAP50"]}
+    description.training = {**description.training, **training}
+    weights.save(model, folder / "last.weights.h5", description)
+    if best_row(history) is row:
+        weights.save(model, folder / "best.weights.h5", description)
 
 
 def class_weights(dataset: Dataset) -> list[float]:
@@ -165,73 +185,21 @@ def class_weights(dataset: Dataset) -> list[float]:
     return [1.0, *weights.tolist()]
 
 
-@contextmanager
-def stops_on_interrupt(history: list[dict]) -> Iterator[None]:
-    """Ctrl-C ends the training; what the epochs before it left behind counts."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not history:
-            raise
-
-
 def is_stuck(history: list[dict], progress: float) -> bool:
     """Whether a training that is `progress` 0..1 over has not begun to detect."""
     return progress >= STUCK_FROM and best_row(history)["mAP50"] < STUCK_BELOW
 
 
-def best_row(history: list[dict]) -> dict:
-    """The row of the highest mAP50, of equals the one with the lowest val_loss."""
-    return max(history, key=lambda row: (row["mAP50"], -row["val_loss"]))
-
-
-class Validation:
-    """A split's figures of a model, as often as it is called.
-
-    Each call leaves the `pictures` that could be decoded, their `detections` (K, 6) and
-    the `curves` of all classes.
-    """
-
-    def __init__(
-        self,
-        model: keras.Model,
-        architecture: Architecture,
-        dataset: Dataset,
-        batch_size: int,
-    ) -> None:
-        self.layout = architecture.layout
-        self.dataset = dataset
-        self.predictor = with_detections(model, self.layout)
-        self.batches = Batches(dataset, batch_size, augmented=False)
-
-    def __call__(self) -> tuple[dict, float, float]:
-        """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
-        detections, means = validate(self.predictor, self.layout, self.batches)
-        # a picture that could not be decoded is reported, not scored
-        scored = [
-            (picture, found)
-            for picture, found in zip(self.dataset.pictures, detections, strict=True)
-            if picture.path not in self.batches.broken
-        ]
-        self.pictures = [picture for picture, _ in scored]
-        self.detections = [found for _, found in scored]
-        self.curves = evaluate_voc(
-            self.detections,
-            [picture.truth for picture in self.pictures],
-            [picture.difficult for picture in self.pictures],
-            self.dataset.class_names,
-        )
-        figures = {f"val_{name}": value for name, value in means.items()}
-        mean = np.nan_to_num(mean_ap(self.curves)["mAP50"])
-        return {**figures, "mAP50": float(mean)}, *best_threshold(self.curves)
-
-
-def _show(bar: tqdm, parts: dict, history: list[dict]) -> None:
+def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:
     """A step's parts of the loss and the val_acc of the epoch before."""
-    texts = {SHOWN[name]: f"{value:.2f}" for name, value in parts.items()}
-    if history:
-        texts["val_acc"] = f"{history[-1]['val_acc']:.2f}"
-    bar.set_postfix(texts)
+    if parts is None:
+        where = _where(state, batches, state.so_far.steps - 1)
+        bar.write(f"{where}: not finite, undone and skipped")
+    else:
+        texts = {SHOWN[name]: f"{value:.2f}" for name, value in parts.items()}
+        if state.history:
+            texts["val_acc"] = f"{state.history[-1]['val_acc']:.2f}"
+        bar.set_postfix(texts)
     bar.update()
 
 
@@ -245,10 +213,3 @@ def _line(row: dict, settings: Settings) -> str:
         f"val acc {row['val_acc']:.3f}  mAP50 {row['mAP50']:.3f}  "
         f"{row['images_per_second']:.1f} images/s"
     )
-
-
-def tell_broken(paths: set[Path]) -> None:
-    """A line about the pictures that turned out to be no pictures."""
-    if paths:
-        some = ", ".join(str(path) for path in sorted(paths)[:3])
-        print(f"{len(paths)} pictures could not be read and were left out: {some}")

@@ -1,12 +1,14 @@
 """A run's own folder: never another's, history and summary written whole."""
 
 import csv
+import io
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from files import write_text
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -56,19 +58,6 @@ def output_file(flag: str, path: Path | str, suffix: str) -> Path:
     return path
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_json(path: Path, content: dict) -> None:
     """Write a dictionary as readable JSON; figures that are missing (NaN) are null."""
     write_text(path, json.dumps(_finite(content), indent=2, default=str) + "\n")
@@ -93,13 +82,18 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def append_history(path: Path, row: dict) -> None:
-    """One row of history.csv per epoch; the first brings the column names."""
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
-        if is_new:
-            writer.writeheader()
+def write_history(path: Path, rows: list[dict]) -> None:
+    """history.csv: a row per epoch under the column names."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    for row in rows:
         writer.writerow(
             {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
         )
+    write_text(path, text.getvalue())
+
+
+def best_row(history: list[dict]) -> dict:
+    """The row of the highest mAP50, of equals the one with the lowest val_loss."""
+    return max(history, key=lambda row: (row["mAP50"], -row["val_loss"]))

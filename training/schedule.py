@@ -39,29 +39,41 @@ class Schedule:
         self._started = time.perf_counter()
         self.warm_up()
 
+    def state(self) -> dict:
+        """For JSON; `restore` goes on from it."""
+        return {"step": self.step, "seconds": self.seconds, "cold": self._cold}
+
+    def restore(self, state: dict) -> None:
+        """Be where another schedule was, which may have been shorter."""
+        self.step, self._cold = state["step"], tuple(state["cold"])
+        self._started = time.perf_counter() - state["seconds"]
+
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Since the start, pauses between a stop and a resume left out."""
         return time.perf_counter() - self._started
 
     @property
     def progress(self) -> float:
         """How much of the training is done, 0..1."""
+        return self._share(self.step, self.seconds)
+
+    def _share(self, step: int, seconds: float) -> float:
         if self.minutes is None:
-            return self.step / self.num_steps
-        return min(self.seconds / (60 * self.minutes), 1.0)
+            return step / self.num_steps
+        return min(seconds / (60 * self.minutes), 1.0)
 
     def warm_up(self) -> None:
         """A new optimiser begins: its rate rises from 0 to that of the shape.
 
         It is there after 60 steps or a tenth of the training, whichever is sooner.
         """
-        self._cold = (self.step, self.progress)
+        self._cold = (self.step, self.seconds)
 
     def rate(self) -> float:
         """The rate of the next step."""
-        step, progress = self._cold
-        share = self.progress - progress
+        step, seconds = self._cold
+        share = self.progress - self._share(step, seconds)
         if self.minutes is None:
             share += 1 / self.num_steps  # this step's own
         by_steps = (self.step - step + 1) / WARMUP_STEPS

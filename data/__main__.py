@@ -1,0 +1,61 @@
+"""The data doctor: what is wrong with a data set, before hours are spent on it.
+
+    python -m data FOLDER [FOLDER ...] [--picture doctor.png]
+
+Prints a table: an id, a severity (error: must be repaired; warning: look at it; note),
+how many, what, and where the first ones are. Exit status: 0, 1 where something must
+be repaired, 2 where the folders are no data set.
+"""
+
+import argparse
+import sys
+
+from models import LAYOUT_NAMES
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Examine, print, draw."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folders", nargs="+", metavar="FOLDER")
+    # fmt: off
+    parser.add_argument("--layout", default="voc", choices=LAYOUT_NAMES,
+        help="priors that boxes are held against; default: %(default)s")
+    parser.add_argument("--picture", metavar="FILE.png",
+        help="sizes and aspect ratios of boxes against the priors")
+    # fmt: on
+    args = parser.parse_args(argv)
+    try:
+        return run(args)
+    except (ValueError, OSError) as error:
+        print(f"python -m data: {error}", file=sys.stderr)
+        return 2
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 1 where a finding must be repaired."""
+    from training import import_keras
+
+    import_keras()
+    from data import doctor
+    from data.findings import table
+    from reports.boxes import plot_boxes
+    from ssd_utils import make_priors
+    from training.runs import output_file
+
+    picture = args.picture and output_file("--picture", args.picture, ".png")
+    priors = make_priors(args.layout)
+    found = doctor.examine(args.folders, priors)
+    print(table(found) or "nothing found")
+    if picture:
+        boxes = doctor.all_boxes(doctor.read_splits(args.folders))
+        plot_boxes(boxes, priors, picture)
+        print(f"{picture}: sizes and aspect ratios against the priors")
+    return int(any(finding.severity == "error" for finding in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The doctor's checks that open every picture: broken ones, and the same one twice."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from data.dataset import Dataset
+from data.findings import Finding, findings
+from data.pictures import read_picture
+
+THUMBNAIL = 32  # ours: pixels, to compare pictures by
+HASH_BITS = 4  # ours: of 64; resized or compressed again, pictures differ by less
+NEARLY = 6.0  # ours: mean difference of thumbnails, of 255 grey levels
+CHUNK = 512  # ours: pictures compared with all others at a time
+READ_THREADS = 4  # ours: OpenCV decodes without Python's lock
+
+
+class Look(NamedTuple):
+    """What is kept of a picture: of its bytes, its shape and itself in small."""
+
+    digest: bytes
+    bits: int  # 64: whether grey rises to the right, in 8 rows of 8
+    thumbnail: np.ndarray  # float32 (THUMBNAIL, THUMBNAIL)
+
+
+def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
+    """Findings about the pixels of all splits' pictures."""
+    split_of = {p.path: d.split for d in datasets for p in d.pictures}
+    paths, looks, broken = [], [], []
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        for path, look in zip(split_of, pool.map(_look, split_of), strict=True):
+            if isinstance(look, str):
+                broken.append(look)
+            else:
+                paths.append(path)
+                looks.append(look)
+    same = {True: [], False: []}  # in two splits?
+    near = []
+    for a, b, is_same in _pairs(looks):
+        first, second = paths[a], paths[b]
+        apart = split_of[first] != split_of[second]
+        splits = f"{split_of[first]} {first}, {split_of[second]} {second}"
+        if is_same:
+            same[apart].append(splits)
+        elif apart:
+            near.append(splits)
+    return [
+        *findings("picture-broken", "error", "pictures that can't be decoded", broken),
+        *findings("two-splits", "error", "same file in two splits", same[True]),
+        *findings("nearly-two-splits", "warning", "nearly same, two splits", near),
+        *findings("same-file", "warning", "same file twice in a split", same[False]),
+    ]
+
+
+def _look(path: Path) -> Look | str:
+    """What is kept of a picture, or what is wrong with it."""
+    try:
+        grey = cv2.cvtColor(read_picture(path, 2 * THUMBNAIL), cv2.COLOR_RGB2GRAY)
+        digest = hashlib.sha256(path.read_bytes()).digest()
+    except (ValueError, OSError) as error:
+        return str(error)
+    size = (THUMBNAIL, THUMBNAIL)
+    thumbnail = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    # "dHash", Krawetz, "Kind of like that", 2013
+    rows = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA).astype(int)
+    bits = int.from_bytes(np.packbits(rows[:, 1:] > rows[:, :-1]).tobytes(), "big")
+    return Look(digest, bits, thumbnail.astype(np.float32))
+
+
+def _pairs(looks: Sequence[Look]) -> Iterator[tuple[int, int, bool]]:
+    """Positions of pictures that are nearly the same, and whether their bytes are."""
+    if not looks:
+        return
+    bits = np.array([look.bits for look in looks], np.uint64)
+    octets = bits.view(np.uint8).reshape(-1, 8)
+    ones = np.array([bin(value).count("1") for value in range(256)], np.uint8)
+    for start in range(0, len(bits), CHUNK):
+        block = octets[start : start + CHUNK, None] ^ octets[None, start:]
+        close = ones[block].sum(axis=-1) <= HASH_BITS  # (CHUNK or fewer, rest)
+        for row, column in zip(*np.nonzero(np.triu(close, 1)), strict=True):
+            a, b = start + int(row), start + int(column)
+            is_same = looks[a].digest == looks[b].digest
+            gap = np.abs(looks[a].thumbnail - looks[b].thumbnail).mean()
+            if is_same or gap <= NEARLY:
+                yield a, b, is_same

@@ -1,0 +1,60 @@
+"""Files that appear whole or not at all, whatever happens while they are written.
+
+The order is that of every careful writer: another name in the same folder, write,
+flush to the disk, rename, flush the folder (Pillai et al., "All file systems are not
+created equal", OSDI 2014, sec. 4.4).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written(path: Path | str) -> Iterator[Path]:
+    """A name to write to; the file takes the place of `path` when all is well.
+
+    Its ending is that of `path`. OSError, with the path, where the disk is full or
+    the file can't be written: `path` is as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)  # noqa: PTH105, tests record the system's calls
+        if os.name == "posix":  # elsewhere folders can't be opened
+            _sync(path.parent)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"{path}: can't be written: {reason}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with written(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what a process that was killed left half written."""
+    for path in folder.glob(".*"):
+        if path.name.split(".")[1].isdigit() and path.is_file():
+            path.unlink()
+
+
+def _sync(path: Path) -> None:
+    flags = os.O_RDONLY if path.is_dir() or os.name == "posix" else os.O_RDWR
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

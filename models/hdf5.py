@@ -1,0 +1,79 @@
+"""HDF5 files from strangers: looked at before a number of them is read.
+
+HDF5 can lead elsewhere (soft and external links, external and virtual data sets:
+CVE-2026-1669, -12480) and can claim arrays far larger than the file (CVE-2026-0897).
+Weights files need none of that.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+NUMBERS = "fiub"  # kinds of dtype that weights have
+MAX_OBJECTS = 100_000  # ours: the largest models have some thousand
+MAX_DEPTH = 32  # ours: Keras nests ten groups
+
+
+@contextmanager
+def opened(path: Path | str) -> Iterator[h5py.File]:
+    """A file that holds plain arrays in plain groups, open for reading.
+
+    ValueError, naming the path, where it is none, holds anything else or can't be
+    read; whatever is wrong with it while it is open, too.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            _check_group(file, set(), 0)
+            yield file
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: there is no such file.") from error
+    except (OSError, RuntimeError, KeyError, UnicodeError) as error:
+        # h5py's words about broken bytes are many and of no use
+        raise ValueError(f"{path}: not a weights file, or cut short.") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: refused: {error}") from error
+
+
+def check(path: Path | str) -> None:
+    """ValueError where `opened` would raise it."""
+    with opened(path):
+        pass
+
+
+def _check_group(group: h5py.Group, seen: set[Any], depth: int) -> None:
+    """ValueError for anything that is no plain array or group of such."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"groups are nested {MAX_DEPTH} deep")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name[:80]!r} is a link to somewhere else")
+        item = group[name]
+        address = h5py.h5o.get_info(item.id).addr
+        if address in seen:
+            raise ValueError(f"{name[:80]!r} is there twice")
+        seen.add(address)
+        if len(seen) > MAX_OBJECTS:
+            raise ValueError(f"more than {MAX_OBJECTS} arrays and groups")
+        if isinstance(item, h5py.Group):
+            _check_group(item, seen, depth + 1)
+        elif isinstance(item, h5py.Dataset):
+            _check_array(item)
+        else:
+            raise ValueError(f"{name[:80]!r} is neither array nor group")
+
+
+def _check_array(array: h5py.Dataset) -> None:
+    if array.dtype.kind not in NUMBERS or array.dtype.subdtype:
+        raise ValueError(f"{array.name[:80]} holds {array.dtype}, expected numbers")
+    if array.is_virtual or array.external:
+        raise ValueError(f"{array.name[:80]} has its numbers in another file")
+    # compressed or never written, a small file becomes any amount of memory
+    stored, claimed = array.id.get_storage_size(), array.size * array.dtype.itemsize
+    if stored != claimed:
+        raise ValueError(
+            f"{array.name[:80]} of shape {array.shape} takes {claimed} bytes, the file "
+            f"holds {stored} of them"
+        )

@@ -1,0 +1,73 @@
+"""What stops a training, in one line with a remedy."""
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.failures import explain, is_out_of_memory
+
+
+def named(name, text=""):
+    """An error of another library's class."""
+    return type(name, (RuntimeError,), {})(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (np.exceptions.AxisError("x"), False),
+        (named("ResourceExhaustedError", "OOM when allocating tensor"), True),
+        (named("OutOfMemoryError", "CUDA out of memory. Tried to allocate"), True),
+        (named("XlaRuntimeError", "RESOURCE_EXHAUSTED: Out of memory"), True),
+        (named("XlaRuntimeError", "INTERNAL: something else"), False),
+        (RuntimeError("DefaultCPUAllocator: out of memory"), True),
+        (named("error", "OpenCV: Insufficient memory (Failed to allocate)"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+    ],
+)
+def test_who_ran_out_of_memory(error, expected):
+    assert is_out_of_memory(error) == expected
+
+
+def test_numpy_out_of_memory():
+    with pytest.raises(MemoryError) as error:
+        np.zeros(2**58, "uint8")
+    assert is_out_of_memory(error.value)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "accumulate", "expected"),
+    [
+        (8, 1, "--batch-size 4 --accumulate 2"),
+        (8, 2, "--batch-size 4 --accumulate 4"),
+        (3, 1, "--batch-size 1 --accumulate 3"),
+        (5, 2, "--batch-size 2 --accumulate 5"),
+        (1, 4, "--trunk light"),
+    ],
+)
+def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
+    line = explain(MemoryError(), Path("runs/x"), batch_size, accumulate, 1e-3)
+    assert f"at --batch-size {batch_size}: " in line
+    assert expected in line
+    assert "--resume runs/x" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FloatingPointError("epoch 2, step 3: the loss is not finite"), "--lr 0.00025"),
+        (FloatingPointError("x"), "--skip-bad-batches"),
+        (OSError("best.weights.h5: can't be written: No space left"), "No space left"),
+        (ValueError("a.jpg: can't be read"), "--resume runs/x"),
+    ],
+)
+def test_others(error, expected):
+    line = explain(error, Path("runs/x"), 8, 1, 1e-3)
+    assert str(error) in line and expected in line and "\n" not in line
+
+
+def test_a_mistake_of_the_programmer_stays_one():
+    assert explain(AssertionError("M"), Path("runs/x"), 8, 1, 1e-3) is None

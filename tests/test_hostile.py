@@ -1,0 +1,197 @@
+"""Weights files from strangers: refused in one line, before they cost memory."""
+
+import json
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from models import Architecture, build, hdf5, start, weights
+
+ARCHITECTURE = Architecture("squeezenet", 2, norm="none")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build(ARCHITECTURE)
+
+
+@pytest.fixture(scope="module")
+def sound(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "sound.weights.h5"
+    weights.save(model, path, weights.Description(ARCHITECTURE, ["cat"]))
+    return path
+
+
+@pytest.fixture
+def secret(tmp_path):
+    path = tmp_path / "secret.h5"
+    with h5py.File(path, "w") as file:
+        file["data"] = np.full(4, 42.0, "float32")
+    return path
+
+
+def first_array(file):
+    names = []
+    file.visititems(lambda n, item: names.append(n) if hasattr(item, "shape") else None)
+    return names[0]
+
+
+def external_link(file, name, secret):
+    del file[name]
+    file[name] = h5py.ExternalLink(str(secret), "/data")
+
+
+def soft_link(file, name, secret):
+    del file[name]
+    file[name] = h5py.SoftLink("/somewhere")
+
+
+def external_data(file, name, secret):
+    shape = file[name].shape
+    del file[name]
+    external = [(str(secret), 0, h5py.h5f.UNLIMITED)]
+    file.create_dataset(name, shape, "float32", external=external)
+
+
+def virtual_data(file, name, secret):
+    del file[name]
+    layout = h5py.VirtualLayout((4,), "float32")
+    layout[:] = h5py.VirtualSource(str(secret), "data", (4,))
+    file.create_virtual_dataset(name, layout)
+
+
+def absurd_shape(file, name, secret):
+    del file[name]
+    file.create_dataset(name, (10**6, 10**6), "float32", chunks=(1000, 1000))
+
+
+def compressed(file, name, secret):
+    del file[name]
+    file.create_dataset(name, data=np.zeros(10**6, "float32"), compression="gzip")
+
+
+def objects(file, name, secret):
+    del file[name]
+    file.create_dataset(name, data=["x" * 9], dtype=h5py.string_dtype())
+
+
+def twice(file, name, secret):
+    file["again"] = file[name]
+
+
+def circle(file, name, secret):
+    file["circle"] = file["/"]
+
+
+def deep(file, name, secret):
+    file.create_group("/".join("abcdefghij" * 10))
+
+
+CRAFTS = [
+    (external_link, "link"),
+    (soft_link, "link"),
+    (external_data, "another file"),
+    (virtual_data, "another file"),
+    (absurd_shape, "takes 4000000000000 bytes"),
+    (compressed, "takes 4000000 bytes"),
+    (objects, "expected numbers"),
+    (twice, "there twice"),
+    (circle, "twice|deep"),
+    (deep, "deep"),
+]
+
+
+@pytest.mark.parametrize(("craft", "words"), CRAFTS)
+def test_crafted_files_are_refused(craft, words, model, sound, secret, tmp_path):
+    path = tmp_path / "crafted.weights.h5"
+    path.write_bytes(sound.read_bytes())
+    with h5py.File(path, "r+") as file:
+        craft(file, first_array(file), secret)
+    before = [array.copy() for array in model.get_weights()]
+    ways = (
+        weights.describe,
+        lambda file: weights.load_into(model, file),
+        lambda file: weights.fill_by_name(model, file),
+        lambda file: build(Architecture("vgg16", 2), str(file)),
+    )
+    for read in ways:
+        with pytest.raises(ValueError, match=words) as error:
+            read(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
+    assert not weights.is_detector(path)
+    for now, value in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, value)
+
+
+def test_a_sound_file_passes(sound, model):
+    hdf5.check(sound)
+    weights.load_into(model, sound)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_classes": 10**9},
+        {"num_classes": -1},
+        {"adapter_filters": 10**9},
+        {"backbone": "os"},
+        {"backbone": "../evil"},
+        {"backbone": "__builtins__"},
+        {"trunk": "exec"},
+        {"layout": None},
+        {"surprise": 1},
+    ],
+)
+def test_descriptions_of_no_detector(change, sound, tmp_path):
+    path = tmp_path / "crafted.weights.h5"
+    path.write_bytes(sound.read_bytes())
+    with h5py.File(path, "r+") as file:
+        fields = json.loads(file.attrs[weights.ATTRIBUTE])
+        fields["architecture"] |= change
+        if change.get("num_classes", 0) > 0:
+            fields["class_names"] = ["x"] * 10_001
+            fields["architecture"]["num_classes"] = 10_002
+        file.attrs[weights.ATTRIBUTE] = json.dumps(fields)
+    with pytest.raises(ValueError, match="description not understood"):
+        weights.load(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{}", "7", "", np.zeros(3), b"\xff"])
+def test_attributes_that_are_no_description(text, sound, tmp_path):
+    path = tmp_path / "crafted.weights.h5"
+    path.write_bytes(sound.read_bytes())
+    with h5py.File(path, "r+") as file:
+        text = text if isinstance(text, str) else np.array(text)
+        file.attrs[weights.ATTRIBUTE] = text
+    with pytest.raises(ValueError, match=r"crafted\.weights\.h5"):
+        weights.describe(path)
+
+
+def test_models_with_code_are_never_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = keras.Input((4,))
+    trap = Path("run")
+    touch = lambda x: (__import__("pathlib").Path("run").touch(), x)[1]  # noqa: E731
+    layer = keras.layers.Lambda(touch, output_shape=(4,))
+    model = keras.Model(images, keras.layers.Dense(2)(layer(images)))
+    model.save("whole.keras")
+    model.save("whole.h5")
+    trap.unlink(missing_ok=True)
+    for name in ("whole.keras", "whole.h5"):
+        with pytest.raises(ValueError, match=name):
+            start.start(Architecture("squeezenet", 2), name, ["cat"])
+        with pytest.raises(ValueError, match=name):
+            weights.load(name)
+    assert not trap.exists()
+
+
+def test_cut_files(sound, tmp_path):
+    content = sound.read_bytes()
+    path = tmp_path / "cut.weights.h5"
+    for share in (0, 0.001, 0.1, 0.5, 0.999):
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(ValueError, match=r"cut\.weights\.h5"):
+            weights.describe(path)

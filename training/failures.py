@@ -1,0 +1,50 @@
+"""What stopped a training, in one line with a remedy."""
+
+from pathlib import Path
+
+# class names: TensorFlow's, PyTorch's, Python's; JAX and OpenCV tell it in words
+MEMORY_ERRORS = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
+MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "Insufficient memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether any backend, numpy or OpenCV ran out of memory."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    text = str(error)
+    return not names.isdisjoint(MEMORY_ERRORS) or any(w in text for w in MEMORY_WORDS)
+
+
+def explain(
+    error: Exception, folder: Path, batch_size: int, accumulate: int, lr: float
+) -> str | None:
+    """One line; None for an error that is no accident of a training.
+
+    folder: the run's, whose checkpoint is whole; batch_size, accumulate, lr: as the
+    run had them.
+    """
+    resume = f"python train.py --resume {folder}"
+    if is_out_of_memory(error):
+        return _memory_line(batch_size, accumulate, resume)
+    if isinstance(error, FloatingPointError):
+        return (
+            f"{error}. {folder}/checkpoint.npz is from before it, the weights files "
+            f"too. Look at these pictures, try --lr {lr / 4:g} or --precision float32 "
+            "in a new run, or leave such batches out: --skip-bad-batches."
+        )
+    if isinstance(error, OSError | ValueError):
+        return f"{error} The last checkpoint is whole; then go on: {resume}"
+    return None
+
+
+def _memory_line(batch_size: int, accumulate: int, resume: str) -> str:
+    if batch_size == 1:
+        return (
+            "out of memory at --batch-size 1: choose --trunk light, a smaller "
+            "--backbone or --freeze, or close other programs and go on: " + resume
+        )
+    half = batch_size // 2
+    return (
+        f"out of memory at --batch-size {batch_size}: try --batch-size {half} "
+        f"--accumulate {-(-batch_size * accumulate // half)} in a new run, which "
+        f"updates as before, or close other programs and go on: {resume}"
+    )

@@ -1,0 +1,180 @@
+"""All that a training changes while it runs: what a checkpoint holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from models import Architecture
+from models.start import extractor_variables, freeze, thaw
+from training import checkpoint
+from training.average import Average
+from training.engine import EpochSoFar, Trainer
+from training.guard import Guard
+from training.optimiser import make_optimiser
+from training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how a training learns.
+
+    epochs, minutes: its length; one of them is None.
+    batch_size, accumulate: an update sees their product, in `accumulate` parts.
+    lr, schedule, optimiser: the rate's peak and shape, and who uses it.
+    freeze_epochs: so long the extractor stays as it is; from then on it learns at
+        `backbone_lr_scale` of the rate.
+    average: score and save the moving average of the weights.
+    skip_bad_batches: undo steps that are not finite and go on.
+    loss: options of models.multibox_loss.
+    """
+
+    epochs: int | None
+    minutes: float | None = None
+    batch_size: int = 8
+    accumulate: int = 1
+    lr: float = 1e-3
+    schedule: str = "cosine"
+    optimiser: str = "adamw"
+    freeze_epochs: int = 0
+    backbone_lr_scale: float = 1.0
+    average: bool = False
+    skip_bad_batches: bool = False
+    loss: dict = field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def length(self) -> str:
+        """In words."""
+        return f"{self.epochs} epochs" if self.epochs else f"{self.minutes:g} minutes"
+
+    def is_over(self, history: list[dict]) -> bool:
+        """Whether these epochs are the whole training."""
+        if self.epochs:
+            return len(history) >= self.epochs
+        return bool(history) and history[-1]["seconds"] >= 60 * self.minutes
+
+    @property
+    def update_size(self) -> int:
+        """How many pictures an update sees."""
+        return self.batch_size * self.accumulate
+
+
+class State:
+    """Weights, optimiser, average, schedule, place in the epoch, history.
+
+    `history` has a row per epoch that is over; `so_far` is the one under way. `told`
+    says that the user was told that nothing is learned.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        architecture: Architecture,
+        settings: Settings,
+        num_steps: int | None,
+    ) -> None:
+        self.model, self.layout = model, architecture.layout
+        self.settings = settings
+        self.schedule = Schedule(
+            settings.schedule, settings.lr, num_steps, settings.minutes
+        )
+        self.average = Average(model) if settings.average else None
+        self.history: list[dict] = []
+        self.so_far = EpochSoFar()
+        self.told = False
+        self._begin_phase(frozen=settings.freeze_epochs > 0)
+
+    @property
+    def epoch(self) -> int:
+        """The one under way, from 0."""
+        return len(self.history)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are made and the last epoch has its row."""
+        return self.schedule.progress >= 1 and not self.so_far.steps
+
+    def enter_epoch(self) -> None:
+        """Let the extractor learn, by a new optimiser, where its time has come."""
+        if self.frozen and self.epoch >= self.settings.freeze_epochs:
+            self._begin_phase(frozen=False)
+            self.schedule.warm_up()
+
+    def end_epoch(self, row: dict) -> None:
+        """The epoch under way is over and came to `row`."""
+        self.history.append(row)
+        self.so_far = EpochSoFar()
+
+    def save(self, path: Path, header: dict) -> None:
+        """Write a checkpoint; `header` (for JSON) is what does not change."""
+        state = {
+            "schedule": self.schedule.state(),
+            "history": self.history,
+            "so_far": vars(self.so_far),
+            "told": self.told,
+            "frozen": self.frozen,
+            "skipped": self.guard.skipped,
+            "average_steps": self.average.steps if self.average else 0,
+        }
+        arrays = {
+            group: [ops.convert_to_numpy(value) for value in values]
+            for group, values in self._values().items()
+        }
+        checkpoint.save(path, {**header, **state}, arrays)
+
+    def restore(self, path: Path) -> None:
+        """Be what another process saved; ValueError where the file does not fit."""
+        state = checkpoint.read_state(path)
+        if self.frozen and not state["frozen"]:
+            self._begin_phase(frozen=False)
+        expected = {
+            group: [
+                (tuple(v.shape), keras.backend.standardize_dtype(v.dtype))
+                for v in values
+            ]
+            for group, values in self._values().items()
+        }
+        arrays = checkpoint.read_arrays(path, expected)
+        _assign(self.model.variables, arrays["model"])
+        _assign(self.guard.trainer.optimizer.variables, arrays["optimiser"])
+        if self.average:
+            self.average.values = [ops.convert_to_tensor(a) for a in arrays["average"]]
+            self.average.steps = state["average_steps"]
+        self.schedule.restore(state["schedule"])
+        self.history, self.told = state["history"], state["told"]
+        self.so_far = EpochSoFar(**state["so_far"])
+        self.guard.skipped = state["skipped"]
+
+    def _begin_phase(self, frozen: bool) -> None:
+        """A new optimiser; the extractor is frozen, or learns at its own rate."""
+        settings = self.settings
+        if settings.freeze_epochs:
+            (freeze if frozen else thaw)(self.model)
+        optimiser = make_optimiser(
+            settings.optimiser,
+            self.model.trainable_variables,
+            extractor_variables(self.model),
+            settings.backbone_lr_scale,
+            settings.accumulate,
+        )
+        trainer = Trainer(self.model, self.layout, settings.accumulate, **settings.loss)
+        skipped = self.guard.skipped if hasattr(self, "guard") else 0
+        self.guard = Guard(trainer.compile_for(optimiser), settings.skip_bad_batches)
+        self.guard.skipped = skipped
+        self.frozen = frozen
+
+    def _values(self) -> dict[str, Sequence[Any]]:
+        groups = {
+            "model": self.model.variables,
+            "optimiser": self.guard.trainer.optimizer.variables,
+        }
+        return {**groups, "average": self.average.values} if self.average else groups
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
