@@ -157,7 +157,7 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
 
     import detection
     from ssd_utils import MIN_SCORE
-    from training.fit import tell_broken
+    from training.validation import tell_broken
 
     options = {"batch_size": args.batch_size, "tile": True, "tile_px": args.tile_size}
     detector = detection.load(args.weights, MIN_SCORE, **options)
