@@ -208,6 +208,7 @@ def run(args: argparse.Namespace) -> None:
     else:
         model, architecture = load_model(args, train_set.class_names)
     settings = settings_of(args, train_set)
+    warn(datasets, architecture.layout)
 
     # training
     name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
@@ -269,9 +270,7 @@ def resumed_options(args: argparse.Namespace, options: dict) -> argparse.Namespa
 
 def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     """Training and validation data sets; what is wrong with them goes to stderr."""
-    from data import doctor, draw_shapes, read_dataset, tile_dataset
-    from data.findings import table as findings_table
-    from ssd_utils import make_priors
+    from data import draw_shapes, read_dataset, tile_dataset
 
     if args.data is None:
         print(f"no --data: the demo set, drawn in {DEMO}")
@@ -289,10 +288,17 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
         print(dataset.describe())
         for line in (*dataset.notes, *dataset.problems):
             print(f"  {line}", file=sys.stderr)
-    found = doctor.quick((train_set, val_set), make_priors(args.layout))
-    if grave := [finding for finding in found if finding.severity != "note"]:
-        print(findings_table(grave))
     return train_set, val_set
+
+
+def warn(datasets: "tuple[Dataset, Dataset]", layout: str) -> None:
+    """What the doctor sees without opening a picture."""
+    from data import doctor, findings
+    from ssd_utils import make_priors
+
+    found = doctor.quick(datasets, make_priors(layout))
+    if grave := [finding for finding in found if finding.severity != "note"]:
+        print(findings.table(grave))
 
 
 def load_model(
