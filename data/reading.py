@@ -11,7 +11,7 @@ import numpy as np
 
 from data.dataset import Dataset, Picture, truth_array
 from data.source import Annotated, EdgesPx, Missing, Object, Source
-from data.splits import choose
+from data.splits import Chosen, choose
 
 READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in memory
 KEYS_A_TASK = 64  # ours: handing a picture to a thread costs as much as reading JSON's
@@ -31,34 +31,40 @@ class _Read(NamedTuple):
 
 
 def read_split(
-    sources: Sequence[Source],
-    split: str,
-    class_names: Sequence[str] | None = None,
-    keep: Callable[[Annotated, dict[str, int]], Any] | None = None,
+    sources: Sequence[Source], split: str, class_names: Sequence[str] | None = None
 ) -> Dataset:
-    """One split of several sources, as one Dataset; see `formats.read_dataset`.
+    """One split of several sources, as one Dataset; see `formats.read_dataset`."""
+    names = list(class_names) if class_names is not None else names_of(sources)
+    dataset = read_chosen(choose(sources, split), split, names, picture_of)
+    _check_usable(dataset, sources)
+    return dataset
 
-    keep: makes the entries of `Dataset.pictures` from sound annotations and the
-        numbers of the classes; Pictures where it is left out.
+
+def read_chosen(
+    chosen: Chosen,
+    split: str,
+    class_names: Sequence[str],
+    keep: Callable[[Annotated, dict[str, int]], Any],
+) -> Dataset:
+    """The chosen pictures as a Dataset.
+
+    keep: makes the entries of `Dataset.pictures` from sound annotations (edges within
+        the picture, classes known) and the numbers of the classes.
     """
-    chosen = choose(sources, split)
-    names = list(class_names) if class_names is not None else _names_of(sources)
-    indices = {name: index for index, name in enumerate(names, start=1)}
+    indices = {name: index for index, name in enumerate(class_names, start=1)}
     parts = [
-        (source, _read_all(source, keys, indices, keep or picture_of))
-        for source, keys in chosen.keys
+        (source, _read_all(source, keys, indices, keep)) for source, keys in chosen.keys
     ]
     reads = [read for _, part in parts for read in part]
     lines, num_missing = _missing_lines(parts)
-    pictures = [read.kept for read in reads if read.kept is not None]
     num_refused = sum(read.kept is None and read.missing is None for read in reads)
-    dataset = Dataset(
+    return Dataset(
         name="+".join(dict.fromkeys(s.root.resolve().name for s, _ in parts)),
         split=split,
-        class_names=names,
-        pictures=pictures,
+        class_names=list(class_names),
+        pictures=[read.kept for read in reads if read.kept is not None],
         problems=[line for read in reads for line in read.problems]
-        + _unknown_lines(reads, names)
+        + _unknown_lines(reads, class_names)
         + lines,
         notes=chosen.notes,
         num_pictures_left_out=num_refused + num_missing,
@@ -66,8 +72,6 @@ def read_split(
         format_name=" + ".join(dict.fromkeys(s.format_name for s, _ in parts)),
         split_was_made=chosen.made,
     )
-    _check_usable(dataset, sources)
-    return dataset
 
 
 def picture_of(annotated: Annotated, indices: dict[str, int]) -> Picture:
@@ -99,7 +103,8 @@ def _area_px(item: Object) -> float:
     return (right - left) * (bottom - top)
 
 
-def _names_of(sources: Sequence[Source]) -> list[str]:
+def names_of(sources: Sequence[Source]) -> list[str]:
+    """Class names of all sources: in their own order where one has it, else sorted."""
     names = dict.fromkeys(name for source in sources for name in source.class_names())
     ordered = any(source.names_have_order for source in sources)
     return list(names) if ordered else sorted(names)

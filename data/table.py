@@ -144,8 +144,10 @@ class TableSource:
         used = {row.name for part in rows for row in part}
         if not self._classes:
             return sorted(used)
-        # Open Images describes 601 classes: those without a box are left out there
-        return [name for name in self._classes.values() if name in used]
+        names = list(dict.fromkeys(self._classes.values()))
+        if names == list(self._classes):  # keras-retinanet
+            return names
+        return [name for name in names if name in used]  # Open Images describes 601
 
     def read(self, key: str) -> Annotated:
         """One picture with its rows."""

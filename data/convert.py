@@ -1,0 +1,122 @@
+"""Rewrites a data set in another format.
+
+    python -m data convert my_coco out --to yolo
+    python -m data convert VOCdevkit instances --to coco
+
+Splits stay what they are; where the files tell none, none is made. Pictures are copied
+as they are. What the new format has no word for is counted.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from data import writers
+from data.formats import find_sources
+from data.reading import names_of, read_chosen
+from data.source import Annotated, Source
+from data.splits import Chosen
+
+WRITERS = {
+    "voc": writers.write_voc,
+    "coco": writers.write_coco,
+    "yolo": writers.write_yolo,
+    "csv": writers.write_csv,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 after one line that says what to mend."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data convert",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="IN", help="a folder or annotation file")
+    parser.add_argument("output", metavar="OUT", help="a new folder")
+    parser.add_argument("--to", required=True, choices=WRITERS)
+    args = parser.parse_args(argv)
+    try:
+        for line in convert(args.source, args.output, args.to):
+            print(line)
+    except (ValueError, OSError) as error:
+        print(f"python -m data convert: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
+    """Write the data set at `source` into the new folder `output`; lines to show.
+
+    to: a key of WRITERS. ValueError where `output` holds something already.
+    """
+    out = Path(output)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} already holds something; name a new folder.")
+    sources = find_sources(source)
+    class_names = names_of(sources)
+    parts: dict[str | None, list[Annotated]] = {}
+    for split, keys in _parts(sources).items():
+        chosen = Chosen(keys, [], made=False)
+        dataset = read_chosen(chosen, split or "all", class_names, _annotated)
+        yield f"{split or 'no split'}: {len(dataset)} pictures"
+        yield from (f"  {line}" for line in dataset.problems)
+        parts[split] = dataset.pictures
+    if not any(parts.values()):
+        raise ValueError(f"{source}: no usable picture in it.")
+    named = _name_pictures(parts)
+    writer = WRITERS[to]
+    yield from writer(out, named, class_names)
+    with tqdm(total=sum(map(len, named.values())), unit="picture") as progress:
+        for split, pictures in named.items():
+            folder = writers.picture_folder(out, to, split)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, annotated in pictures.items():
+                shutil.copyfile(annotated.path, folder / name)
+                progress.update()
+    yield f"{out}: {to}, {progress.n} pictures, {len(class_names)} classes"
+
+
+def _annotated(annotated: Annotated, _: dict[str, int]) -> Annotated:
+    return annotated
+
+
+def _parts(
+    sources: Sequence[Source],
+) -> dict[str | None, list[tuple[Source, list[str]]]]:
+    """Keys of train, val and test of each source, without overlap; None: no splits.
+
+    What trainval has beyond train and val goes to the one that has no list.
+    """
+    parts: dict[str | None, list[tuple[Source, list[str]]]] = {}
+    for source in sources:
+        lists = {name: source.keys(name) for name in source.lists}
+        both = set(lists.get("train", [])) | set(lists.get("val", []))
+        rest = [key for key in lists.pop("trainval", []) if key not in both]
+        if rest:
+            to = "val" if "train" in lists and "val" not in lists else "train"
+            lists[to] = [*lists.get(to, []), *rest]
+        for split, keys in (lists or {None: source.keys(None)}).items():
+            parts.setdefault(split, []).append((source, keys))
+    return parts
+
+
+def _name_pictures(
+    parts: dict[str | None, list[Annotated]],
+) -> dict[str | None, dict[str, Annotated]]:
+    """File names that no other picture's annotation shares: folders come before."""
+    taken: set[str] = set()
+    named: dict[str | None, dict[str, Annotated]] = {}
+    for split, pictures in parts.items():
+        named[split] = {}
+        for annotated in pictures:
+            name, folder = annotated.path.name, annotated.path.parent
+            while Path(name).stem.lower() in taken and folder.name:
+                name, folder = f"{folder.name}_{name}", folder.parent
+            taken.add(Path(name).stem.lower())
+            named[split][name] = annotated
+    return named
