@@ -1,6 +1,7 @@
 """The data doctor: what is wrong with a data set, before hours are spent on it.
 
     python -m data FOLDER [FOLDER ...] [--picture doctor.png]
+    python -m data convert IN OUT --to voc|coco|yolo|csv       # see convert.py
 
 Prints a table: an id, a severity (error: must be repaired; warning: look at it; note),
 how many, what, and where the first ones are. Exit status: 0, 1 where something must
@@ -14,7 +15,12 @@ from models import LAYOUT_NAMES
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Examine, print, draw."""
+    """Examine, print, draw; `convert` is a command of its own, see convert.py."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["convert"]:
+        from data.convert import main as convert
+
+        return convert(argv[1:])
     parser = argparse.ArgumentParser(
         prog="python -m data",
         description=__doc__,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data import read_dataset
-from data.convert import WRITERS, convert, main
+from data.__main__ import main
+from data.convert import WRITERS, convert
 from tests.voc_files import write_picture, write_voc
 
 SIZE_WH = (61, 40)
@@ -96,12 +97,18 @@ def test_pictures_of_one_name_in_two_folders_stay_apart(tmp_path):
 
 def test_mistakes_are_one_line(tmp_path, capsys):
     root = write_voc(tmp_path / "in", PICTURES, LISTS, SIZE_WH)
-    assert main([str(root), str(root), "--to", "coco"]) == 2
+    assert main(["convert", str(root), str(root), "--to", "coco"]) == 2
     assert "already holds something" in capsys.readouterr().err
-    assert main([str(tmp_path / "no"), str(tmp_path / "out"), "--to", "coco"]) == 2
+    assert (
+        main(["convert", str(tmp_path / "no"), str(tmp_path / "out"), "--to", "coco"])
+        == 2
+    )
     assert "no such folder" in capsys.readouterr().err
     write_picture(tmp_path / "only" / "a.png", (9, 9))
-    assert main([str(tmp_path / "only"), str(tmp_path / "out"), "--to", "voc"]) == 2
+    assert (
+        main(["convert", str(tmp_path / "only"), str(tmp_path / "out"), "--to", "voc"])
+        == 2
+    )
     assert not (tmp_path / "out").exists()
-    assert main([str(root), str(tmp_path / "out"), "--to", "csv"]) == 0
+    assert main(["convert", str(root), str(tmp_path / "out"), "--to", "csv"]) == 0
     assert "csv, 4 pictures, 2 classes" in capsys.readouterr().out
