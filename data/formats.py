@@ -8,10 +8,12 @@ A new format is one module that keeps to `source.py`, and one name in FORMATS.
 
 from collections import Counter
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 from data.dataset import Dataset
+from data.named import NAMED, roots_of
 from data.reading import read_split
 from data.source import Source
 
@@ -27,8 +29,8 @@ def read_dataset(
 ) -> Dataset:
     """One split of the data sets at the given folders or annotation files.
 
-    roots: several are joined, as VOC07+12; those without the split are passed over as
-        long as one has it.
+    roots: or names of `named.py`, which are downloaded. Several are joined, as VOC07+12;
+        those without the split are passed over as long as one has it.
     split: train, val, trainval or test. Without lists, names are split by their
         hash, 80/20; where nothing is called test, val stands in for it.
     class_names: without the background. Left out, they are those of all splits, so
@@ -44,12 +46,23 @@ def find_sources(roots: Sequence[Path | str] | Path | str) -> list[Source]:
     """The data sets at folders or files; ValueError says what was seen instead."""
     if isinstance(roots, str | Path):
         roots = [roots]
-    return [source for root in roots for source in _find(Path(root))]
+    return [s for root in roots for path in _paths(root) for s in _find(path)]
+
+
+def _paths(root: Path | str) -> list[Path]:
+    """The folder or file, or those of a data set that is known by name."""
+    if Path(root).exists():
+        return [Path(root)]
+    if str(root) in NAMED:
+        return roots_of(str(root))
+    close = get_close_matches(str(root), NAMED, n=1)
+    raise ValueError(
+        f"{root}: no such folder; expected an annotated data set or one of "
+        f"{', '.join(NAMED)}{f'; closest: {close[0]}' if close else ''}."
+    )
 
 
 def _find(path: Path) -> list[Source]:
-    if not path.exists():
-        raise ValueError(f"{path}: no such folder; expected an annotated data set.")
     formats = [import_module(f"data.{name}") for name in FORMATS]
     for module in formats:
         if sources := module.find(path):
