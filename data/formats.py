@@ -29,7 +29,7 @@ def read_dataset(
 ) -> Dataset:
     """One split of the data sets at the given folders or annotation files.
 
-    roots: or names of `named.py`, which are downloaded. Several are joined, as VOC07+12;
+    roots: or names of `named.py`, which are downloaded. Several are joined (VOC07+12);
         those without the split are passed over as long as one has it.
     split: train, val, trainval or test. Without lists, names are split by their
         hash, 80/20; where nothing is called test, val stands in for it.
