@@ -132,7 +132,8 @@ def run(args: argparse.Namespace) -> None:
     )
     plot_precision_recall(curves, plot)
     print(f"precision-recall curves: {plot}")
-    if args.weights and dataset.split == "val":
+    is_ours = args.weights and weights.is_detector(args.weights)
+    if is_ours and dataset.split == "val":
         weights.keep_threshold(args.weights, threshold, f1)
         print(f"{args.weights} keeps {threshold:.3f} as detect.py's threshold")
     if json_file:

@@ -162,7 +162,7 @@ def score(
     model: "keras.Model", architecture: Architecture, val_set: "Dataset"
 ) -> float:
     """mAP50."""
-    from training.fit import Validation
+    from training.validation import Validation
 
     return Validation(model, architecture, val_set, batch_size=8)()[0]["mAP50"]
 
@@ -204,7 +204,7 @@ def imitate(
             bar.update()
 
         while schedule.progress < 1:
-            means = train_epoch(trainer, batches.epoch(epoch), schedule, show)
+            means = train_epoch(trainer.step, batches.epoch(epoch), schedule, show)
             epoch += 1
             minutes = schedule.seconds / 60
             bar.write(f"{minutes:5.1f} min  distance {means['loss']:.4f}")

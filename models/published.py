@@ -8,14 +8,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from models import Architecture
 from models.class_names import COCO, COCO_BY_ID, VOC
 from models.pth import is_pth, read_pth
 from models.ssd300 import BLOCKS, EXTRACTOR, EXTRAS, PAPER_TAIL, SOURCES
-from models.weights import legacy_arrays
+from models.weights import Description, read_legacy
 from ssd_utils import LAYOUTS
 
 # number of classes with the background -> names
@@ -79,6 +78,11 @@ class Published:
     class_names: list[str]
     arrays: dict[str, list[np.ndarray]]
 
+    def description(self) -> Description:
+        """What a weights file of ours would say."""
+        licence = f"{self.origin}'s weights: see there."
+        return Description(self.architecture, self.class_names, licence=licence)
+
 
 def read_published(path: Path | str) -> Published | None:
     """A published SSD300; None where the file is something else.
@@ -87,13 +91,13 @@ def read_published(path: Path | str) -> Published | None:
     """
     if is_pth(path):
         return _read_state_dict(path)
-    if not h5py.is_hdf5(path):
+    try:
+        arrays = read_legacy(path)
+    except ValueError:  # no HDF5 file, or none of Keras 1 or 2
         return None
-    with h5py.File(path, "r") as file:
-        names = [str(name) for name in file.attrs.get("layer_names", ())]
-        if not any(f"{HEADS[0]}_mbox_conf" in name for name in names):
-            return None
-        return _from_keras(legacy_arrays(file))
+    if not any(name.startswith(f"{HEADS[0]}_mbox_conf") for name in arrays):
+        return None
+    return _from_keras(arrays)
 
 
 def _from_keras(arrays: dict[str, list[np.ndarray]]) -> Published:

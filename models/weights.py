@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import keras
@@ -24,6 +25,9 @@ import numpy as np
 from files import written
 from models import Architecture, build, hdf5
 from models.layers import NORM_SUFFIX
+
+if TYPE_CHECKING:
+    from models.published import Published
 
 ATTRIBUTE = "ssd300"  # name of the HDF5 attribute with the description
 HDF5_ROOM = 2**20  # ours: bytes that groups and names of some hundred layers fill
@@ -141,7 +145,9 @@ def _halve(path: Path) -> None:
 
 
 def describe(path: Path | str) -> Description:
-    """The description of a weights file; ValueError where it is none of ours."""
+    """The description of a detector's file, ours or published; else ValueError."""
+    if (published := _published(path)) is not None:
+        return published.description()
     with hdf5.opened(path) as file:
         text = file.attrs.get(ATTRIBUTE)
     if text is None:
@@ -164,8 +170,24 @@ def is_detector(path: Path | str) -> bool:
         return False
 
 
+def _published(path: Path | str) -> "Published | None":
+    """A detector of somebody else's, None where the file is not one of them."""
+    if not Path(path).is_file() or is_detector(path):
+        return None
+    from models.published import read_published
+
+    return read_published(path)
+
+
 def load(path: Path | str) -> tuple[keras.Model, Description]:
-    """The model that a weights file describes, filled, and the description."""
+    """The model of a detector's file, ours or published, filled; the description."""
+    if (published := _published(path)) is not None:
+        model = build(published.architecture)
+        filled = fill(model, published.arrays)
+        missing = {layer.name for layer in model.layers if layer.weights} - set(filled)
+        if missing:
+            raise ValueError(f"{path}: it has no {', '.join(sorted(missing))}.")
+        return model, published.description()
     description = describe(path)
     model = build(description.architecture)
     load_into(model, path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch_files import state_of, write_older, write_zip
 
-from models import Architecture, build
+from models import Architecture, build, weights
 from models.class_names import COCO, COCO_BY_ID, VOC
 from models.published import CONVOLUTIONS, HEADS, read_published
 from models.weights import fill, plain_arrays
@@ -120,8 +120,9 @@ def test_there_and_back(state, model, tmp_path):
     write_zip(path, state_of(state(4, plain_arrays(model))))
     published = read_published(path)
     assert published.class_names == ["class 1", "class 2", "class 3"]
-    other = build(published.architecture)
-    assert set(fill(other, published.arrays)) == set(plain_arrays(model))
+    other, description = weights.load(path)
+    assert description == weights.describe(path)
+    assert description.class_names == published.class_names
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (1, 300, 300, 3), dtype="uint8")
     # they see RGB; `caffe`, the model's own, turns it round
@@ -163,6 +164,8 @@ def test_pierluigiferrari(tmp_path):
     architecture = published.architecture
     assert (architecture.layout, architecture.preprocessing) == ("voc", "ssd")
     assert published.class_names[-1] == "tvmonitor"
+    with pytest.raises(ValueError, match="has no conv1_2, conv2_1"):
+        weights.load(tmp_path / "x.h5")
     filled = fill(build(architecture), published.arrays)
     assert set(filled) == set(layers) - {"input_1"}
 
