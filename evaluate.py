@@ -120,7 +120,10 @@ def run(args: argparse.Namespace) -> None:
     difficult = [picture.difficult for picture in pictures]
     sizes_wh = [picture.size_wh for picture in pictures]
     curves = evaluate_voc(detections, truths, difficult, dataset.class_names)
-    coco = evaluate_coco(detections, truths, difficult, sizes_wh, dataset.class_names)
+    areas_px = [picture.areas_px for picture in pictures]
+    coco = evaluate_coco(
+        detections, truths, difficult, sizes_wh, dataset.class_names, areas_px
+    )
     per_class = coco.pop("per_class")
     threshold, f1 = best_threshold(curves)
     figures |= {**mean_ap(curves), **coco, "threshold": threshold, "f1": f1}

@@ -122,6 +122,7 @@ class CocoSource:
     """JSON files of one data set; keys are file names as they stand in the JSON."""
 
     format_name = "COCO JSON"
+    opens_files = False
     names_have_order = True
 
     def __init__(self, root: Path, files: Sequence[Path]) -> None:

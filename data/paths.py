@@ -1,5 +1,6 @@
 """Finds the files that an annotation file names, wherever it was written."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -24,12 +25,17 @@ class Finder:
         parts = PurePosixPath(name.strip().replace("\\", "/")).parts
         if not parts:
             return None
-        every = [(f, skipped) for skipped in range(len(parts)) for f in self.folders]
-        for folder, skipped in (self._last, *every):
-            path = folder.joinpath(*parts[skipped:])
-            if skipped < len(parts) and path.exists():
-                self._last = folder, skipped
-                return path
+        folder, skipped = self._last
+        if skipped < len(parts):  # os.path: Path takes seconds for 100,000 names
+            path = os.path.join(folder, *parts[skipped:])  # noqa: PTH118
+            if os.path.exists(path):  # noqa: PTH110
+                return Path(path)
+        for skipped in range(len(parts)):
+            for folder in self.folders:
+                path = folder.joinpath(*parts[skipped:])
+                if path.exists():
+                    self._last = folder, skipped
+                    return path
         return None
 
 

@@ -63,12 +63,14 @@ class Source(Protocol):
 
     format_name: for the screen. root: for messages and the data set's name.
     lists: which of splits.SPLITS the files tell apart; empty: none.
+    opens_files: whether `read` waits for files, so that threads help.
     names_have_order: whether class_names has an order of its own; if not it is sorted.
     """
 
     format_name: str
     root: Path
     lists: Collection[str]
+    opens_files: bool
     names_have_order: bool
 
     def keys(self, split: str | None) -> list[str]:

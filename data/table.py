@@ -111,6 +111,7 @@ class TableSource:
     """CSV files of one data set; keys are the pictures' names in them."""
 
     format_name = "CSV"
+    opens_files = True
 
     def __init__(
         self, root: Path, files: Sequence[Path], class_files: Sequence[Path]

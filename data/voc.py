@@ -26,6 +26,7 @@ class VocSource:
     """One folder of pictures with its annotations; keys are stems."""
 
     format_name = "Pascal VOC"
+    opens_files = True
     names_have_order = False
 
     def __init__(self, tree: Tree) -> None:

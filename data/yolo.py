@@ -186,6 +186,7 @@ class YoloSource:
     """Pictures with their label files; keys are the pictures' paths."""
 
     format_name = "YOLO"
+    opens_files = True
     names_have_order = True
 
     def __init__(

@@ -29,12 +29,14 @@ def to_coco(
     sizes_wh: Sequence[tuple[int, int]],
     class_names: Sequence[str],
     file_names: Sequence[str] | None = None,
+    areas_px: Sequence[np.ndarray | None] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """A COCO dataset (images, annotations, categories) of the true objects.
 
     One entry per picture in each list: `truths` (M, 5) corners in 0..1 and class index,
     `difficult` bool (M,), `sizes_wh` width and height in pixels. Image ids are the
-    pictures' positions from 1, category ids the class indices.
+    pictures' positions from 1, category ids the class indices. `areas_px` (M,) square
+    pixels of the objects' outlines, which tell small from large; None: the boxes' own.
 
     Annotation ids start at 1: 0 counts as "no match". A difficult object becomes a
     crowd (`iscrowd` 1): the only mark of "neither right nor wrong" that COCO's
@@ -57,14 +59,17 @@ def to_coco(
             {"id": i + 1, "file_name": name, "width": width, "height": height}
         )
         boxes_px = _to_xywh_px(np.asarray(truth)[:, :4], size)
-        for row, box, is_hard in zip(truth, boxes_px, hard, strict=True):
+        areas = areas_px[i] if areas_px is not None else None
+        for j, (row, box, is_hard) in enumerate(
+            zip(truth, boxes_px, hard, strict=True)
+        ):
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": i + 1,
                     "category_id": int(row[4]),
                     "bbox": box.tolist(),
-                    "area": float(box[2] * box[3]),
+                    "area": float(areas[j] if areas is not None else box[2] * box[3]),
                     "iscrowd": int(is_hard),
                 }
             )
@@ -78,6 +83,7 @@ def evaluate_coco(
     difficult: Sequence[np.ndarray],
     sizes_wh: Sequence[tuple[int, int]],
     class_names: Sequence[str],
+    areas_px: Sequence[np.ndarray | None] | None = None,
 ) -> dict[str, Any]:
     """COCO's twelve figures, and AP, AP50, AP75 of each class under `per_class`.
 
@@ -101,7 +107,9 @@ def evaluate_coco(
     per_class = {name: _empty_summary(AP_NAMES[:3]) for name in class_names}
     if not sum(len(truth) for truth in truths):
         return {**_empty_summary(AP_NAMES + AR_NAMES), "per_class": per_class}
-    truth_coco = COCO(to_coco(truths, difficult, sizes_wh, class_names))
+    truth_coco = COCO(
+        to_coco(truths, difficult, sizes_wh, class_names, areas_px=areas_px)
+    )
     results = to_results(detections, sizes_wh)
     evaluator = COCOeval_faster(
         truth_coco, truth_coco.loadRes(results), "bbox", print_function=_silent

@@ -7,6 +7,8 @@ import pytest
 from pycocotools.coco import COCO
 
 from data import Batches, formats, read_dataset
+from evaluation import evaluate_coco
+from evaluation.coco import AP_NAMES, AR_NAMES
 from tests.voc_files import write_picture
 
 WIDTH, HEIGHT = 60, 40
@@ -200,3 +202,51 @@ def test_pictures_that_are_not_there_are_counted_in_one_line(tmp_path):
     assert len(dataset) == 1 and dataset.num_pictures_left_out == 2
     (line,) = dataset.problems
     assert "2 pictures of a.json are not there, the first is 'b.png'" in line
+
+
+def test_figures_are_those_of_pycocotools_on_the_file_itself(tmp_path):
+    from pycocotools.cocoeval import COCOeval
+
+    rng = np.random.default_rng(0)
+    boxes = []
+    for number in range(1, 61):
+        low, sides = rng.integers(0, 20, 2), rng.integers(5, 20, 2)
+        bbox = [int(v) for v in (*low, *sides)]
+        crowd = int(number % 9 == 0)
+        area = float(rng.uniform(0.3, 100) * 200)  # outlines: small, medium and large
+        ids = (int(rng.integers(7, 11)), int(rng.choice([3, 90])))
+        boxes.append(annotation(number, ids[0], bbox, ids[1], iscrowd=crowd, area=area))
+    path = write_json(tmp_path / "a.json", [f"{c}.png" for c in "abcd"], boxes)
+    dataset = read_dataset(path, "trainval")
+    ours, theirs = [], []
+    for image_id, picture in enumerate(dataset.pictures, start=7):
+        found = picture.truth[rng.random(len(picture.truth)) < 0.8]
+        corners = np.clip(found[:, :4] + rng.normal(0, 0.02, (len(found), 4)), 0, 1)
+        scores = rng.random(len(found))
+        ours.append(np.column_stack([found[:, 4], scores, corners]))
+        for row in ours[-1]:
+            left, top, right, bottom = row[2:] * (WIDTH, HEIGHT, WIDTH, HEIGHT)
+            theirs.append(
+                {
+                    "image_id": image_id,
+                    "category_id": (3, 90)[int(row[0]) - 1],
+                    "score": row[1],
+                    "bbox": [left, top, right - left, bottom - top],
+                }
+            )
+    truth = COCO(str(path))
+    oracle = COCOeval(truth, truth.loadRes(theirs), "bbox")
+    oracle.evaluate()
+    oracle.accumulate()
+    oracle.summarize()
+    figures = evaluate_coco(
+        ours,
+        [p.truth for p in dataset.pictures],
+        [p.difficult for p in dataset.pictures],
+        [p.size_wh for p in dataset.pictures],
+        dataset.class_names,
+        [p.areas_px for p in dataset.pictures],
+    )
+    found = [figures[name] for name in AP_NAMES + AR_NAMES]
+    assert all(np.isfinite(found)) and 0.1 < figures["AP"] < 0.9
+    np.testing.assert_allclose(found, oracle.stats, atol=1e-6)
