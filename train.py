@@ -53,7 +53,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # fmt: off
     group = parser.add_argument_group("data")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated pictures; without it, the demo set of drawn shapes")
+        help="annotated pictures, see docs/data.md, or voc2007, voc0712, coco2017; "
+        "without it, the demo set of drawn shapes")
     group.add_argument("--classes", metavar="A,B,...",
         help="class names; default: those found in the annotations")
     group.add_argument("--train-split", default="train", metavar="NAME",
