@@ -5,6 +5,8 @@ CVE-2026-1669, -12480) and can claim arrays far larger than the file (CVE-2026-0
 Weights files need none of that.
 """
 
+import mmap
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,9 @@ import h5py
 
 NUMBERS = "fiub"  # kinds of dtype that weights have
 MAX_OBJECTS = 100_000  # ours: the largest models have some thousand
+# a global heap's signature, version and reserved bytes; sizes of its and its objects'
+# headers. HDF5 File Format Specification, III.E
+HEAP, HEAP_HEADER = b"GCOL\x01\0\0\0", 16
 MAX_DEPTH = 32  # ours: Keras nests ten groups
 
 
@@ -25,6 +30,7 @@ def opened(path: Path | str) -> Iterator[h5py.File]:
     read; whatever is wrong with it while it is open, too.
     """
     try:
+        _check_heaps(Path(path))
         with h5py.File(path, "r") as file:
             _check_group(file, set(), 0)
             yield file
@@ -63,6 +69,33 @@ def _check_group(group: h5py.Group, seen: set[Any], depth: int) -> None:
             _check_array(item)
         else:
             raise ValueError(f"{name[:80]!r} is neither array nor group")
+
+
+def _check_heaps(path: Path) -> None:
+    """ValueError for a heap of texts that libhdf5 would walk for ever.
+
+    Found by benchmarks.fuzz: an object of free space that takes no bytes. HDF5 File
+    Format Specification, III.E "Global Heap".
+    """
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return  # empty: h5py says so
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            at = data.find(HEAP)
+            while at >= 0:
+                _check_heap(data, at)
+                at = data.find(HEAP, at + 1)
+
+
+def _check_heap(data: mmap.mmap, start: int) -> None:
+    end = start + int.from_bytes(data[start + 8 : start + 16], "little")
+    at = start + HEAP_HEADER
+    while at + HEAP_HEADER <= min(end, len(data)):
+        index = int.from_bytes(data[at : at + 2], "little")
+        size = int.from_bytes(data[at + 8 : at + 16], "little")
+        if index == 0 and size < HEAP_HEADER:  # free space counts its own header
+            raise ValueError(f"the heap at byte {start} does not end")
+        at += size if index == 0 else HEAP_HEADER + -(-size // 8) * 8
 
 
 def _check_array(array: h5py.Dataset) -> None:
