@@ -36,11 +36,11 @@ def opened(path: Path | str) -> Iterator[h5py.File]:
             yield file
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
-    except (OSError, RuntimeError, KeyError, UnicodeError) as error:
-        # h5py's words about broken bytes are many and of no use
-        raise ValueError(f"{path}: not a weights file, or cut short.") from error
     except ValueError as error:
         raise ValueError(f"{path}: refused: {error}") from error
+    # h5py raises almost anything on broken bytes, in words that are of no use
+    except Exception as error:
+        raise ValueError(f"{path}: not a weights file, or cut short.") from error
 
 
 def check(path: Path | str) -> None:

@@ -7,6 +7,7 @@ and numbers are read only after a description was checked against the file's siz
 """
 
 import pickle
+import textwrap
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -128,19 +129,18 @@ def is_pth(path: Path | str) -> bool:
 
 def read_pth(path: Path | str) -> dict[str, np.ndarray]:
     """Arrays by name of a state file; ValueError where it is none, or cut short."""
-    try:
-        with Path(path).open("rb") as file:
+    with Path(path).open("rb") as file:
+        try:
             if file.read(len(ZIP_START)) == ZIP_START:
                 return _read_zip(file)
             file.seek(0)
             return _read_older(file)
-    except (OSError, MemoryError):
-        raise
-    # a mutilated pickle may raise anything
-    except Exception as error:
-        raise ValueError(
-            f"{path}: not a PyTorch state file that can be read: {error}"
-        ) from error
+        # a mutilated file may raise anything, a seek to nowhere among it
+        except Exception as error:
+            raise ValueError(
+                f"{path}: not a PyTorch state file that can be read: "
+                f"{textwrap.shorten(str(error), 200)}"
+            ) from error
 
 
 def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:

@@ -126,6 +126,34 @@ def test_crafted_files_are_refused(craft, words, model, sound, secret, tmp_path)
         np.testing.assert_array_equal(now, value)
 
 
+def test_a_heap_that_never_ends(sound, tmp_path):
+    # found by benchmarks.fuzz: libhdf5 walks free space of no bytes for ever
+    path = tmp_path / "endless.weights.h5"
+    content = bytearray(sound.read_bytes())
+    heap = content.index(b"GCOL")
+    first = heap + 16
+    size = int.from_bytes(content[first + 8 : first + 16], "little")
+    second = first + 16 + -(-size // 8) * 8
+    content[second : second + 16] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="does not end"):
+        weights.describe(path)
+
+
+def test_a_text_of_unknown_encoding(tmp_path):
+    # found by benchmarks.fuzz: h5py's TypeError; fixed-length ASCII texts are
+    # class 3, padded by zeros, in the datatype message: HDF5 File Format, IV.A.2.d
+    path = tmp_path / "text.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.bytes_(b"conv1")
+    content = path.read_bytes()
+    text = b"\x13\x01\x00\x00\x05\x00\x00\x00"
+    assert content.count(text) == 1
+    path.write_bytes(content.replace(text, b"\x13\x51" + text[2:]))
+    with pytest.raises(ValueError, match="not a weights file"):
+        weights.fill_by_name(None, path)
+
+
 def test_a_sound_file_passes(sound, model):
     hdf5.check(sound)
     weights.load_into(model, sound)
