@@ -8,7 +8,6 @@ empty picture files, then reads it in a process of its own.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -78,7 +77,9 @@ def read(folder: str):
     dataset = read_dataset(folder, "trainval")
     seconds = time.perf_counter() - start
     cpu = time.process_time() - start_cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    # VmHWM, kB: getrusage would tell the peak of the process that made the files
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
     boxes = sum(len(picture.truth) for picture in dataset.pictures)
     print(
         f"{len(dataset)} pictures, {boxes} boxes, {size / 1e6:.0f} MB of JSON: "

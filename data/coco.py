@@ -184,7 +184,8 @@ class _Opened:
         self.path = path
         self.images = {image.file_name: image for image in content.images}
         self.names = {category.id: category.name for category in content.categories}
-        self.objects: dict[str, list[tuple[int, Annotation]]] = {}
+        self.annotations = content.annotations
+        self.numbers: dict[str, list[int]] = {}  # positions in annotations
         self.outlines: list[Outline] = []
         if not all(annotation.bbox for annotation in content.annotations):
             self.outlines = decode(path, _Outlines).annotations
@@ -196,7 +197,7 @@ class _Opened:
                     f"{path}: annotations[{number}]: image_id {annotation.image_id!r} "
                     "is not among the ids of images."
                 )
-            self.objects.setdefault(name, []).append((number, annotation))
+            self.numbers.setdefault(name, []).append(number)
         self.finder = Finder(picture_folders(path, root))
 
     def read(self, key: str) -> Annotated:
@@ -208,15 +209,12 @@ class _Opened:
             size_wh = (int(image.width), int(image.height))
         else:
             size_wh = picture_size(path)
-        objects = [
-            self._object(number, annotation, size_wh)
-            for number, annotation in self.objects.get(key, ())
-        ]
+        numbers = self.numbers.get(key, ())
+        objects = [self._object(number, size_wh) for number in numbers]
         return Annotated(path, size_wh, objects)
 
-    def _object(
-        self, number: int, annotation: Annotation, size_wh: tuple[int, int]
-    ) -> Object:
+    def _object(self, number: int, size_wh: tuple[int, int]) -> Object:
+        annotation = self.annotations[number]
         where = f"{self.path}: annotations[{number}]"
         box = annotation.bbox
         if box and len(box) == 4:
