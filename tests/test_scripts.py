@@ -475,7 +475,7 @@ def test_mistakes_of_detect(options, words, places, capsys):
 @pytest.mark.parametrize(
     ("script", "options", "words"),
     [
-        (train, "--backbone vgg61", "invalid choice: 'vgg61'"),
+        (train, "--backbone vgg61", "Did you mean vgg19?"),
         (train, "--epochs 0", "--epochs must be above 0"),
         (train, "--batch-size -1", "--batch-size must be above 0"),
         (train, "--lr 0", "--lr must be above 0"),
