@@ -198,5 +198,8 @@ PLOTS = {
             *("frozen with fire6..9", "prototype, momentum 0.99"),
         ),
     ),
-    "mobilenet": ("raccoon", ("MobileNet full", "MobileNet scratch")),
+    "mobilenet": (
+        "raccoon",
+        ("MobileNet full", "MobileNet frozen", "MobileNet scratch"),
+    ),
 }

@@ -225,6 +225,8 @@ def plot(name: str, data: str, experiments: tuple[str, ...]) -> None:
 
     from reports.curves import COLOURS, DPI
 
+    if not {(data, name) for name in experiments} & {key(r)[:2] for r in read_rows()}:
+        return
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for experiment, colour in zip(experiments, COLOURS, strict=False):
