@@ -1,5 +1,9 @@
 """Pictures from files: formats, orientation, limits, broken files."""
 
+import struct
+import tracemalloc
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -153,3 +157,33 @@ def test_too_large_is_refused_before_decoding(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_BYTES", 10)
     with pytest.raises(ValueError, match="at most 10 are read"):
         read_picture(path)
+
+
+def claim(path, side):
+    """Let a small JPEG or PNG say that it is `side` pixels wide and high."""
+    raw = bytearray(path.read_bytes())
+    if path.suffix == ".png":  # length, IHDR, width, height, five bytes, CRC
+        raw[16:24] = struct.pack(">II", side, side)
+        raw[29:33] = struct.pack(">I", zlib.crc32(raw[12:29]))
+    else:  # start of frame: marker, length, depth, height, width
+        at = raw.index(b"\xff\xc0")
+        raw[at + 5 : at + 9] = struct.pack(">HH", side, side)
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_huge_picture_is_refused_before_memory_is_taken(tmp_path, suffix):
+    path = tmp_path / f"bomb.{suffix}"
+    Image.fromarray(flag()).save(path)
+    claim(path, 50)
+    assert picture_size(path) == (50, 50)  # the claim is understood
+    claim(path, 12_000)  # below Pillow's own limit
+    with pytest.raises(ValueError, match=r"12000x12000 pixels, at most 100000000"):
+        read_picture(path)
+    claim(path, 60_000)
+    tracemalloc.start()
+    for read in (picture_size, read_picture):
+        with pytest.raises(ValueError, match=r"bomb.*3600000000 pixels"):  # Pillow
+            read(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
