@@ -39,6 +39,7 @@ GOLDEN_RATIO = 0.618034  # turns the hue so that neighbours never look alike
 OUTLINE: Colour = (20, 20, 20)  # ours: keeps a bright line visible on white
 LINE_SHARE = 0.0035  # ours: width of a line / mean side of the picture
 FONT_SHARE = 0.025  # ours: height of the letters / mean side of the picture
+MAX_SIDES = 16  # ours: median boxes along a side; beyond it lines and letters shrink
 MIN_FONT, MAX_FONT = 10, 64  # pixels, ours: smaller can't be read
 MAX_LABEL = 0.25  # ours: a label higher than this share would hide a tiny picture
 MIN_PANEL = 320  # pixels, ours: shorter side to which small pictures are enlarged
@@ -80,9 +81,9 @@ def draw_boxes(
     """
     assert len(boxes) == len(labels) == len(class_ids), "one label and class per box"
     height, width = image.shape[:2]
-    side = (height + width) / 2
-    line = math.ceil(LINE_SHARE * side)
     corners = _to_pixels(np.asarray(boxes), width, height)  # (N, 4) int
+    side = min((height + width) / 2, MAX_SIDES * _median_side(corners))
+    line = math.ceil(LINE_SHARE * side)
     canvas = np.ascontiguousarray(image).copy()
     order = range(len(labels) - 1, -1, -1)
     for i in order:
@@ -196,6 +197,13 @@ def _to_pixels(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     limit = scale - 1
     pixels = np.round(np.clip(boxes.reshape(-1, 4), 0, 1) * scale)
     return np.minimum(pixels, limit).astype(int)
+
+
+def _median_side(corners: np.ndarray) -> float:
+    # small objects in a large picture would vanish under its lines and letters
+    if not len(corners):
+        return math.inf
+    return max(float(np.median(corners[:, 2:] - corners[:, :2])), 1.0)
 
 
 def _draw_rectangle(

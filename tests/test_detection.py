@@ -1,6 +1,7 @@
 """Detectors on pictures of any size, from Python."""
 
 import json
+import weakref
 from pathlib import Path
 
 import cv2
@@ -157,6 +158,22 @@ def test_memory_bounds_a_group(monkeypatch):
     detector = PictureDetector(network, batch_size=4)
     assert lefts(detect_frames(detector, video(6))) == [0, 1, 2, 3, 4, 5]
     assert network.calls == [4, 4, 4]  # two frames each, padded
+
+
+def test_a_long_video_does_not_pile_up():
+    made = []
+
+    def frames():
+        for frame in video(300):
+            made.append(weakref.ref(frame))
+            yield frame
+
+    detector = colour_detector(batch_size=4)
+    most = 0
+    for _ in detect_frames(detector, frames()):
+        most = max(most, sum(frame() is not None for frame in made))
+    # a group with the network, one that waits, one being read, one that was left
+    assert 4 <= most <= 4 * 4 + 1
 
 
 # the whole way

@@ -206,6 +206,18 @@ def test_box_lies_on_its_pixels():
     assert (drawn[40:60, 80:120] == 0).all()
 
 
+def test_small_objects_of_a_large_picture_stay_visible():
+    image = np.full((2000, 3000, 3), 200, np.uint8)
+    corners_px = np.array([[x, 900, x + 40, 940] for x in range(500, 2500, 400)])
+    boxes = corners_px / (3000, 2000, 3000, 2000)
+    drawn = draw_boxes(image, boxes, ["triangle 0.97"] * len(boxes), [1] * len(boxes))
+    changed = (drawn != image).any(axis=2)
+    for left, top, right, bottom in corners_px:
+        assert not changed[top + 5 : bottom - 5, left + 5 : right - 5].any()
+    # a label is no larger than some objects
+    assert 40 * 40 < changed.sum() / len(boxes) < 5 * 40 * 40
+
+
 def test_side_by_side_keeps_to_the_threshold():
     image = np.zeros((400, 600, 3), np.uint8)
     truth = np.zeros((2, 5))  # padding
