@@ -14,6 +14,7 @@ import msgspec
 from data.paths import Finder, picture_folders
 from data.pictures import picture_size
 from data.source import Annotated, EdgesPx, Missing, Object
+from data.split_files import SplitFiles
 from data.splits import split_in_name
 
 IN_WORDS = (
@@ -98,7 +99,9 @@ def _json_files(folder: Path) -> list[Path]:
 
 
 def _is_coco(path: Path) -> bool:
-    if path.suffix.lower() != ".json" or not path.stat().st_size:
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    if not path.stat().st_size:
         return False
     with path.open("rb") as file, _mapped(file) as data:
         return all(data.find(key) >= 0 for key in KEYS)
@@ -119,7 +122,7 @@ def decode(path: Path, kind: type) -> Any:
 
 
 class CocoSource:
-    """JSON files of one data set; keys are file names as they stand in the JSON."""
+    """JSON files of one data set."""
 
     format_name = "COCO JSON"
     opens_files = False
@@ -127,34 +130,16 @@ class CocoSource:
 
     def __init__(self, root: Path, files: Sequence[Path]) -> None:
         self.root = root
-        self._files: dict[str | None, list[Path]] = {}
-        for file in files:
-            folder = file.parent.name if file.parent != root else ""
-            split = split_in_name(file.name) or split_in_name(folder)
-            self._files.setdefault(split, []).append(file)
-        if len(self._files) > 1:  # a file that tells no split repeats the others
-            self._files.pop(None, None)
-        self.lists = [split for split in self._files if split]
-        self._opened: dict[Path, _Opened] = {}
-        self._at: dict[str, _Opened] = {}
+        self._files = SplitFiles(root, files, lambda file: _Opened(file, root))
+        self.lists = self._files.lists
 
     def keys(self, split: str | None) -> list[str]:
-        """File names of the pictures of a split; reads its JSON."""
-        files = self._files.get(split)
-        if files is None:
-            files = [file for part in self._files.values() for file in part]
-        keys = []
-        for file in files:
-            if file not in self._opened:
-                self._opened[file] = _Opened(file, self.root)
-            opened = self._opened[file]
-            self._at |= dict.fromkeys(opened.images, opened)
-            keys += opened.images
-        return list(dict.fromkeys(keys))
+        """Names of the pictures of a split; reads its JSON."""
+        return self._files.keys(split)
 
     def class_names(self) -> list[str]:
         """Categories by their ids, without a parent that no object has."""
-        files = [file for part in self._files.values() for file in part]
+        files = self._files.paths()
         categories = [c for file in files for c in decode(file, _Classes).categories]
         parents = {c.supercategory for c in categories if c.supercategory != c.name}
         roots = {
@@ -173,7 +158,7 @@ class CocoSource:
 
     def read(self, key: str) -> Annotated:
         """One picture with its objects."""
-        return self._at[key].read(key)
+        return self._files.read(key)
 
 
 class _Opened:
@@ -182,7 +167,7 @@ class _Opened:
     def __init__(self, path: Path, root: Path) -> None:
         content = decode(path, _File)
         self.path = path
-        self.images = {image.file_name: image for image in content.images}
+        self.pictures = {image.file_name: image for image in content.images}
         self.names = {category.id: category.name for category in content.categories}
         self.annotations = content.annotations
         self.numbers: dict[str, list[int]] = {}  # positions in annotations
@@ -200,16 +185,16 @@ class _Opened:
             self.numbers.setdefault(name, []).append(number)
         self.finder = Finder(picture_folders(path, root))
 
-    def read(self, key: str) -> Annotated:
-        image = self.images[key]
+    def read(self, name: str) -> Annotated:
+        image = self.pictures[name]
         path = self.finder.find(image.file_name)
         if path is None:
-            raise Missing(f"pictures of {self.path.name} are not there", key)
+            raise Missing(f"pictures of {self.path.name} are not there", name)
         if image.width and image.height:
             size_wh = (int(image.width), int(image.height))
         else:
             size_wh = picture_size(path)
-        numbers = self.numbers.get(key, ())
+        numbers = self.numbers.get(name, ())
         objects = [self._object(number, size_wh) for number in numbers]
         return Annotated(path, size_wh, objects)
 

@@ -12,11 +12,13 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from data.paths import Finder, picture_folders
 from data.pictures import SUFFIXES, is_picture_name, picture_size
 from data.source import Annotated, EdgesPx, Missing, Object
+from data.split_files import SplitFiles
 from data.splits import split_in_name
 
 IN_WORDS = (
@@ -108,7 +110,7 @@ def _number(text: str) -> float | None:
 
 
 class TableSource:
-    """CSV files of one data set; keys are the pictures' names in them."""
+    """CSV files of one data set."""
 
     format_name = "CSV"
     opens_files = True
@@ -117,31 +119,23 @@ class TableSource:
         self, root: Path, files: Sequence[Path], class_files: Sequence[Path]
     ) -> None:
         self.root = root
-        self._files: dict[str | None, list[Path]] = {}
-        for file in files:
-            folder = file.parent.name if file.parent != root else ""
-            split = split_in_name(file.name) or split_in_name(folder)
-            self._files.setdefault(split, []).append(file)
-        if len(self._files) > 1:  # a file that tells no split repeats the others
-            self._files.pop(None, None)
-        self.lists = [split for split in self._files if split]
         self._classes = dict(
             pair for file in class_files for pair in _class_pairs(file)
         )
         self.names_have_order = bool(self._classes)
-        self._tables: dict[Path, _Table] = {}
-        self._at: dict[str, _Table] = {}
+        self._files = SplitFiles(
+            root, files, lambda file: _Table(file, root, self._classes)
+        )
+        self.lists = self._files.lists
 
     def keys(self, split: str | None) -> list[str]:
         """Names of the pictures of a split."""
-        tables = self._read_tables(split)
-        for table in tables:
-            self._at |= dict.fromkeys(table.pictures, table)
-        return list(dict.fromkeys(key for table in tables for key in table.pictures))
+        return self._files.keys(split)
 
     def class_names(self) -> list[str]:
         """Those of the file of classes in its order, else all that occur."""
-        rows = (rows for t in self._read_tables(None) for rows in t.pictures.values())
+        tables = (self._files.open(file) for file in self._files.paths())
+        rows = (rows for table in tables for rows in table.pictures.values())
         used = {row.name for part in rows for row in part}
         if not self._classes:
             return sorted(used)
@@ -152,16 +146,7 @@ class TableSource:
 
     def read(self, key: str) -> Annotated:
         """One picture with its rows."""
-        return self._at[key].read(key)
-
-    def _read_tables(self, split: str | None) -> list["_Table"]:
-        files = self._files.get(split)
-        if files is None:
-            files = [file for part in self._files.values() for file in part]
-        for file in files:
-            if file not in self._tables:
-                self._tables[file] = _Table(file, self.root, self._classes)
-        return [self._tables[file] for file in files]
+        return self._files.read(key)
 
 
 def _class_pairs(path: Path) -> list[tuple[str, str]]:
@@ -171,6 +156,8 @@ def _class_pairs(path: Path) -> list[tuple[str, str]]:
     """
     rows = [[cell.strip() for cell in row[:2]] for _, row in _rows(path)]
     rows = [row for row in rows if len(row) == 2 and all(row)]
+    if len(rows) > 1 and not rows[0][1].isdecimal() and rows[1][1].isdecimal():
+        rows = rows[1:]  # a header: class,id
     if rows and all(row[1].isdecimal() for row in rows):
         rows = sorted(rows, key=lambda row: int(row[1]))
         return [(name, name) for name, _ in rows]
@@ -201,19 +188,19 @@ class _Table:
         self.is_relative = _is_relative(self.pictures)
         self.finder = Finder(picture_folders(path, root))
 
-    def read(self, key: str) -> Annotated:
-        path = self._picture(key)
+    def read(self, name: str) -> Annotated:
+        path = self._picture(name)
         if path is None:
-            raise Missing(f"pictures of {self.path.name} are not there", key)
+            raise Missing(f"pictures of {self.path.name} are not there", name)
         size_wh = picture_size(path)
         return Annotated(
-            path, size_wh, [self._object(r, size_wh) for r in self.pictures[key]]
+            path, size_wh, [self._object(r, size_wh) for r in self.pictures[name]]
         )
 
-    def _picture(self, key: str) -> Path | None:
-        if is_picture_name(Path(key).name):
-            return self.finder.find(key)
-        found = (self.finder.find(key + suffix) for suffix in SUFFIXES)  # Open Images
+    def _picture(self, name: str) -> Path | None:
+        if is_picture_name(Path(name).name):
+            return self.finder.find(name)
+        found = (self.finder.find(name + suffix) for suffix in SUFFIXES)  # Open Images
         return next((path for path in found if path), None)
 
     def _object(self, row: _Row, size_wh: tuple[int, int]) -> Object:
@@ -227,6 +214,7 @@ class _Table:
 
 
 def _is_relative(pictures: dict[str, list[_Row]]) -> bool:
-    numbers = [x for rows in pictures.values() for row in rows for x in row.numbers]
-    known = [x for x in numbers if x is not None]
-    return bool(known) and max(known) <= 1
+    far = [x for rows in pictures.values() for row in rows for x in row.numbers[2:]]
+    known = [x for x in far if x is not None]
+    # the median: a box may reach out of its picture, and one above 1 makes no pixels
+    return bool(known) and median(known) <= 1

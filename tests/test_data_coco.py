@@ -112,7 +112,8 @@ def test_captions_and_keypoints_beside_instances_are_passed_over(tmp_path):
     write_json(folder / "instances_val2017.json", ["a.png"], BOXES[:1])
     write_json(folder / "person_keypoints_val2017.json", ["a.png"], BOXES[:1])
     (source,) = formats.find_sources(tmp_path)
-    assert source.keys("val") == ["a.png"] and len(source._opened) == 1
+    assert source.keys("val") == ["val/a.png"]
+    assert len(source.read("val/a.png").objects) == 1
 
 
 def test_boxes_come_from_outlines_where_there_are_none(tmp_path):
@@ -250,3 +251,31 @@ def test_figures_are_those_of_pycocotools_on_the_file_itself(tmp_path):
     found = [figures[name] for name in AP_NAMES + AR_NAMES]
     assert all(np.isfinite(found)) and 0.1 < figures["AP"] < 0.9
     np.testing.assert_allclose(found, oracle.stats, atol=1e-6)
+
+
+def test_pictures_of_one_name_in_two_splits_stay_two(tmp_path):
+    for split, edge in (("train", 9), ("valid", 5)):
+        boxes = [annotation(1, 7, [0, 0, edge, edge])]
+        write_json(tmp_path / split / "_annotations.coco.json", ["a.png"], boxes)
+    source = formats.find_sources(tmp_path)[0]
+    keys = {split: source.keys(split) for split in ("train", "val")}
+    edges = [source.read(*keys[s]).objects[0].edges_px[2] for s in ("train", "val")]
+    assert edges == [9, 5]
+    assert len(read_dataset(tmp_path, "trainval")) == 2
+
+
+def test_trainval_beside_train_leaves_val(tmp_path):
+    for split, names in (("trainval", ["a.png", "b.png"]), ("train", ["a.png"])):
+        path = tmp_path / "annotations" / f"instances_{split}.json"
+        write_json(path, names, BOXES[:2], pictures=tmp_path / "images")
+    for split, wanted in (("train", ["a"]), ("val", ["b"]), ("trainval", ["a", "b"])):
+        dataset = read_dataset(tmp_path, split)
+        assert stems(dataset) == wanted and not dataset.split_was_made
+
+
+def test_a_picture_in_two_files_of_one_split_is_refused(tmp_path):
+    for name in ("cats.json", "dogs.json"):
+        write_json(tmp_path / name, ["a.png"], BOXES[:2])
+    with pytest.raises(ValueError, match=r"a.png stands in .*cats.json and in .*dogs"):
+        read_dataset(tmp_path, "train")
+    assert len(read_dataset(tmp_path / "dogs.json", "trainval")) == 1

@@ -95,6 +95,18 @@ def test_pictures_of_one_name_in_two_folders_stay_apart(tmp_path):
     ]
 
 
+def test_rows_of_one_picture_name_in_two_splits_stay_apart(tmp_path):
+    header = "filename,xmin,ymin,xmax,ymax,class\n"
+    for split, edge in (("train", 9), ("test", 5)):
+        write_picture(tmp_path / "in" / split / "a.png", SIZE_WH)
+        rows = f"{header}a.png,0,0,{edge},{edge},dog\n"
+        (tmp_path / "in" / split / "_annotations.csv").write_text(rows, "utf-8")
+    list(convert(tmp_path / "in", tmp_path / "out", "coco"))
+    for split, edge in (("train", 9), ("test", 5)):
+        (boxes,) = boxes_of(tmp_path / "out", split).values()
+        assert boxes == [("dog", 0.0, 0.0, edge, edge)]
+
+
 def test_mistakes_are_one_line(tmp_path, capsys):
     root = write_voc(tmp_path / "in", PICTURES, LISTS, SIZE_WH)
     assert main(["convert", str(root), str(root), "--to", "coco"]) == 2

@@ -60,6 +60,7 @@ def test_splits_by_files_and_folders(tmp_path, file, pictures):
     ("file", "text", "names"),
     [
         ("classes.csv", "dog,1\ncat,0\n", ["cat", "dog"]),
+        ("classes.csv", "class,id\ndog,1\ncat,0\n", ["cat", "dog"]),
         (
             "class-descriptions-boxable.csv",
             "dog,Hund\n/m/1,Maus\ncat,K\n",
@@ -71,6 +72,15 @@ def test_a_file_of_classes_gives_names_and_order(tmp_path, file, text, names):
     rows = "a.png,15,2,45,18,cat\na.png,1,2,4,8,dog\n"
     root = write(tmp_path, {"a.png": None, "boxes.csv": rows, file: text})
     assert read_dataset(root, "trainval").class_names == names
+
+
+def test_shares_of_which_one_reaches_out_are_no_pixels(tmp_path):
+    rows = "a.png,0.25,0.05,0.75,0.45,cat\na.png,0.5,0.5,1.01,1,cat\n"
+    root = write(tmp_path, {"a.png": None, "boxes.csv": rows})
+    dataset = read_dataset(root, "trainval")
+    corners = [[*CORNERS, 1], [0.5, 0.5, 1, 1, 1]]
+    np.testing.assert_allclose(dataset.pictures[0].truth, corners, rtol=1e-6)
+    assert "reaches out" in dataset.problems[0]
 
 
 ROWS = [  # a row after a good one, words of its problem
