@@ -140,7 +140,8 @@ def _check(archive: Path, members: Iterable[tuple[str, int]]) -> None:
     total = 0
     for name, size in members:
         path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        leads_out = path.is_absolute() or ".." in path.parts
+        if leads_out or not path.parts or ":" in path.parts[0]:
             raise ValueError(f"{archive}: {name}: leads out of the folder; refused.")
         total += size
         if total > MAX_UNPACKED:

@@ -22,9 +22,10 @@ class Finder:
 
     def find(self, name: str) -> Path | None:
         """The file or folder of a name, None where there is none."""
-        parts = PurePosixPath(name.strip().replace("\\", "/")).parts
-        if not parts:
-            return None
+        name = name.strip().replace("\\", "/")
+        parts = PurePosixPath(name).parts
+        if not parts:  # "." is the folder itself
+            return self.folders[0] if name else None
         folder, skipped = self._last
         if skipped < len(parts):  # os.path: Path takes seconds for 100,000 names
             path = os.path.join(folder, *parts[skipped:])  # noqa: PTH118

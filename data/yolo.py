@@ -6,6 +6,7 @@ without a label file shows nothing that is looked for.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ IN_WORDS = (
 NAME_FILES = ("classes.txt", "obj.names", "_darknet.labels")
 LIST_KEYS = ("train", "val", "valid", "test")  # of data.yaml; ultralytics, Darknet
 MAX_BYTES = 1_000_000  # ours: a file of labels or names is far smaller
+MAX_CLASSES = 100_000  # ours: more is a mistake, and a list of them fills the memory
+# what tells a data set's YAML file from others that lie in the folder
+IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
 ROW = "a class number and 4 numbers in 0..1, or a polygon of 3 or more corners"
 
 
@@ -34,7 +38,7 @@ def find(path: Path) -> list["YoloSource"]:
         is_yaml = path.suffix.lower() in (".yaml", ".yml")
         return [_from_yaml(path, _load_yaml(path))] if is_yaml else []
     for file in sorted((*path.glob("*.yaml"), *path.glob("*.yml"))):
-        content = _load_yaml(file)
+        content = _load_yaml(file) if IS_OURS.search(_text(file)) else {}
         if "names" in content or "nc" in content:
             return [_from_yaml(file, content)]
     source = _from_folder(path)
@@ -73,18 +77,27 @@ def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
 def _yaml_names(path: Path, content: dict[str, Any]) -> list[str]:
     names, count = content.get("names"), content.get("nc")
     if isinstance(names, dict) and all(isinstance(key, int) for key in names):
-        count = max(names, default=-1) + 1
-        return [str(names.get(number, number)) for number in range(count)]
+        numbers = _up_to(max(names, default=-1), path)
+        return [str(names.get(number, number)) for number in numbers]
     if isinstance(names, list):
         return [str(name) for name in names]
     if isinstance(names, str) and (listed := Finder([path.parent]).find(names)):
         return _name_lines(listed)
     if names is None and isinstance(count, int):
-        return [str(number) for number in range(count)]
+        return [str(number) for number in _up_to(count - 1, path)]
     raise ValueError(
         f"{path}: names: expected a list of class names or numbers with names. "
         f"Received: {names!r:.80}"
     )
+
+
+def _up_to(largest: int, path: Path) -> range:
+    """Class numbers from 0; ValueError where a file has one that can't be."""
+    if largest >= MAX_CLASSES:
+        raise ValueError(
+            f"{path}: class number {largest}: expected less than {MAX_CLASSES}."
+        )
+    return range(largest + 1)
 
 
 def _from_folder(root: Path) -> "YoloSource | None":
@@ -164,13 +177,12 @@ def _name_lines(path: Path) -> list[str]:
 
 def _numbers_in(pictures: Sequence[Path]) -> list[str]:
     """Without a file of names the classes are called by their numbers, from 0."""
-    numbers = {-1}
-    for picture in pictures:
-        for line in _text(_label_path(picture)).splitlines():
-            first = line.split()[:1]
-            if first and first[0].isdecimal():
-                numbers.add(int(first[0]))
-    return [str(number) for number in range(max(numbers) + 1)]
+    largest = -1
+    for path in map(_label_path, pictures):
+        rows = (_row(line.split()) for line in _text(path).splitlines())
+        numbers = (row[0] for row in rows if row)
+        largest = max((largest, *_up_to(max(numbers, default=-1), path)[-1:]))
+    return [str(number) for number in range(largest + 1)]
 
 
 def _text(path: Path) -> str:
@@ -229,7 +241,9 @@ class YoloSource:
                 continue
             row = _row(line.split()[: self._row_length])
             if row is None:
-                problems.append(f"{where}: expected {ROW}, received {line!r:.60}.")
+                problems.append(
+                    f"{where}: expected {ROW}, received {line!r:.60}; left out."
+                )
                 continue
             class_number, corners = row
             edges_px = _to_px(corners, size_wh)

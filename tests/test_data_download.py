@@ -127,6 +127,7 @@ HOSTILE = [
     (tar_of({"a": b"1", "../out": b"2"}), "leads out"),
     (tar_of({"a": b"1", "/tmp/out": b"2"}), "leads out"),
     (tar_of({"a": b"1", "b/..\\..\\out": b"2"}), "leads out"),
+    (tar_of({"a": b"1", ".": b"2"}), "leads out"),
     (tar_of({"a": (tarfile.SYMTYPE, "/etc"), "a/out": b"2"}), "neither file nor"),
     (tar_of({"a": (tarfile.LNKTYPE, "../out")}), "neither file nor"),
     (tar_of({"a": (tarfile.FIFOTYPE, "")}), "neither file nor"),

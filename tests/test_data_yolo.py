@@ -171,7 +171,27 @@ def test_key_points_after_the_box_are_left_out(tmp_path):
     np.testing.assert_allclose(truth, [[*CORNERS, 2]], rtol=1e-6)
 
 
+def test_other_yaml_files_in_the_folder_are_passed_over(tmp_path):
+    files = {"images/a.png": None, "labels/a.txt": ROW, "classes.txt": "dog\ncat\n"}
+    files["mkdocs.yml"] = "emoji: !!python/name:material.emoji\n"
+    dataset = read_dataset(write(tmp_path, files), "trainval")
+    assert stems(dataset) == ["a"] and dataset.class_names == ["dog", "cat"]
+
+
+def test_the_folder_of_data_yaml_may_hold_the_pictures(tmp_path):
+    files = {"a.png": None, "a.txt": ROW, "data.yaml": f"train: .\nval: .\n{NAMES}"}
+    assert stems(read_dataset(write(tmp_path, files), "trainval")) == ["a"]
+
+
+def test_a_class_number_that_can_not_be_is_refused(tmp_path):
+    root = write(tmp_path, {"a.png": None, "a.txt": "4000000000 0.5 0.5 0.1 0.1"})
+    with pytest.raises(ValueError, match=r"a.txt: class number 4000000000: expected"):
+        read_dataset(root, "trainval")
+
+
 BROKEN = [
+    ("nc: 4000000000\n", "data.yaml: class number 3999999999: expected less"),
+    ("names: {4000000000: dog}\n", "data.yaml: class number 4000000000: expected"),
     ("names: [a\n", "data.yaml: not a YAML file: .*line 2"),
     ("names: 3\n", "data.yaml: names: expected a list of class names"),
     (f"train: nowhere\n{NAMES}", "data.yaml: train: nowhere is not there"),
