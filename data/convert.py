@@ -8,6 +8,7 @@ as they are. What the new format has no word for is counted.
 """
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -114,9 +115,11 @@ def _name_pictures(
     for split, pictures in parts.items():
         named[split] = {}
         for annotated in pictures:
-            name, folder = annotated.path.name, annotated.path.parent
+            path = Path(os.path.abspath(annotated.path))  # noqa: PTH100, links stay
+            name, folder = path.name, path.parent
             while Path(name).stem.lower() in taken and folder.name:
-                name, folder = f"{folder.name}_{name}", folder.parent
+                # without dots in front: readers pass over hidden files
+                name, folder = f"{folder.name}_{name}".lstrip("."), folder.parent
             taken.add(Path(name).stem.lower())
             named[split][name] = annotated
     return named

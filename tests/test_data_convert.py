@@ -107,6 +107,17 @@ def test_rows_of_one_picture_name_in_two_splits_stay_apart(tmp_path):
         assert boxes == [("dog", 0.0, 0.0, edge, edge)]
 
 
+def test_no_picture_gets_a_hidden_name(tmp_path, monkeypatch):
+    from tests.test_data_coco import BOXES, write_json
+
+    names = ["images/a.png", "images/a.jpg", "images/a.bmp", "images/a.webp"]
+    (tmp_path / ".in" / "images").mkdir(parents=True)
+    write_json(tmp_path / ".in" / "a.json", names, BOXES[:1])
+    monkeypatch.chdir(tmp_path / ".in" / "images")
+    list(convert("../a.json", tmp_path / "out", "voc"))
+    assert len(read_dataset(tmp_path / "out", "trainval")) == 4
+
+
 def test_mistakes_are_one_line(tmp_path, capsys):
     root = write_voc(tmp_path / "in", PICTURES, LISTS, SIZE_WH)
     assert main(["convert", str(root), str(root), "--to", "coco"]) == 2
