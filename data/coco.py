@@ -206,7 +206,7 @@ class _Opened:
             x, y, width, height = box
             edges_px = (x, y, x + width, y + height)
         else:
-            edges_px = self._outline_edges(number, where, size_wh)
+            edges_px = self._outline_edges(number, size_wh)
         return Object(
             self.names.get(annotation.category_id, f"id {annotation.category_id}"),
             edges_px,
@@ -216,9 +216,7 @@ class _Opened:
             area_px=annotation.area,
         )
 
-    def _outline_edges(
-        self, number: int, where: str, size_wh: tuple[int, int]
-    ) -> EdgesPx | None:
+    def _outline_edges(self, number: int, size_wh: tuple[int, int]) -> EdgesPx | None:
         outline = self.outlines[number].segmentation if self.outlines else None
         if not outline:
             return None
@@ -228,8 +226,8 @@ class _Opened:
             xs = [x for polygon in outline for x in polygon[0::2]]
             ys = [y for polygon in outline for y in polygon[1::2]]
             return float(min(xs)), float(min(ys)), float(max(xs)), float(max(ys))
-        except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise ValueError(f"{where}: segmentation: {error};") from error
+        except (TypeError, ValueError, KeyError, IndexError, RuntimeError):
+            return None  # told as any object without a box
 
 
 def _mask_edges(mask: dict, size_wh: tuple[int, int]) -> EdgesPx:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data.dataset import Dataset
+from data.dataset import Dataset, Picture
 from data.findings import Finding, findings
-from data.pictures import read_picture
+from data.pictures import picture_size, read_picture
 
 THUMBNAIL = 32  # ours: pixels, to compare pictures by
 HASH_BITS = 4  # ours: of 64; resized or compressed again, pictures differ by less
@@ -39,6 +39,7 @@ def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
             else:
                 paths.append(path)
                 looks.append(look)
+    sizes = [line for d in datasets for p in d.pictures for line in _other_size(p)]
     same = {True: [], False: []}  # in two splits?
     near = []
     for a, b, is_same in _pairs(looks):
@@ -51,10 +52,23 @@ def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
             near.append(splits)
     return [
         *findings("picture-broken", "error", "pictures that can't be decoded", broken),
+        *findings("picture-size", "error", "boxes for another size", sizes),
         *findings("two-splits", "error", "same file in two splits", same[True]),
         *findings("nearly-two-splits", "warning", "nearly same, two splits", near),
         *findings("same-file", "warning", "same file twice in a split", same[False]),
     ]
+
+
+def _other_size(picture: Picture) -> list[str]:
+    """Where the annotation's size, which COCO's reader believes, is not the file's."""
+    try:
+        size_wh = picture_size(picture.path)
+    except ValueError:  # told as broken
+        return []
+    if size_wh == tuple(picture.size_wh):
+        return []
+    (written, found) = ("x".join(map(str, s)) for s in (picture.size_wh, size_wh))
+    return [f"{picture.path}: annotated as {written}, upright it is {found}"]
 
 
 def _look(path: Path) -> Look | str:

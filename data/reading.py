@@ -148,7 +148,10 @@ def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> 
 def _sound_edges(item: Object, size_wh: tuple[int, int]) -> tuple[EdgesPx | None, str]:
     """Edges within the picture (None: left out) and what is wrong, or ''."""
     if item.edges_px is None:
-        return None, "a number is missing or not finite; left out."
+        return (
+            None,
+            "a number is missing or not finite, or its outline is broken; left out.",
+        )
     left, top, right, bottom = item.edges_px
     width, height = size_wh
     if 0 <= left < right <= width and 0 <= top < bottom <= height:

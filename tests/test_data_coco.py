@@ -195,6 +195,19 @@ def test_a_bad_object_costs_only_itself(tmp_path, box, words):
     assert dataset.num_objects_left_out == (words != "clipped")
 
 
+@pytest.mark.parametrize(
+    "outline",
+    [[[]], [1, 2, 3, 4, 5, 6], [["a", "b"]], "x", {"counts": "!!!", "size": [40, 60]}],
+)
+def test_a_broken_outline_costs_only_its_object(tmp_path, outline):
+    broken = annotation(3, 7, None, segmentation=outline)
+    write_json(tmp_path / "a.json", ["a.png"], [BOXES[0], broken])
+    dataset = read_dataset(tmp_path, "trainval")
+    assert len(dataset.pictures[0].truth) == dataset.num_objects_left_out == 1
+    assert "annotations[1] (cat): a number is missing" in dataset.problems[0]
+    assert "outline" in dataset.problems[0]
+
+
 def test_pictures_that_are_not_there_are_counted_in_one_line(tmp_path):
     path = write_json(tmp_path / "a.json", ["a.png", "b.png", "c.png"], BOXES)
     (tmp_path / "b.png").unlink()

@@ -116,6 +116,17 @@ def test_broken_pictures(root):
     assert str(pixels) in found[1].examples[0]
 
 
+def test_a_size_that_is_not_the_pictures(tmp_path):
+    from test_data_coco import BOXES, write_json
+
+    write_json(tmp_path / "a.json", ["a.png", "b.png"], BOXES[:2])
+    assert "picture-size" not in examine(tmp_path)
+    write_picture(tmp_path / "b.png", (40, 60))  # as annotators see it without EXIF
+    finding = examine(tmp_path)["picture-size"]
+    assert (finding.severity, finding.count) == ("error", 1)
+    assert "b.png: annotated as 60x40, upright it is 40x60" in finding.examples[0]
+
+
 def test_one_picture_in_two_splits(root):
     folder = root / "JPEGImages"
     photo = cv2.resize(
