@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from data.paths import Finder
-from data.pictures import is_picture_name, picture_size
+from data.pictures import SUFFIXES, is_picture_name, picture_size
 from data.source import Annotated, EdgesPx, Missing, Object
 from data.splits import split_in_name
 
@@ -109,7 +109,7 @@ def _from_folder(root: Path) -> "YoloSource | None":
     name_file = name_file or next(root.glob("*/_darknet.labels"), None)
     lists = _text_lists(root) or _folders(root)
     pictures = (path for paths in lists.values() for path in paths)
-    labelled = [path for path in pictures if _label_path(path)]
+    labelled = [p for p in pictures if is_picture_name(p.name) and _label_path(p)]
     if not labelled:
         return None
     names = _name_lines(name_file) if name_file else _numbers_in(labelled)
@@ -146,7 +146,8 @@ def _folders(root: Path) -> dict[str | None, list[Path]]:
 def _pictures(place: Path) -> list[Path]:
     """Pictures under a folder, or those that a text file lists."""
     if place.is_dir():
-        return sorted(p for p in place.rglob("*") if is_picture_name(p.name))
+        pictures = sorted(p for p in place.rglob("*") if is_picture_name(p.name))
+        return pictures + _lacking(place, pictures)
     if place.suffix.lower() != ".txt":
         return []
     finder = Finder([place.parent])
@@ -155,15 +156,32 @@ def _pictures(place: Path) -> list[Path]:
     return [finder.find(name) or place.parent / name for name in names]
 
 
+def _lacking(folder: Path, pictures: Sequence[Path]) -> list[Path]:
+    """Where labels expect a picture; without suffix, since nothing tells it."""
+    labels = _in_labels(folder)
+    if labels is None or not labels.is_dir():
+        return []
+    there = {path.relative_to(folder).with_suffix("") for path in pictures}
+    files = sorted(f for f in labels.rglob("*.txt") if f.name not in NAME_FILES)
+    wanted = (file.relative_to(labels).with_suffix("") for file in files)
+    return [folder / name for name in wanted if name not in there]
+
+
+def _in_labels(folder: Path) -> Path | None:
+    """The folder of labels that belongs to one in images/."""
+    parts = folder.parts
+    if "images" not in parts:
+        return None
+    at = len(parts) - 1 - parts[::-1].index("images")
+    return Path(*parts[:at], "labels", *parts[at + 1 :])
+
+
 def _label_path(picture: Path) -> Path | None:
     """The labels of a picture: in labels/ where it is in images/, else beside it."""
     name = f"{picture.stem}.txt"
-    parts = picture.parent.parts
-    if "images" in parts:
-        at = len(parts) - 1 - parts[::-1].index("images")
-        path = Path(*parts[:at], "labels", *parts[at + 1 :], name)
-        if path.is_file():
-            return path
+    labels = _in_labels(picture.parent)
+    if labels and (labels / name).is_file():
+        return labels / name
     beside = picture.with_name(name)
     return beside if beside.is_file() and name not in NAME_FILES else None
 
@@ -228,8 +246,10 @@ class YoloSource:
     def read(self, key: str) -> Annotated:
         """One picture with the rows of its label file."""
         path = Path(key)
-        if not path.exists():
-            raise Missing("pictures are not there", key)
+        if not path.is_file():
+            known = is_picture_name(path.name)
+            lacking = f"labels have no picture of {', '.join(SUFFIXES)}"
+            raise Missing("pictures are not there" if known else lacking, key)
         size_wh = picture_size(path)
         label_path = _label_path(path)
         if label_path is None:

@@ -171,6 +171,17 @@ def test_key_points_after_the_box_are_left_out(tmp_path):
     np.testing.assert_allclose(truth, [[*CORNERS, 2]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("yaml", [f"train: images\nval: images\n{NAMES}", None])
+def test_labels_without_a_picture_are_counted(tmp_path, yaml):
+    files = {"images/a.png": None, "labels/a.txt": ROW, "labels/classes.txt": "x\ny\n"}
+    files |= {"images/b.tif": "II", "labels/b.txt": ROW, "labels/deep/c.d.txt": ROW}
+    files |= {"data.yaml": yaml} if yaml else {}
+    dataset = read_dataset(write(tmp_path, files), "trainval")
+    assert stems(dataset) == ["a"] and dataset.num_pictures_left_out == 2
+    (line,) = dataset.problems
+    assert "2 labels have no picture of .jpg, .jpeg, .png, .bmp, .webp" in line
+
+
 def test_other_yaml_files_in_the_folder_are_passed_over(tmp_path):
     files = {"images/a.png": None, "labels/a.txt": ROW, "classes.txt": "dog\ncat\n"}
     files["mkdocs.yml"] = "emoji: !!python/name:material.emoji\n"
