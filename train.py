@@ -40,7 +40,6 @@ DEMO = Path("data/sets/shapes")  # ours: not in git
 # measured: docs/results.md; the demo's fit into five minutes on two cores
 EPOCHS, DEMO_EPOCHS = 60, 11
 TILE_PX = 300  # ours: a tile's pixels are those of the network's input
-SAMPLES = 8  # validation pictures that are drawn; ours
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -181,6 +180,7 @@ def run(args: argparse.Namespace) -> None:
     keras = import_keras()
     from data import Batches, typical_side
     from models.cost import describe_cost
+    from reports import draw_batch, draw_samples, plot_history
     from training import devices, resume, runs
     from training.failures import explain
     from training.fit import fit
@@ -218,7 +218,7 @@ def run(args: argparse.Namespace) -> None:
         runs.write_split(folder / "split.json", (train_set, val_set))
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
     batches = Batches(train_set, args.batch_size, seed=args.seed)
-    draw_train_batch(batches.batch(0, 0), train_set.class_names, folder)
+    draw_batch(batches.batch(0, 0), train_set.class_names, folder / "train_batch.jpg")
     notes = {"options": vars(args), "precision": precision, "data": train_set.name}
     notes["tile_px"] = typical_side(train_set)  # what detect.py --tile cuts
     header = resume.header(vars(args), architecture, datasets, surroundings)
@@ -244,12 +244,11 @@ def run(args: argparse.Namespace) -> None:
         "precision": precision,
         "class_names": train_set.class_names,
         "pictures": {"train": len(train_set), "val": len(val_set)},
-        "minutes": history[-1]["seconds"] / 60,
-        "best": runs.best_row(history),
-        "last": history[-1],
+        **runs.figures(history),
     }
     runs.write_json(folder / "summary.json", summary)
-    report(folder, history, val_set)
+    plot_history(history, folder / "curves.png")
+    draw_samples(folder / "best.weights.h5", val_set, folder / "val")
     if not settings.is_over(history):
         print(
             f"stopped after epoch {len(history)}, of {settings.length}; go on: {go_on}"
@@ -370,42 +369,6 @@ def settings_of(args: argparse.Namespace, train_set: "Dataset") -> "Settings":
         loss=loss,
         seed=args.seed,
     )
-
-
-def draw_train_batch(batch: tuple, class_names: list[str], folder: Path) -> None:
-    """train_batch.jpg: what the network sees, with its boxes."""
-    from reports import contact_sheet, draw_boxes, write_picture
-
-    pictures = []
-    for image, truth in zip(*batch, strict=True):
-        rows = truth[truth[:, 4] > 0]
-        class_ids = rows[:, 4].astype(int)
-        labels = [class_names[class_id - 1] for class_id in class_ids]
-        pictures.append(draw_boxes(image, rows[:, :4], labels, class_ids))
-    write_picture(folder / "train_batch.jpg", contact_sheet(pictures, columns=4))
-
-
-def report(folder: Path, history: list[dict], val_set: "Dataset") -> None:
-    """Curves, and validation pictures with truth and detections side by side."""
-    from data import plain
-    from models.detector import Detector
-    from reports import draw_truth_and_detections, plot_history, write_picture
-
-    plot_history(history, folder / "curves.png")
-    detector = Detector(folder / "best.weights.h5")
-    (folder / "val").mkdir(exist_ok=True)
-    samples = val_set.pictures[:: max(len(val_set) // SAMPLES, 1)][:SAMPLES]
-    for number, picture in enumerate(samples, start=1):
-        try:
-            image = picture.pixels()
-        except ValueError:  # the validation has reported it
-            continue
-        small, _ = plain(image, picture.truth)
-        (detections,) = detector(small[None])
-        sheet = draw_truth_and_detections(
-            image, picture.truth, detections, val_set.class_names, detector.threshold
-        )
-        write_picture(folder / "val" / f"{number}_{picture.path.stem}.jpg", sheet)
 
 
 if __name__ == "__main__":

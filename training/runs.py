@@ -97,3 +97,9 @@ def write_history(path: Path, rows: list[dict]) -> None:
 def best_row(history: list[dict]) -> dict:
     """The row of the highest mAP50, of equals the one with the lowest val_loss."""
     return max(history, key=lambda row: (row["mAP50"], -row["val_loss"]))
+
+
+def figures(history: list[dict]) -> dict:
+    """What a summary tells of a history: its minutes, best and last row."""
+    minutes = history[-1]["seconds"] / 60
+    return {"minutes": minutes, "best": best_row(history), "last": history[-1]}
