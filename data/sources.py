@@ -152,7 +152,10 @@ def _matching(pattern: str) -> list[Source]:
 
 
 def _listed(path: Path) -> list[Source]:
-    """Paths, one a line, relative to the list's folder; `#` begins a comment line."""
+    """Paths or addresses, one a line; `#` begins a comment line.
+
+    Paths are relative to the list's folder.
+    """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -161,7 +164,10 @@ def _listed(path: Path) -> list[Source]:
     names = [name for name in names if name and not name.startswith("#")]
     if not names:
         raise ValueError(f"{path}: expected a path on each line, found none.")
-    return [_file(str(path.parent / name)) for name in names]
+    return [
+        _stream(name) if "://" in name else _file(str(path.parent / name))
+        for name in names
+    ]
 
 
 def read_frames(

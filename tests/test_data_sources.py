@@ -87,6 +87,13 @@ def test_mistakes(tmp_path, given, words):
     assert "\n" not in str(error.value)
 
 
+def test_a_list_may_hold_addresses(tmp_path):
+    (tmp_path / "list.txt").write_text("a.jpg\nrtsp://me:secret@cam/1\n", "utf-8")
+    picture, stream = find_sources([str(tmp_path / "list.txt")])
+    assert str(picture) == str(tmp_path / "a.jpg")
+    assert stream.kind == "stream" and str(stream) == "rtsp://cam/1"
+
+
 def test_an_unknown_address_does_not_show_its_password():
     with pytest.raises(ValueError, match=r"ftp://.*rtsp://") as error:
         find_sources(["ftp://me:secret@host/x"])
