@@ -54,11 +54,13 @@ def run(args: argparse.Namespace) -> int:
 
     picture = args.picture and output_file("--picture", args.picture, ".png")
     priors = make_priors(args.layout)
-    found = doctor.examine(args.folders, priors)
+    datasets = doctor.read_splits(args.folders)
+    for dataset in datasets:
+        print(dataset.describe())
+    found = doctor.examine(args.folders, datasets, priors)
     print(table(found) or "nothing found")
     if picture:
-        boxes = doctor.all_boxes(doctor.read_splits(args.folders))
-        plot_boxes(boxes, priors, picture)
+        plot_boxes(doctor.all_boxes(datasets), priors, picture)
         print(f"{picture}: sizes and aspect ratios against the priors")
     return int(any(finding.severity == "error" for finding in found))
 

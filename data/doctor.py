@@ -35,9 +35,13 @@ def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
     return datasets
 
 
-def examine(roots: Sequence[Path | str], priors: np.ndarray) -> list[Finding]:
-    """All findings; `priors` (P, 4) are centers in 0..1. ValueError: no data set."""
-    datasets = read_splits(roots)
+def examine(
+    roots: Sequence[Path | str], datasets: Sequence[Dataset], priors: np.ndarray
+) -> list[Finding]:
+    """All findings about folders and the splits that `read_splits` finds in them.
+
+    `priors` (P, 4) are centers in 0..1.
+    """
     sources = find_sources(roots)
     trees = [source.tree for source in sources if isinstance(source, VocSource)]
     found = check_trees(trees)

@@ -17,7 +17,8 @@ KINDS = {  # id -> severity, text
     "annotation-missing": ("warning", "pictures without an annotation file"),
     "size": ("warning", "<size> differs from the picture's"),
     "number": ("error", "corners that are missing or not finite"),
-    "swapped": ("error", "boxes with swapped corners or no area"),
+    "swapped": ("error", "boxes with swapped corners"),
+    "no-area": ("error", "boxes without width or height"),
     "outside": ("error", "boxes wholly outside the picture"),
     "reaches-out": ("warning", "boxes that reach out of the picture, clipped"),
     "from-zero": (
@@ -78,8 +79,10 @@ def _kind(item: VocObject, size_wh: tuple[int, int]) -> str | None:
     if None in item.box_px:
         return "number"
     xmin, ymin, xmax, ymax = item.box_px
-    if xmax <= xmin or ymax <= ymin:
+    if xmax < xmin or ymax < ymin:
         return "swapped"
+    if xmax == xmin or ymax == ymin:
+        return "no-area"
     width, height = size_wh
     if xmin > width or ymin > height or xmax <= 0 or ymax <= 0:
         return "outside"

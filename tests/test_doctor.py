@@ -19,9 +19,13 @@ PICTURES = {"a": MANY, "b": MANY, "v": [("cat", BOX)]}
 LISTS = {"train": ["a", "b"], "val": ["v"]}
 
 
+def all_findings(root):
+    return doctor.examine([root], doctor.read_splits([root]), make_priors())
+
+
 def examine(root):
     """Findings by id, without what a set this small always has."""
-    found = {finding.id: finding for finding in doctor.examine([root], make_priors())}
+    found = {finding.id: finding for finding in all_findings(root)}
     return {id: f for id, f in found.items() if id not in ("priors", "class-rare")}
 
 
@@ -42,7 +46,7 @@ def test_nothing_is_wrong(root):
         ([("cat", (61, 5, 70, 20))], "outside", "error", 1),
         ([("cat", (60, 5, 70, 20))], "reaches-out", "warning", 1),  # its last column
         ([("cat", (30, 5, 20, 20))], "swapped", "error", 1),
-        ([("cat", (30, 5, 30, 20))], "swapped", "error", 1),
+        ([("cat", (30, 5, 30, 20))], "no-area", "error", 1),
         ([("cat", ("nan", 5, 30, 20))], "number", "error", 1),
         ([("cat", (0, 5, 30, 20))], "from-zero", "note", 1),
         ([("", BOX)], "name-missing", "error", 1),
@@ -108,9 +112,7 @@ def test_broken_pictures(root):
     content = bytearray(pixels.read_bytes())
     content[60:400] = bytes(340)  # the header is whole
     pixels.write_bytes(content)
-    found = [
-        f for f in doctor.examine([root], make_priors()) if f.id == "picture-broken"
-    ]
+    found = [f for f in all_findings(root) if f.id == "picture-broken"]
     assert [f.severity for f in found] == ["error", "error"]
     assert str(header) in found[0].examples[0]
     assert str(pixels) in found[1].examples[0]
@@ -189,10 +191,10 @@ def test_command_line(root, tmp_path, capsys):
 
 def test_blood_cells(shared):
     found = examine(shared / "data/bccd")
-    assert found.keys() == {"swapped"}
-    assert found["swapped"].count == 2
+    assert found.keys() == {"no-area"}
+    assert found["no-area"].count == 2
     names = ("BloodImage_00338.xml: object 13", "BloodImage_00343.xml: object 4")
-    for name, example in zip(names, found["swapped"].examples, strict=True):
+    for name, example in zip(names, found["no-area"].examples, strict=True):
         assert name in example
 
 
