@@ -188,6 +188,8 @@ def run(args: argparse.Namespace) -> None:
     kept = resume.read_header(Path(args.resume)) if args.resume else None
     if kept:
         args = resumed_options(args, kept["options"])
+    else:
+        runs.check_free(args.output)
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device)
     if kept:
@@ -283,11 +285,13 @@ def load_data(args: argparse.Namespace) -> "tuple[Dataset, Dataset]":
     if args.tile:
         side = args.tile_size or TILE_PX
         train_set, val_set = (tile_dataset(s, side) for s in (train_set, val_set))
+    told = []
     for dataset in (train_set, val_set):
         dataset.check_boxes()
         print(dataset.describe())
-        for line in (*dataset.notes, *dataset.problems):
-            print(f"  {line}", file=sys.stderr)
+        told += [*dataset.notes, *dataset.problems]
+    for line in dict.fromkeys(told):  # both splits may say the same
+        print(f"  {line}", file=sys.stderr)
     return train_set, val_set
 
 

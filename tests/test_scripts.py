@@ -517,3 +517,12 @@ def test_help_is_quick(name):
     }
     assert "argparse" in imported
     assert not imported & {"keras", "tensorflow", "torch", "jax", "cv2", "matplotlib"}
+
+
+def test_train_says_at_once_that_its_folder_is_taken(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("kept")
+    options = ["--data", str(tmp_path / "gone"), "--output", str(tmp_path)]
+    assert train.main(options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "already holds something" in line
+    assert (tmp_path / "mine.txt").read_text() == "kept"

@@ -21,13 +21,10 @@ def new_run(output: str | None, name: str) -> Path:
 
     ValueError where `output` already holds something or can't be made.
     """
+    check_free(output)
     try:
         if output is not None:
             folder = Path(output)
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise ValueError(
-                    f"--output {output} already holds something; name a new folder."
-                )
             folder.mkdir(parents=True, exist_ok=True)
             return folder
         number = 1
@@ -40,6 +37,16 @@ def new_run(output: str | None, name: str) -> Path:
                 number += 1
     except OSError as error:
         raise ValueError(f"--output: the folder can't be made: {error}") from error
+
+
+def check_free(output: str | None) -> None:
+    """ValueError where the folder of `--output` already holds something."""
+    if output is None or not (folder := Path(output)).exists():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise ValueError(
+            f"--output {output} already holds something; name a new folder."
+        )
 
 
 def output_file(flag: str, path: Path | str, suffix: str) -> Path:
