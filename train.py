@@ -180,6 +180,7 @@ def run(args: argparse.Namespace) -> None:
     keras = import_keras()
     from data import Batches, typical_side
     from models.cost import describe_cost
+    from models.detector import Detector
     from reports import draw_batch, draw_samples, plot_history
     from training import devices, resume, runs
     from training.failures import explain
@@ -250,7 +251,7 @@ def run(args: argparse.Namespace) -> None:
     }
     runs.write_json(folder / "summary.json", summary)
     plot_history(history, folder / "curves.png")
-    draw_samples(folder / "best.weights.h5", val_set, folder / "val")
+    draw_samples(Detector(folder / "best.weights.h5"), val_set, folder / "val")
     if not settings.is_over(history):
         print(
             f"stopped after epoch {len(history)}, of {settings.length}; go on: {go_on}"

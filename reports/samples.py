@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data import Dataset, plain
-from models.detector import Detector
 from reports.drawing import (
     contact_sheet,
     draw_boxes,
     draw_truth_and_detections,
     write_picture,
 )
+
+if TYPE_CHECKING:  # pictures are drawn without Keras
+    from models.detector import Detector
 
 SAMPLES = 8  # pictures of a data set that are drawn; ours
 
@@ -30,9 +33,8 @@ def draw_batch(
     write_picture(path, contact_sheet(pictures, columns=4))
 
 
-def draw_samples(weights: Path, dataset: Dataset, folder: Path) -> None:
+def draw_samples(detector: "Detector", dataset: Dataset, folder: Path) -> None:
     """Some pictures, evenly chosen: truth and detections side by side."""
-    detector = Detector(weights)
     folder.mkdir(exist_ok=True)
     samples = dataset.pictures[:: max(len(dataset) // SAMPLES, 1)][:SAMPLES]
     for number, picture in enumerate(samples, start=1):
