@@ -5,7 +5,7 @@
   format gives; splits.py: lists and hash; reading.py: from there to a Dataset
 - voc.py: Pascal VOC; voc_layout.py finds folders and lists, voc_xml.py reads a file;
   coco.py, yolo.py, table.py (CSV); paths.py finds the files that they name
-- convert.py, writers.py: `python -m data convert`; named.py, download.py: by name
+- convert.py, writers.py: `python -m data convert`; named.py, unpack.py: by name
 - pictures.py: sizes and pixels from picture files
 - augment.py: SSD's data augmentation
 - batches.py: batches as a pure function of (seed, epoch, step)

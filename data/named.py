@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from data.download import fetch, unpack
+from data.unpack import unpack
+from download import fetch
 
 SETS = Path("data/sets")  # ours: not in git, as the demo set
 

@@ -1,9 +1,11 @@
 """What all tests share: quiet backends, a clean dtype policy, the shared folder."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
+from file_server import make_server
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
 
@@ -36,3 +38,15 @@ def clean_policy():
 
     if "keras" in sys.modules:
         sys.modules["keras"].config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def server():
+    """Files on 127.0.0.1; see file_server."""
+    server = make_server()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()

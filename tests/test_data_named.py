@@ -1,103 +1,18 @@
-"""Downloads and data sets by name, from a server on 127.0.0.1."""
+"""Archives and data sets by name, from a server on 127.0.0.1."""
 
 import hashlib
 import io
 import json
 import tarfile
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data import download, named, read_dataset
+from data import named, read_dataset, unpack
 from tests.test_data_coco import BOXES, write_json
 from tests.voc_files import write_voc
 
 BOX = ("cat", (11, 5, 40, 20))
-
-
-class Files(BaseHTTPRequestHandler):
-    """Serves `server.files`, with ranges; `server.cut` bytes, then breaks off."""
-
-    def do_GET(self):
-        self.server.ranges.append(self.headers.get("Range"))
-        content = self.server.files.get(self.path)
-        if content is None:
-            return self.send_error(404)
-        wanted, start = self.headers.get("Range"), 0
-        if wanted and self.server.has_ranges:
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            if start >= len(content):
-                return self.send_error(416)
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        end = self.server.cut or len(content)
-        self.server.cut = None
-        self.wfile.write(content[start:end])
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    server.files, server.ranges, server.cut, server.has_ranges = {}, [], None, True
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-CONTENT = bytes(range(256)) * 40
-MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.mark.parametrize("hash_hex", [MD5, SHA256.upper(), None])
-def test_a_file_is_fetched_once(server, tmp_path, hash_hex):
-    server.files["/a/b%20c.bin"] = CONTENT
-    for _ in range(2):
-        path = download.fetch(f"{server.url}/a/b%20c.bin", hash_hex, tmp_path / "new")
-        assert path == tmp_path / "new" / "b c.bin" and path.read_bytes() == CONTENT
-    assert len(server.ranges) == 1
-    assert [p.name for p in path.parent.iterdir()] == ["b c.bin"]
-
-
-@pytest.mark.parametrize("has_ranges", [True, False])
-def test_what_broke_off_goes_on(server, tmp_path, has_ranges):
-    server.files["/x.bin"], server.cut, server.has_ranges = CONTENT, 3000, has_ranges
-    with pytest.raises(ValueError, match=r"x\.bin: can't be reached") as error:
-        download.fetch(f"{server.url}/x.bin", SHA256, tmp_path)
-    assert "\n" not in str(error.value) and not (tmp_path / "x.bin").exists()
-    assert (tmp_path / "x.bin.part").stat().st_size == 3000
-    path = download.fetch(f"{server.url}/x.bin", SHA256, tmp_path)
-    assert path.read_bytes() == CONTENT
-    assert server.ranges == [None, "bytes=3000-"]
-
-
-def test_a_part_that_is_whole_is_only_checked(server, tmp_path):
-    server.files["/x.bin"] = CONTENT
-    (tmp_path / "x.bin.part").write_bytes(CONTENT)
-    assert download.fetch(f"{server.url}/x.bin", MD5, tmp_path).read_bytes() == CONTENT
-
-
-def test_other_content_is_refused_and_removed(server, tmp_path):
-    server.files["/x.bin"] = CONTENT[:-1] + b"?"
-    with pytest.raises(ValueError, match=f"expected the hash {MD5}"):
-        download.fetch(f"{server.url}/x.bin", MD5, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_network_and_no_file_are_one_line(server, tmp_path):
-    with pytest.raises(ValueError, match="none: the server answered 404"):
-        download.fetch(f"{server.url}/none", None, tmp_path)
-    with pytest.raises(ValueError, match=r"can't be reached.*Without a network, put"):
-        download.fetch("http://127.0.0.1:9/x.bin", None, tmp_path)
 
 
 def tar_of(members):
@@ -143,17 +58,17 @@ def test_hostile_archives_leave_nothing(tmp_path, content, words):
     archive = tmp_path / "x"
     archive.write_bytes(content)
     with pytest.raises(ValueError, match=words):
-        download.unpack(archive, tmp_path / "deep" / "set")
+        unpack.unpack(archive, tmp_path / "deep" / "set")
     left = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert left == [archive] and not list((tmp_path / "deep" / "set").iterdir())
 
 
 def test_an_archive_that_is_too_large_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "MAX_UNPACKED", 10)
+    monkeypatch.setattr(unpack, "MAX_UNPACKED", 10)
     for make in (tar_of, zip_of):
         (tmp_path / "x").write_bytes(make({"a": b"123456", "b": b"12345"}))
         with pytest.raises(ValueError, match="more than 10 bytes"):
-            download.unpack(tmp_path / "x", tmp_path / "set")
+            unpack.unpack(tmp_path / "x", tmp_path / "set")
 
 
 def files_of(folder):
