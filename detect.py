@@ -2,6 +2,7 @@
 
     python detect.py image.jpg                       # the demo's shapes
     python detect.py my_folder --weights runs/mine/best.weights.h5
+    python detect.py street.jpg --weights coco       # 80 everyday classes
     python detect.py clip.mp4 'more/*.jpg' --every 2 --json found.json
     python detect.py 0 --show                        # a webcam
     python detect.py large.jpg --tile                # small objects in large pictures
@@ -38,8 +39,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="pictures, folders, patterns, text files of paths, videos, a camera's "
         "number, rtsp:// and http:// streams")
     group = parser.add_argument_group("detector")
-    group.add_argument("--weights", default=str(DEMO_WEIGHTS), metavar="FILE",
-        help="a detector of train.py's; default: the one of the demo set")
+    group.add_argument("--weights", default=str(DEMO_WEIGHTS), metavar="FILE|voc|coco",
+        help="a detector of train.py's or a published SSD300; voc and coco are fetched "
+        "once; default: the one of the demo set")
     group.add_argument("--threshold", type=float, metavar="T",
         help="least score, 0..1; default: the weights file's, that of best F1")
     group.add_argument("--classes", metavar="A,B,...",

@@ -34,7 +34,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     # fmt: off
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--weights", metavar="FILE", help="a detector of train.py's")
+    source.add_argument("--weights", metavar="FILE|voc|coco",
+        help="a detector of train.py's or a published SSD300; voc and coco are fetched "
+        "once")
     source.add_argument("--predictions", metavar="FILE",
         help="COCO results JSON of any detector: image_id (file name, or position in "
         "the split from 1), category_id (position of the class from 1), bbox, score")
@@ -84,10 +86,13 @@ def run(args: argparse.Namespace) -> None:
         mean_ap,
         read_predictions,
     )
+    from models.named import file_of
     from reports import class_table, plot_precision_recall
     from training import import_keras
     from training.runs import output_file, write_json
 
+    if args.weights:
+        args.weights = file_of(args.weights)
     source = args.weights or args.predictions
     stem = source.removesuffix(".json").removesuffix(".weights.h5")
     plot = output_file("--plot", args.plot or f"{stem}.{args.split}.png", ".png")

@@ -37,8 +37,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     # fmt: off
-    parser.add_argument("--donor", required=True, metavar="FILE",
-        help="a detector of train.py's or a published SSD300, trunk ssd or light")
+    parser.add_argument("--donor", required=True, metavar="FILE|voc|coco",
+        help="a detector of train.py's or a published SSD300, trunk ssd or light; voc "
+        "and coco are fetched once")
     parser.add_argument("--backbone", required=True, metavar="NAME",
         help="the new extractor: a name of train.py's --backbone")
     parser.add_argument("--width", type=float, default=1.0, metavar="W",
@@ -115,10 +116,11 @@ def load_models(
 ) -> "tuple[keras.Model, Architecture, keras.Model, Description]":
     """Donor and its architecture; the graft, with the donor's half, its description."""
     from models import build, extractor_layers, start, transfer
+    from models.named import file_of
     from models.weights import Description
     from training.imitate import learn_only
 
-    source = transfer.read_source(args.donor)
+    source = transfer.read_source(file_of(args.donor))
     theirs = source.architecture
     if theirs is None:
         raise ValueError(f"--donor {args.donor}: an extractor's file, no detector.")

@@ -4,7 +4,7 @@
     python train.py --data my_pictures                 # your own pictures
     python train.py --data VOCdevkit --backbone vgg16 --freeze
     python train.py --data my_pictures --weights runs/earlier/best.weights.h5
-    python train.py --data my_pictures --backbone ssd300 --init-from ssd300_coco.pth
+    python train.py --data my_pictures --backbone ssd300 --init-from coco
     python train.py --resume runs/NAME                 # after a stop or a power cut
 
 Each run has a folder of its own in runs/: best and last weights, history.csv,
@@ -80,10 +80,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "plain network; default: that of --init-from, or batch")
     group.add_argument("--layout", choices=LAYOUT_NAMES,
         help="priors; default: those of --init-from, or voc")
-    group.add_argument("--weights", metavar="imagenet|none|FILE",
-        help="what to start from; FILE is an extractor's or a detector's; default: "
-        "imagenet where it exists, none for the demo set")
-    group.add_argument("--init-from", metavar="FILE",
+    group.add_argument("--weights", metavar="imagenet|none|FILE|voc|coco",
+        help="what to start from; FILE is an extractor's or a detector's, voc and coco "
+        "are published ones, fetched once; default: imagenet where it exists, none for "
+        "the demo set")
+    group.add_argument("--init-from", metavar="FILE|voc|coco",
         help="take every layer that fits by name and shape from any SSD300, of "
         "train.py or published, and the classes that it knows by name")
     group.add_argument("--reuse", choices=REUSES,
@@ -311,8 +312,9 @@ def load_model(
 ) -> "tuple[keras.Model, Architecture]":
     """The model to train, frozen where that was asked for, and its architecture."""
     from models import start, transfer
+    from models.named import file_of
 
-    source = transfer.read_source(args.init_from) if args.init_from else None
+    source = transfer.read_source(file_of(args.init_from)) if args.init_from else None
     given = {"norm": args.norm, "layout": args.layout, "reuse": args.reuse}
     given = {name: value for name, value in given.items() if value is not None}
     architecture = Architecture(
@@ -325,7 +327,7 @@ def load_model(
     )
     has_default = args.data and architecture.has_imagenet and not source
     default = "imagenet" if has_default else "none"
-    wanted = args.weights or default
+    wanted = file_of(args.weights or default)
     if wanted == "none" and not source and (args.freeze or args.freeze_epochs):
         raise ValueError("--freeze keeps what --weights brings; here that is none.")
     if wanted == "none" and args.reuse == "deep":

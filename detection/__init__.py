@@ -26,6 +26,7 @@ def load(
 ) -> "PictureDetector":
     """The detector in a weights file, ready for pictures of any size.
 
+    path: "voc" and "coco" are published ones, which `models.named` fetches.
     threshold: least score, 0..1; None is the file's own, that of best F1.
     top_k: at most so many objects a picture; None is the paper's 200.
     batch_size: pictures that go through the network at a time.
@@ -39,9 +40,10 @@ def load(
     import_keras()
     from detection.detector import PictureDetector
     from models.detector import Detector
+    from models.named import file_of
     from ssd_utils import TOP_K
 
-    network = Detector(path, threshold, TOP_K if top_k is None else top_k)
+    network = Detector(file_of(path), threshold, TOP_K if top_k is None else top_k)
     if tile and tile_px is None:
         tile_px = trained_side(network.description.training)
     return PictureDetector(network, batch_size, tile_px if tile else None)

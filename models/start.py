@@ -32,7 +32,8 @@ def start(
     if description.class_names != list(class_names):
         raise ValueError(
             f"--weights {wanted}: expected the classes {', '.join(class_names)}, "
-            f"received {', '.join(description.class_names)}."
+            f"received {', '.join(description.class_names)}. --init-from takes over "
+            "what both know."
         )
     theirs = description.architecture
     expected = replace(architecture, norm=theirs.norm, pretrained=theirs.pretrained)

@@ -177,8 +177,14 @@ def keep_classes(
     model = build(architecture)
     rows = transfer(model, class_names, source)
     assert all(row.outcome == TAKEN for row in rows), rows
-    training = {"from": Path(path).name}
-    return model, Description(architecture, list(class_names), training=training)
+    description = replace(
+        weights.describe(path),  # its licence and threshold hold here too
+        f1=0.0,
+        architecture=architecture,
+        class_names=list(class_names),
+        training={"from": Path(path).name},
+    )
+    return model, description
 
 
 def which_fit(source: Source, backbones: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -334,20 +334,24 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.weights")
     parser.add_argument(
         "file",
-        help="a detector of train.py's, a published SSD300, or "
-        "an extractor's Keras file",
+        metavar="FILE|voc|coco",
+        help="a detector of train.py's, a published SSD300 (voc and coco are fetched "
+        "once), or an extractor's Keras file",
     )
     parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
     parser.add_argument("--half", action="store_true", help="store float16")
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
     args = parser.parse_args(argv)
+    from models.named import file_of
+
     try:
-        if args.output:
-            write_smaller(args.file, args.output, args.keep, args.half)
-        elif args.keep or args.half:
+        if (args.keep or args.half) and not args.output:
             raise ValueError("--keep and --half need --output.")
+        path = file_of(args.file)
+        if args.output:
+            write_smaller(path, args.output, args.keep, args.half)
         else:
-            tell(args.file)
+            tell(path)
     except (ValueError, OSError) as error:
         print(f"models.weights: {error}", file=sys.stderr)
         return 2
