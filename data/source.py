@@ -10,6 +10,7 @@ What a Source lists is read picture by picture (`Annotated`); what is wrong with
 and classes is told and mended in one place for all formats, `reading.py`.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -81,3 +82,12 @@ class Source(Protocol):
 
     def read(self, key: str) -> Annotated:
         """One picture; ValueError, naming the file, where it must be left out."""
+
+
+def number(text: str) -> float | None:
+    """A finite number such as 48 or 48.5, else None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

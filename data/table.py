@@ -8,7 +8,6 @@ ImageID,...,LabelName,...,XMin,XMax,YMin,YMax,... in 0..1, and others.
 """
 
 import csv
-import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 from data.paths import Finder, picture_folders
 from data.pictures import SUFFIXES, is_picture_name, picture_size
-from data.source import Annotated, EdgesPx, Missing, Object
+from data.source import Annotated, EdgesPx, Missing, Object, number
 from data.split_files import SplitFiles
 from data.splits import split_in_name
 
@@ -83,7 +82,7 @@ def _columns(path: Path) -> tuple[dict[str, int], bool] | None:
     if set(WITHOUT_HEADER) <= set(at):
         return at, True
     is_row = len(first) == len(WITHOUT_HEADER) and is_picture_name(Path(first[0]).name)
-    if is_row and all(_number(word) is not None or not word for word in first[1:5]):
+    if is_row and all(number(word) is not None or not word for word in first[1:5]):
         return {column: i for i, column in enumerate(WITHOUT_HEADER)}, False
     return None
 
@@ -99,14 +98,6 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise ValueError(f"{path}: line {reader.line_num}: {error}.") from error
     except OSError as error:
         raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 class TableSource:
@@ -180,7 +171,7 @@ class _Table:
                 )
             rows = self.pictures.setdefault(cells[at["picture"]].strip(), [])
             name = cells[at["name"]].strip()
-            numbers = tuple(_number(cells[at[side]]) for side in SIDES)
+            numbers = tuple(number(cells[at[side]]) for side in SIDES)
             if name or any(cells[at[side]].strip() for side in SIDES):
                 crowd = "crowd" in at and cells[at["crowd"]].strip() == "1"
                 rows.append(_Row(line, classes.get(name, name), numbers, crowd))

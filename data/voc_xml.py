@@ -5,7 +5,6 @@ limit, no DOCTYPE, no entities, no numbers that are not finite, and nothing in
 the file ever becomes a path.
 """
 
-import math
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,6 +12,8 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
+
+from data.source import number
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
 CORNERS = ("xmin", "ymin", "xmax", "ymax")  # VOC devkit, PASreadrecord.m
@@ -76,26 +77,17 @@ def base_name(name: str) -> str:
 
 
 def _object(element: Element) -> VocObject:
-    corners = tuple(_number(_text(element, f"bndbox/{name}")) for name in CORNERS)
-    difficult = bool(_number(_text(element, "difficult")))
+    corners = tuple(number(_text(element, f"bndbox/{name}")) for name in CORNERS)
+    difficult = bool(number(_text(element, "difficult")))
     name = " ".join(_text(element, "name").split())
     return VocObject(name, corners, difficult)
 
 
 def _size(root: Element) -> tuple[int, int] | None:
-    width = _number(_text(root, "size/width"))
-    height = _number(_text(root, "size/height"))
+    width = number(_text(root, "size/width"))
+    height = number(_text(root, "size/height"))
     return (int(width), int(height)) if width and height else None
 
 
 def _text(element: Element, tag: str) -> str:
     return (element.findtext(tag) or "").strip()
-
-
-def _number(text: str) -> float | None:
-    """A finite number such as 48 or 48.5, else None."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -1,13 +1,14 @@
 """A COCO results file that grows picture by picture: nothing is kept in memory."""
 
 import json
-import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.coco import to_results
+from files import written
 
 
 class ResultsFile:
@@ -17,9 +18,11 @@ class ResultsFile:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._temporary = path and path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        self._file = self._temporary.open("w", encoding="utf-8") if path else sys.stdout
+        self._open = ExitStack()
+        self._file = sys.stdout
+        if path is not None:
+            temporary = self._open.enter_context(written(path))
+            self._file = self._open.enter_context(temporary.open("w", encoding="utf-8"))
         self._separator = "["
 
     def add(
@@ -35,7 +38,4 @@ class ResultsFile:
         """End the list; the file takes its place."""
         self._file.write("[]\n" if self._separator == "[" else "]\n")
         self._file.flush()
-        if self.path:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.replace(self.path)
+        self._open.close()
