@@ -17,6 +17,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from command_line import Parser, exit_status
+
 if TYPE_CHECKING:
     import numpy as np
     from tqdm import tqdm
@@ -29,11 +31,7 @@ WAITING = 4  # ours: frames that wait to be drawn and written
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
-    parser = argparse.ArgumentParser(
-        prog="detect.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("detect.py", __doc__)
     # fmt: off
     parser.add_argument("sources", nargs="+", metavar="SOURCE",
         help="pictures, folders, patterns, text files of paths, videos, a camera's "
@@ -74,9 +72,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         parser.error("--threshold must be from 0 to 1")
-    for name in ("top_k", "batch_size", "every", "tile_size"):
-        if getattr(args, name) is not None and getattr(args, name) <= 0:
-            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    parser.check_above_0(args, "top_k", "batch_size", "every", "tile_size")
     args.tile = args.tile or args.tile_size is not None
     return args
 
@@ -84,14 +80,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend; 130 after Ctrl-C."""
     args = parse(argv)
-    try:
-        return run(args)
-    except (ValueError, OSError) as error:
-        print(f"detect.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("detect.py: stopped; what was found is written.", file=sys.stderr)
-        return 130
+    return exit_status("detect.py", run, args, "stopped; what was found is written.")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,6 +14,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from command_line import Parser, exit_status
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -27,11 +29,7 @@ SHOWN = ("mAP07", "mAP50", "AP", "AP50", "AP75", "val_acc", "fps", "latency_ms_p
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
-    parser = argparse.ArgumentParser(
-        prog="evaluate.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("evaluate.py", __doc__)
     # fmt: off
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--weights", metavar="FILE|voc|coco",
@@ -56,9 +54,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "the predictions, as NAME.SPLIT.png")
     # fmt: on
     args = parser.parse_args(argv)
-    for name in ("batch_size", "tile_size"):
-        if getattr(args, name) is not None and getattr(args, name) <= 0:
-            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    parser.check_above_0(args, "batch_size", "tile_size")
     args.tile = args.tile or args.tile_size is not None
     if args.tile and args.predictions:
         parser.error("--tile goes with --weights")
@@ -68,12 +64,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    try:
-        run(args)
-    except (ValueError, OSError) as error:
-        print(f"evaluate.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("evaluate.py", run, args)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from command_line import Parser, exit_status
 from models import Architecture
 from training import import_keras
 
@@ -31,11 +32,7 @@ DISTANCES, TARGETS = ("l2", "cosine"), ("junction", "maps", "heads")
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
-    parser = argparse.ArgumentParser(
-        prog="graft.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("graft.py", __doc__)
     # fmt: off
     parser.add_argument("--donor", required=True, metavar="FILE|voc|coco",
         help="a detector of train.py's or a published SSD300, trunk ssd or light; voc "
@@ -71,21 +68,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="default: %(default)s")
     # fmt: on
     args = parser.parse_args(argv)
-    for name in ("minutes", "batch_size", "lr"):
-        if getattr(args, name) <= 0:
-            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    parser.check_above_0(args, "minutes", "batch_size", "lr")
     return args
 
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    try:
-        run(args)
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"graft.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("graft.py", run, args)
 
 
 def run(args: argparse.Namespace) -> None:

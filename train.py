@@ -12,11 +12,11 @@ summary.json, curves and pictures, and checkpoint.npz, from which it can go on.
 """
 
 import argparse
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from command_line import Parser, exit_status
 from models import (
     BACKBONES,
     BOX_LOSSES,
@@ -44,11 +44,7 @@ TILE_PX = 300  # ours: a tile's pixels are those of the network's input
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
-    parser = argparse.ArgumentParser(
-        prog="train.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("train.py", __doc__)
     # fmt: off
     group = parser.add_argument_group("data")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
@@ -136,10 +132,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # fmt: on
     args = parser.parse_args(argv)
     args.tile = args.tile or args.tile_size is not None
-    positive = ("tile_size", "epochs", "minutes", "batch_size", "accumulate", "lr")
-    for name in (*positive, "backbone_lr_scale"):
-        if getattr(args, name) is not None and not 0 < getattr(args, name) < math.inf:
-            parser.error(f"--{name.replace('_', '-')} must be above 0")
+    sizes = ("tile_size", "batch_size", "accumulate")
+    rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
+    parser.check_above_0(args, *sizes, *rates)
     if not args.backbone[:1].isupper():  # others are known when Keras is loaded
         try:
             check_backbone(args.backbone)
@@ -165,15 +160,7 @@ def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[st
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    try:
-        run(args)
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("train.py: stopped.", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status("train.py", run, args)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ be repaired, 2 where the folders are no data set.
 import argparse
 import sys
 
+from command_line import Parser, exit_status
 from models import LAYOUT_NAMES
 
 
@@ -21,11 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         from data.convert import main as convert
 
         return convert(argv[1:])
-    parser = argparse.ArgumentParser(
-        prog="python -m data",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("python -m data", __doc__)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     # fmt: off
     parser.add_argument("--layout", default="voc", choices=LAYOUT_NAMES,
@@ -33,12 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--picture", metavar="FILE.png",
         help="sizes and aspect ratios of boxes against the priors")
     # fmt: on
-    args = parser.parse_args(argv)
-    try:
-        return run(args)
-    except (ValueError, OSError) as error:
-        print(f"python -m data: {error}", file=sys.stderr)
-        return 2
+    return exit_status("python -m data", run, parser.parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,12 +10,12 @@ as they are. What the new format has no word for is counted.
 import argparse
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
+from command_line import Parser, exit_status
 from data import writers
 from data.formats import find_sources
 from data.reading import names_of, read_chosen
@@ -32,22 +32,17 @@ WRITERS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data convert",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("python -m data convert", __doc__)
     parser.add_argument("source", metavar="IN", help="a folder or annotation file")
     parser.add_argument("output", metavar="OUT", help="a new folder")
     parser.add_argument("--to", required=True, choices=WRITERS)
-    args = parser.parse_args(argv)
-    try:
-        for line in convert(args.source, args.output, args.to):
-            print(line)
-    except (ValueError, OSError) as error:
-        print(f"python -m data convert: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("python -m data convert", run, parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert, and say what was done."""
+    for line in convert(args.source, args.output, args.to):
+        print(line)
 
 
 def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,8 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from data.shapes_draw import CLASS_NAMES, Drawn, draw_large, draw_picture
+from command_line import Parser, exit_status
+from data.shapes_draw import Drawn, draw_large, draw_picture
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made
 FORMAT = 2  # ours: counts changes to the drawing
@@ -152,11 +154,9 @@ def _write_lists(folder: Path, names: Sequence[str]) -> None:
         (folder / f"{split}.txt").write_text(text, "utf-8")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Draws the set that the command line asks for."""
-    parser = argparse.ArgumentParser(
-        description="Draw a small detection data set: " + ", ".join(CLASS_NAMES)
-    )
+    parser = Parser("python -m data.shapes", __doc__)
     parser.add_argument("folder", type=Path, help="where the set goes")
     parser.add_argument("--pictures", type=int, default=600, help="how many (600)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
@@ -165,12 +165,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         action="store_true",
         help="3000x2000 pixels with objects of 20 to 60: for train.py --tile",
     )
-    args = parser.parse_args(argv)
-    try:
-        print(draw_shapes(args.folder, args.pictures, args.seed, args.large))
-    except ValueError as error:
-        parser.exit(2, f"{error}\n")
+    return exit_status("python -m data.shapes", run, parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw, and say how many."""
+    print(draw_shapes(args.folder, args.pictures, args.seed, args.large))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

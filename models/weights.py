@@ -22,6 +22,7 @@ import h5py
 import keras
 import numpy as np
 
+from command_line import Parser, exit_status
 from files import written
 from models import Architecture, build, hdf5
 from models.layers import NORM_SUFFIX
@@ -331,7 +332,7 @@ def download(url: str, md5: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """`python -m models.weights FILE`: what it is; smaller ones of it."""
-    parser = argparse.ArgumentParser(prog="python -m models.weights")
+    parser = Parser("python -m models.weights", "What a weights file is; smaller ones.")
     parser.add_argument(
         "file",
         metavar="FILE|voc|coco",
@@ -341,21 +342,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
     parser.add_argument("--half", action="store_true", help="store float16")
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
-    args = parser.parse_args(argv)
+    return exit_status("python -m models.weights", run, parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Tell or write."""
     from models.named import file_of
 
-    try:
-        if (args.keep or args.half) and not args.output:
-            raise ValueError("--keep and --half need --output.")
-        path = file_of(args.file)
-        if args.output:
-            write_smaller(path, args.output, args.keep, args.half)
-        else:
-            tell(path)
-    except (ValueError, OSError) as error:
-        print(f"models.weights: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if (args.keep or args.half) and not args.output:
+        raise ValueError("--keep and --half need --output.")
+    path = file_of(args.file)
+    if args.output:
+        write_smaller(path, args.output, args.keep, args.half)
+    else:
+        tell(path)
 
 
 def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:

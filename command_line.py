@@ -1,0 +1,50 @@
+"""What all command lines share: a mistake is one line, with exit status 2."""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Describes itself by a script's docstring, and its mistakes without the usage."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """End with one line that says what is mistaken."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def check_above_0(self, args: argparse.Namespace, *names: str) -> None:
+        """End where one of these options was given and is not a number above 0."""
+        for name in names:
+            value = getattr(args, name)
+            if value is not None and not 0 < value < math.inf:
+                self.error(f"--{name.replace('_', '-')} must be above 0")
+
+
+def exit_status(
+    prog: str,
+    run: Callable[[argparse.Namespace], int | None],
+    args: argparse.Namespace,
+    when_stopped: str = "stopped.",
+) -> int:
+    """Call `run(args)`: its own status or 0; 2 after one line, 130 after Ctrl-C.
+
+    Errors that a user can cause are ValueError, OSError and FloatingPointError; all
+    others are ours, and keep their traceback.
+    """
+    try:
+        return run(args) or 0
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{prog}: {when_stopped}", file=sys.stderr)
+        return 130
