@@ -16,6 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from training.failures import memory_line
+
 if TYPE_CHECKING:
     import numpy as np
     from tqdm import tqdm
@@ -86,6 +88,9 @@ def main(argv: list[str] | None = None) -> int:
         return run(args)
     except (ValueError, OSError) as error:
         print(f"detect.py: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        print(f"detect.py: {memory_line(error, args.batch_size)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("detect.py: stopped; what was found is written.", file=sys.stderr)

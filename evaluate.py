@@ -14,6 +14,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from training.failures import memory_line
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -70,6 +72,9 @@ def main(argv: list[str] | None = None) -> int:
         run(args)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        print(f"evaluate.py: {memory_line(error, args.batch_size)}", file=sys.stderr)
         return 2
     return 0
 

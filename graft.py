@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from models import Architecture
 from training import import_keras
+from training.failures import memory_line
 
 if TYPE_CHECKING:
     import keras
@@ -83,6 +84,9 @@ def main(argv: list[str] | None = None) -> int:
         run(args)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"graft.py: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        print(f"graft.py: {memory_line(error, args.batch_size)}", file=sys.stderr)
         return 2
     return 0
 

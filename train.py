@@ -28,6 +28,7 @@ from models import (
     check_backbone,
 )
 from training import PRECISIONS, RATES, import_keras
+from training.failures import memory_line
 from training.schedule import SHAPES
 
 if TYPE_CHECKING:
@@ -168,6 +169,9 @@ def main(argv: list[str] | None = None) -> int:
         run(args)
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"train.py: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        print(f"train.py: {memory_line(error, args.batch_size)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("train.py: stopped.", file=sys.stderr)

@@ -5,11 +5,9 @@ architecture, the class names, the threshold of best F1, how it was trained, the
 licence, versions. Whoever has the file needs nothing else.
 """
 
-import argparse
 import json
 import os
 import shutil
-import sys
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
@@ -327,65 +325,3 @@ def download(url: str, md5: str) -> str:
             f"--weights imagenet: {name} could not be fetched ({error}). Go online "
             f"once, or fetch {url} elsewhere and give its path: --weights FILE."
         ) from error
-
-
-def main(argv: list[str] | None = None) -> int:
-    """`python -m models.weights FILE`: what it is; smaller ones of it."""
-    parser = argparse.ArgumentParser(prog="python -m models.weights")
-    parser.add_argument(
-        "file",
-        help="a detector of train.py's, a published SSD300, or "
-        "an extractor's Keras file",
-    )
-    parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
-    parser.add_argument("--half", action="store_true", help="store float16")
-    parser.add_argument("--output", metavar="OUT", help="write a detector there")
-    args = parser.parse_args(argv)
-    try:
-        if args.output:
-            write_smaller(args.file, args.output, args.keep, args.half)
-        elif args.keep or args.half:
-            raise ValueError("--keep and --half need --output.")
-        else:
-            tell(args.file)
-    except (ValueError, OSError) as error:
-        print(f"models.weights: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
-    """Write a detector again in our format: some of its classes, half its size."""
-    from models.transfer import keep_classes, read_source
-
-    if Path(output).exists():
-        raise ValueError(f"--output {output} exists already; name a new file.")
-    if keep is None and is_detector(path):  # as it is, with all that it tells
-        model, description = load(path)
-    else:
-        names = keep.split(",") if keep else read_source(path).class_names
-        model, description = keep_classes(path, [name.strip() for name in names])
-    save(model, output, description, half)
-    print(f"{output}: {', '.join(description.class_names)}")
-
-
-def tell(path: str) -> None:
-    """Print what a file is: layout, classes, layers, what fits which model."""
-    from models import BACKBONES
-    from models.transfer import read_source, which_fit
-
-    source = read_source(path)
-    if is_detector(path):
-        print(json.dumps(json.loads(describe(path).to_json()), indent=2))
-    elif source.architecture is not None:
-        architecture = source.architecture
-        print(f"{source.origin}'s SSD300: {architecture.in_words()}")
-        print(f"{len(source.class_names)} classes: {', '.join(source.class_names)}")
-    for name, values in source.plain.items():
-        print(f"  {name:24}{', '.join(str(value.shape) for value in values)}")
-    for backbone, taken, total in which_fit(source, list(BACKBONES)):
-        print(f"--backbone {backbone}: {taken} of {total} layers fit")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

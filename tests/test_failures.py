@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.failures import explain, is_out_of_memory
+from training.failures import explain, is_out_of_memory, memory_line
 
 
 def named(name, text=""):
@@ -53,6 +53,19 @@ def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
     assert f"at --batch-size {batch_size}: " in line
     assert expected in line
     assert "--resume runs/x" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "expected"),
+    [(8, "at --batch-size 8: try --batch-size 4, or close"), (1, "1: close other")],
+)
+def test_scripts_that_do_not_train_name_a_batch_size(batch_size, expected):
+    assert expected in memory_line(MemoryError(), batch_size)
+
+
+def test_only_memory_makes_a_memory_line():
+    with pytest.raises(AssertionError, match="M"):
+        memory_line(AssertionError("M"), 8)
 
 
 @pytest.mark.parametrize(

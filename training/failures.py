@@ -14,6 +14,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     return not names.isdisjoint(MEMORY_ERRORS) or any(w in text for w in MEMORY_WORDS)
 
 
+def memory_line(error: Exception, batch_size: int) -> str:
+    """One line where a script ran out of memory; any other error rises again."""
+    if not is_out_of_memory(error):
+        raise error
+    smaller = f"try --batch-size {batch_size // 2}, or " if batch_size > 1 else ""
+    return f"out of memory at --batch-size {batch_size}: {smaller}close other programs."
+
+
 def explain(
     error: Exception, folder: Path, batch_size: int, accumulate: int, lr: float
 ) -> str | None:
