@@ -32,6 +32,13 @@ def test_who_ran_out_of_memory(error, expected):
     assert is_out_of_memory(error) == expected
 
 
+def test_the_cause_counts():
+    error = RuntimeError("a.jpg: can't be prepared: Unable to allocate")
+    assert not is_out_of_memory(error)
+    error.__cause__ = MemoryError()
+    assert is_out_of_memory(error)
+
+
 def test_numpy_out_of_memory():
     with pytest.raises(MemoryError) as error:
         np.zeros(2**58, "uint8")
@@ -77,9 +84,18 @@ def test_only_memory_makes_a_memory_line():
         (ValueError("a.jpg: can't be read"), "--resume runs/x"),
     ],
 )
-def test_others(error, expected):
-    line = explain(error, Path("runs/x"), 8, 1, 1e-3)
+def test_others(error, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs/x")
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.npz").touch()
+    line = explain(error, folder, 8, 1, 1e-3)
     assert str(error) in line and expected in line and "\n" not in line
+
+
+def test_nothing_to_go_on_from(tmp_path):
+    line = explain(OSError("No space left"), tmp_path, 8, 1, 1e-3)
+    assert "no checkpoint yet" in line and "--resume" not in line
 
 
 def test_a_mistake_of_the_programmer_stays_one():
