@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from training.failures import memory_line
+
 
 class Parser(argparse.ArgumentParser):
     """Describes itself by a script's docstring, and its mistakes without the usage."""
@@ -37,13 +39,17 @@ def exit_status(
 ) -> int:
     """Call `run(args)`: its own status or 0; 2 after one line, 130 after Ctrl-C.
 
-    Errors that a user can cause are ValueError, OSError and FloatingPointError; all
-    others are ours, and keep their traceback.
+    Errors that a user can cause are ValueError, OSError, FloatingPointError and memory
+    that runs out; all others are ours, and keep their traceback.
     """
     try:
         return run(args) or 0
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        line = memory_line(error, getattr(args, "batch_size", 1))
+        print(f"{prog}: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{prog}: {when_stopped}", file=sys.stderr)

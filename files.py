@@ -28,7 +28,7 @@ def written(path: Path | str) -> Iterator[Path]:
             _sync(path.parent)
     except OSError as error:
         reason = error.strerror or error
-        raise OSError(f"{path}: can't be written: {reason}") from error
+        raise OSError(f"{path}: can't be written: {reason}.") from error
     finally:
         temporary.unlink(missing_ok=True)
 

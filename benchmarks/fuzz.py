@@ -72,7 +72,7 @@ class Watch:
 
 
 def one_input(
-    read: Callable[[Path], None], path: Path, watch: Watch
+    read: Callable[[Path], object], path: Path, watch: Watch
 ) -> Callable[[bytes], None]:
     """What libFuzzer calls: ValueError of one line is how a reader refuses."""
 

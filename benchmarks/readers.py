@@ -14,32 +14,39 @@ from data.source import Missing
 from models import hdf5, pth
 
 
-def read_xml(path: Path) -> None:
+def read_xml(path: Path) -> voc_xml.VocAnnotation:
     """One VOC annotation."""
-    voc_xml.read_annotation(path)
+    return voc_xml.read_annotation(path)
 
 
-def read_coco(path: Path) -> None:
-    """A COCO JSON file, all of its pictures."""
+def read_coco(path: Path) -> list[str]:
+    """A COCO JSON file, all of its pictures; its classes."""
+    names = []
     for source in coco.find(path):
-        source.class_names()
+        names += source.class_names()
         for key in source.keys(None):
             with suppress(Missing):  # there are no pictures here
                 source.read(key)
+    return names
 
 
-def read_hdf5(path: Path) -> None:
-    """A weights file: walked, then all attributes and arrays read."""
+def read_hdf5(path: Path) -> dict[str, np.ndarray]:
+    """A weights file: walked, then all attributes and arrays read; the arrays."""
+    arrays = {}
+
+    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
     with hdf5.opened(path) as file:
         dict(file.attrs)
-        file.visititems(
-            lambda _, item: item[()] if isinstance(item, h5py.Dataset) else None
-        )
+        file.visititems(keep)
+    return arrays
 
 
-def read_pth(path: Path) -> None:
+def read_pth(path: Path) -> dict[str, np.ndarray]:
     """A PyTorch state file."""
-    pth.read_pth(path)
+    return pth.read_pth(path)
 
 
 def xml_seed() -> bytes:

@@ -47,9 +47,9 @@ def examine(
     found = check_trees(trees)
     if len(trees) < len(sources):  # other formats: what their readers complain of
         lines = [line for dataset in datasets for line in dataset.problems]
-        found += findings(
-            "reader", "warning", "left out or mended by the reader", lines
-        )
+        lost = any(d.num_pictures_left_out or d.num_objects_left_out for d in datasets)
+        severity = "error" if lost else "warning"
+        found += findings("reader", severity, "left out or mended by the reader", lines)
     return found + quick(datasets, priors) + check_pictures(datasets)
 
 

@@ -30,22 +30,26 @@ class Look(NamedTuple):
 
 def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
     """Findings about the pixels of all splits' pictures."""
-    split_of = {p.path: d.split for d in datasets for p in d.pictures}
-    paths, looks, broken = [], [], []
+    # a list may name one file in two splits, so paths alone do not do
+    places = list(
+        dict.fromkeys((d.split, p.path) for d in datasets for p in d.pictures)
+    )
+    seen, looks, broken = [], [], []
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        for path, look in zip(split_of, pool.map(_look, split_of), strict=True):
+        found = pool.map(_look, [path for _, path in places])
+        for place, look in zip(places, found, strict=True):
             if isinstance(look, str):
                 broken.append(look)
             else:
-                paths.append(path)
+                seen.append(place)
                 looks.append(look)
     sizes = [line for d in datasets for p in d.pictures for line in _other_size(p)]
     same = {True: [], False: []}  # in two splits?
     near = []
     for a, b, is_same in _pairs(looks):
-        first, second = paths[a], paths[b]
-        apart = split_of[first] != split_of[second]
-        splits = f"{split_of[first]} {first}, {split_of[second]} {second}"
+        (first_split, first), (second_split, second) = seen[a], seen[b]
+        apart = first_split != second_split
+        splits = f"{first_split} {first}, {second_split} {second}"
         if is_same:
             same[apart].append(splits)
         elif apart:

@@ -5,6 +5,7 @@ known, and only JPEG, PNG, BMP and WebP, told by their first bytes, are opened.
 """
 
 import io
+import warnings
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,9 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP")  # ours: the formats with sound decoder
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")  # file names of FORMATS
 EXIF_ORIENTATION = 0x0112  # EXIF 2.32, sec. 4.6.4
 SIDEWAYS = (5, 6, 7, 8)  # EXIF 2.32: orientations that swap width and height
+
+# Pillow's advice about pictures somewhat below MAX_PIXELS; above it we say so ourselves
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 # OpenCV decodes JPEG at 1/2, 1/4, 1/8 of its size in a fraction of the time.
 REDUCED = (  # cv2.ImreadModes
@@ -75,6 +79,8 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
     try:
         image = cv2.imdecode(data, flags)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:  # the picture may be sound
+            raise MemoryError(f"{path}: {error.err}") from error
         raise ValueError(f"{path}: can't be decoded ({error.err}).") from error
     if image is None:
         raise ValueError(f"{path}: can't be decoded, the {kind} data is broken.")

@@ -3,13 +3,20 @@
 A file is Keras' `.weights.h5` and one HDF5 attribute, a JSON description: the
 architecture, the class names, the threshold of best F1, how it was trained, the
 licence, versions. Whoever has the file needs nothing else.
+
+    python -m models.weights FILE        # models/__main__.py: what is it; smaller ones
 """
 
-import argparse
+if __name__ == "__main__":  # first of all: Keras, imported here, would greet
+    import sys
+
+    from models.__main__ import main
+
+    sys.exit(main())
+
 import json
 import os
 import shutil
-import sys
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,7 +29,6 @@ import h5py
 import keras
 import numpy as np
 
-from command_line import Parser, exit_status
 from files import written
 from models import Architecture, build, hdf5
 from models.layers import NORM_SUFFIX
@@ -328,68 +334,3 @@ def download(url: str, md5: str) -> str:
             f"--weights imagenet: {name} could not be fetched ({error}). Go online "
             f"once, or fetch {url} elsewhere and give its path: --weights FILE."
         ) from error
-
-
-def main(argv: list[str] | None = None) -> int:
-    """`python -m models.weights FILE`: what it is; smaller ones of it."""
-    parser = Parser("python -m models.weights", "What a weights file is; smaller ones.")
-    parser.add_argument(
-        "file",
-        metavar="FILE|voc|coco",
-        help="a detector of train.py's, a published SSD300 (voc and coco are fetched "
-        "once), or an extractor's Keras file",
-    )
-    parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
-    parser.add_argument("--half", action="store_true", help="store float16")
-    parser.add_argument("--output", metavar="OUT", help="write a detector there")
-    return exit_status("python -m models.weights", run, parser.parse_args(argv))
-
-
-def run(args: argparse.Namespace) -> None:
-    """Tell or write."""
-    from models.named import file_of
-
-    if (args.keep or args.half) and not args.output:
-        raise ValueError("--keep and --half need --output.")
-    path = file_of(args.file)
-    if args.output:
-        write_smaller(path, args.output, args.keep, args.half)
-    else:
-        tell(path)
-
-
-def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
-    """Write a detector again in our format: some of its classes, half its size."""
-    from models.transfer import keep_classes, read_source
-
-    if Path(output).exists():
-        raise ValueError(f"--output {output} exists already; name a new file.")
-    if keep is None and is_detector(path):  # as it is, with all that it tells
-        model, description = load(path)
-    else:
-        names = keep.split(",") if keep else read_source(path).class_names
-        model, description = keep_classes(path, [name.strip() for name in names])
-    save(model, output, description, half)
-    print(f"{output}: {', '.join(description.class_names)}")
-
-
-def tell(path: str) -> None:
-    """Print what a file is: layout, classes, layers, what fits which model."""
-    from models import BACKBONES
-    from models.transfer import read_source, which_fit
-
-    source = read_source(path)
-    if is_detector(path):
-        print(json.dumps(json.loads(describe(path).to_json()), indent=2))
-    elif source.architecture is not None:
-        architecture = source.architecture
-        print(f"{source.origin}'s SSD300: {architecture.in_words()}")
-        print(f"{len(source.class_names)} classes: {', '.join(source.class_names)}")
-    for name, values in source.plain.items():
-        print(f"  {name:24}{', '.join(str(value.shape) for value in values)}")
-    for backbone, taken, total in which_fit(source, list(BACKBONES)):
-        print(f"--backbone {backbone}: {taken} of {total} layers fit")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

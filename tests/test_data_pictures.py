@@ -1,8 +1,11 @@
 """Pictures from files: formats, orientation, limits, broken files."""
 
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -171,6 +174,41 @@ def claim(path, side):
     path.write_bytes(raw)
 
 
+@pytest.mark.parametrize("side", [9_700, 12_000, 60_000])
+def test_pillow_has_no_word_of_its_own_about_large_pictures(tmp_path, side):
+    path = tmp_path / "large.png"
+    Image.fromarray(flag()).save(path)
+    claim(path, side)
+    code = f"""
+from data import picture_size
+try:
+    print(picture_size({str(path)!r}))
+except ValueError as error:
+    print(error)
+"""
+    command = [sys.executable, "-W", "always", "-c", code]
+    root = Path(__file__).parents[1]  # a new process: pytest has filters of its own
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    expected = "(9700, 9700)" if side == 9_700 else "large.png"
+    assert expected in done.stdout and len(done.stdout.splitlines()) == 1
+    assert not done.stderr
+
+
+def test_too_little_memory_is_no_broken_picture(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(flag()).save(path)
+
+    def imdecode(*_):
+        error = cv2.error("Insufficient memory")
+        error.code, error.err = cv2.Error.StsNoMem, "Failed to allocate"
+        raise error
+
+    monkeypatch.setattr(cv2, "imdecode", imdecode)
+    with pytest.raises(MemoryError, match=r"a\.png"):
+        read_picture(path)
+
+
+@pytest.mark.filterwarnings("ignore:Image size")  # pytest undoes those of modules
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_a_huge_picture_is_refused_before_memory_is_taken(tmp_path, suffix):
     path = tmp_path / f"bomb.{suffix}"

@@ -129,6 +129,18 @@ def test_a_size_that_is_not_the_pictures(tmp_path):
     assert "b.png: annotated as 60x40, upright it is 40x60" in finding.examples[0]
 
 
+@pytest.mark.parametrize(
+    ("bbox", "severity"), [([5, 5, 90, 20], "warning"), ([70, 5, 5, 5], "error")]
+)
+def test_what_a_coco_reader_mends_and_what_it_leaves_out(bbox, severity, tmp_path):
+    from test_data_coco import BOXES, write_json
+
+    boxes = [BOXES[0], {**BOXES[1], "bbox": bbox}]  # clipped; outside of 60x40
+    write_json(tmp_path / "a.json", ["a.png", "b.png"], boxes)
+    finding = examine(tmp_path)["reader"]
+    assert (finding.severity, finding.count) == (severity, 1)
+
+
 def test_one_picture_in_two_splits(root):
     folder = root / "JPEGImages"
     photo = cv2.resize(
@@ -147,6 +159,13 @@ def test_one_picture_in_two_splits(root):
     assert found["nearly-two-splits"].count == 1
     shutil.copy(folder / "a.png", folder / "b.png")  # both of train
     assert examine(root)["same-file"].severity == "warning"
+
+
+def test_one_file_that_two_lists_name(tmp_path):
+    lists = {**LISTS, "val": ["v", "a"]}
+    finding = examine(write_voc(tmp_path / "set", PICTURES, lists))["two-splits"]
+    assert (finding.severity, finding.count) == ("error", 1)
+    assert finding.examples[0].count("a.png") == 2
 
 
 def test_best_overlaps_by_hand():

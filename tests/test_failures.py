@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.failures import explain, is_out_of_memory
+from training.failures import explain, is_out_of_memory, memory_line
 
 
 def named(name, text=""):
@@ -30,6 +30,13 @@ def named(name, text=""):
 )
 def test_who_ran_out_of_memory(error, expected):
     assert is_out_of_memory(error) == expected
+
+
+def test_the_cause_counts():
+    error = RuntimeError("a.jpg: can't be prepared: Unable to allocate")
+    assert not is_out_of_memory(error)
+    error.__cause__ = MemoryError()
+    assert is_out_of_memory(error)
 
 
 def test_numpy_out_of_memory():
@@ -56,6 +63,19 @@ def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
 
 
 @pytest.mark.parametrize(
+    ("batch_size", "expected"),
+    [(8, "at --batch-size 8: try --batch-size 4, or close"), (1, "1: close other")],
+)
+def test_scripts_that_do_not_train_name_a_batch_size(batch_size, expected):
+    assert expected in memory_line(MemoryError(), batch_size)
+
+
+def test_only_memory_makes_a_memory_line():
+    with pytest.raises(AssertionError, match="M"):
+        memory_line(AssertionError("M"), 8)
+
+
+@pytest.mark.parametrize(
     ("error", "expected"),
     [
         (FloatingPointError("epoch 2, step 3: the loss is not finite"), "--lr 0.00025"),
@@ -64,9 +84,18 @@ def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
         (ValueError("a.jpg: can't be read"), "--resume runs/x"),
     ],
 )
-def test_others(error, expected):
-    line = explain(error, Path("runs/x"), 8, 1, 1e-3)
+def test_others(error, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs/x")
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.npz").touch()
+    line = explain(error, folder, 8, 1, 1e-3)
     assert str(error) in line and expected in line and "\n" not in line
+
+
+def test_nothing_to_go_on_from(tmp_path):
+    line = explain(OSError("No space left"), tmp_path, 8, 1, 1e-3)
+    assert "no checkpoint yet" in line and "--resume" not in line
 
 
 def test_a_mistake_of_the_programmer_stays_one():

@@ -10,18 +10,30 @@ from pathlib import Path
 import pytest
 from tiny import assert_same, result
 
+from data import draw_shapes
 from training import checkpoint
 
-EPOCHS, KILLS = 40, 20
 TINY = Path(__file__).parent / "tiny.py"
+ROOT = TINY.parents[1]
+# train.py as it is, but for a checkpoint after each step
+TRAIN = """
+import sys, train
+from training import import_keras
+import_keras()
+from training import fit
+fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9
+sys.exit(train.main())
+"""
 
 
-def start(folder, *options):
-    command = [sys.executable, str(TINY), str(folder), str(EPOCHS), *options]
+def start(command, folder):
+    """A process that trains in run/ of the folder, and goes on there if it can."""
+    folder.mkdir(exist_ok=True)
+    resumes = (folder / "run" / checkpoint.NAME).exists()
     return subprocess.Popen(
-        command,
-        cwd=TINY.parents[1],
-        env={**os.environ, "PYTHONPATH": str(TINY.parents[1])},
+        [sys.executable, *command(resumes)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -44,19 +56,20 @@ def strike(process, path, rng):
     return process.wait() == -9
 
 
-@pytest.mark.slow
-def test_twenty_kills_change_no_bit(tmp_path):
+def check_kills(command, tmp_path, kills):
+    """A run that is killed so often ends as the one that is not."""
     whole, torn = tmp_path / "whole", tmp_path / "torn"
-    assert start(whole).wait() == 0
-    rng, path = random.Random(0), torn / checkpoint.NAME
-    for number in range(1, KILLS + 1):
-        process = start(torn, *(["--resume"] if path.exists() else []))
+    assert start(command, whole).wait() == 0
+    rng, path = random.Random(0), torn / "run" / checkpoint.NAME
+    for number in range(1, kills + 1):
+        process = start(command, torn)
         assert strike(process, path, rng), f"it was over before kill {number}"
         print(f"kill {number}: {place(path)}", flush=True)
-    assert start(torn, "--resume").wait() == 0
-    assert_same(result(torn), result(whole))
-    arrays = len(result(torn)[1])
-    print(f"{KILLS} kills: {arrays} arrays and {EPOCHS} rows are equal, bit for bit")
+    assert start(command, torn).wait() == 0
+    state, arrays = result(torn / "run")
+    assert_same((state, arrays), result(whole / "run"))
+    rows = len(state["history"])
+    print(f"{kills} kills: {len(arrays)} arrays and {rows} rows are equal, bit for bit")
 
 
 def place(path):
@@ -67,3 +80,23 @@ def place(path):
     unfinished = [file.name for file in path.parent.glob(".*")]
     text = f"epoch {len(state['history']) + 1}, {state['so_far']['steps']} steps kept"
     return f"{text}, half written: {', '.join(unfinished)}" if unfinished else text
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_no_bit(tmp_path):
+    def command(resumes):
+        return [str(TINY), "run", "40", *(["--resume"] if resumes else [])]
+
+    check_kills(command, tmp_path, 20)
+
+
+@pytest.mark.slow
+def test_kills_of_train_py_change_no_bit(tmp_path):
+    data = draw_shapes(tmp_path / "shapes", 30)
+    options = ["--data", str(data), "--epochs", "3", "--batch-size", "2"]
+    options += ["--weights", "none", "--precision", "float32", "--output", "run"]
+
+    def command(resumes):
+        return ["-c", TRAIN, *(["--resume", "run"] if resumes else options)]
+
+    check_kills(command, tmp_path, 10)

@@ -11,6 +11,7 @@ from torch_files import state_of, write_zip
 
 import detect
 from models import Architecture, build, named, weights
+from models.__main__ import main
 from models.class_names import COCO, COCO_BY_ID, VOC
 from models.weights import plain_arrays
 
@@ -67,7 +68,7 @@ def test_detect_with_coco(coco, published, server, tmp_path, capsys):
 
 def test_another_file_under_the_address(coco, server, capsys):
     server.files["/ssd300_x.pth"] = b"something else"
-    assert weights.main(["coco"]) == 2
+    assert main(["coco"]) == 2
     (line,) = capsys.readouterr().err.splitlines()[-1:]
     assert "expected the hash" in line
     assert not list(coco.iterdir())
@@ -77,7 +78,7 @@ def test_another_file_under_the_address(coco, server, capsys):
 def test_offline(monkeypatch, capsys):
     gone = named.NAMED["coco"]._replace(url="http://127.0.0.1:9/ssd300_x.pth")
     monkeypatch.setitem(named.NAMED, "coco", gone)
-    assert weights.main(["coco"]) == 2
+    assert main(["coco"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "can't be reached" in line and "put the file into" in line
 

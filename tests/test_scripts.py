@@ -17,6 +17,7 @@ import pytest
 
 import detect
 import evaluate
+import graft
 import train
 from data import Batches, draw_shapes, read_voc
 from evaluation import write_predictions
@@ -355,6 +356,21 @@ def test_accidents_are_one_line(failure, words, shapes, tmp_path, monkeypatch, c
     options = ["--data", shapes, "--output", run, "--weights", "none", *QUICK]
     check_mistake(train, options, [*words, run], capsys)
     checkpoint.read_state(run / "checkpoint.npz")  # sound
+
+
+@pytest.mark.parametrize("script", [train, evaluate, detect, graft])
+def test_out_of_memory_anywhere_names_a_batch_size(script, monkeypatch, capsys):
+    def run(_):
+        raise MemoryError
+
+    monkeypatch.setattr(script, "run", run)
+    options = {
+        train: [],
+        evaluate: ["--weights", "w", "--data", "d"],
+        detect: ["a.jpg"],
+        graft: ["--donor", "d", "--backbone", "vgg16", "--images", "i"],
+    }
+    check_mistake(script, options[script], ["try --batch-size 4"], capsys)
 
 
 def test_a_data_set_that_goes_away(shapes, tmp_path, monkeypatch, capsys):

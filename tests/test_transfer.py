@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models import Architecture, build, transfer, weights
+from models.__main__ import main
 from models.start import form_of
 from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
 from models.weights import Description
@@ -122,7 +123,7 @@ def test_kept_classes_have_the_same_logits(file):
 def test_keep_of_the_command_line(file, tmp_path, capsys):
     out = tmp_path / "fox.weights.h5"
     keep = [str(file[1]), "--keep", "fox, dog", "--output", str(out)]
-    assert weights.main(keep) == 0
+    assert main(keep) == 0
     assert weights.describe(out).class_names == ["fox", "dog"]
     for options, message in [
         (keep, "exists already"),
@@ -131,7 +132,7 @@ def test_keep_of_the_command_line(file, tmp_path, capsys):
         ([str(tmp_path / "gone")], "no such file"),
     ]:
         capsys.readouterr()
-        assert weights.main(options) == 2
+        assert main(options) == 2
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1
         assert message in lines[0]
@@ -154,7 +155,7 @@ def test_what_a_file_fits(file, capsys):
         name: taken for name, taken, _ in transfer.which_fit(source, ["squeezenet"])
     }
     assert fits == {"squeezenet": len([n for n in source.plain])}
-    assert weights.main([str(file[1])]) == 0
+    assert main([str(file[1])]) == 0
     text = capsys.readouterr().out
     described, _ = json.JSONDecoder().raw_decode(text)
     assert described["class_names"] == ANIMALS

@@ -18,6 +18,7 @@ import pytest
 from keras import applications
 
 from models import Architecture, build, start, weights
+from models.__main__ import main
 from models.weights import Description
 
 LAYERS = ("squeeze1x1", "expand1x1", "expand3x3")  # of each of SqueezeNet's modules
@@ -114,12 +115,21 @@ def test_full_disk_is_an_error_not_a_crash(saved, tmp_path):
 
 def test_a_file_is_halved(saved, tmp_path, capsys):
     output = tmp_path / "half.weights.h5"
-    assert weights.main([str(saved), "--half", "--output", str(output)]) == 0
+    assert main([str(saved), "--half", "--output", str(output)]) == 0
     assert capsys.readouterr().out == f"{output}: cat, dog\n"
     assert output.stat().st_size < 0.6 * saved.stat().st_size
     assert weights.load(output)[1] == weights.describe(saved)
-    assert weights.main([str(saved), "--half", "--output", str(output)]) == 2
+    assert main([str(saved), "--half", "--output", str(output)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_the_command_speaks_without_the_backends_greeting(tmp_path):
+    command = [sys.executable, "-m", "models", str(tmp_path / "gone")]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2 and not done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("python -m models.weights: ") and "no such file" in line
 
 
 @pytest.mark.core

@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 
 import cv2
+import h5py
 import keras
 import numpy as np
 
 from data import Dataset, Picture
-from models import Architecture, weights
+from models import Architecture
 from models.ssd300 import images_input
 from ssd_utils import make_priors
 from training import checkpoint
@@ -77,11 +78,22 @@ def result(folder):
         state["schedule"].pop(name)
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files if name != checkpoint.STATE}
+    state.get("options", {}).pop("resume", None)
     for name in ("best", "last"):
-        model = detector(9)
-        weights.load_into(model, folder / f"{name}.weights.h5")
-        arrays |= {f"{name}/{i}": w for i, w in enumerate(model.get_weights())}
+        with h5py.File(folder / f"{name}.weights.h5") as file:
+            arrays |= {f"{name}/{key}": a for key, a in _stored(file).items()}
     return state, arrays
+
+
+def _stored(group):
+    """Arrays by path of an HDF5 file."""
+    arrays = {}
+    for name, item in group.items():
+        if isinstance(item, h5py.Group):
+            arrays |= {f"{name}/{key}": a for key, a in _stored(item).items()}
+        else:
+            arrays[name] = item[()]
+    return arrays
 
 
 def assert_same(received, expected):

@@ -8,10 +8,20 @@ MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "Insufficient memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether any backend, numpy or OpenCV ran out of memory."""
+    """Whether any backend, numpy or OpenCV ran out of memory, here or as the cause."""
+    if error.__cause__ and is_out_of_memory(error.__cause__):
+        return True
     names = {kind.__name__ for kind in type(error).__mro__}
     text = str(error)
     return not names.isdisjoint(MEMORY_ERRORS) or any(w in text for w in MEMORY_WORDS)
+
+
+def memory_line(error: Exception, batch_size: int) -> str:
+    """One line where a script ran out of memory; any other error rises again."""
+    if not is_out_of_memory(error):
+        raise error
+    smaller = f"try --batch-size {batch_size // 2}, or " if batch_size > 1 else ""
+    return f"out of memory at --batch-size {batch_size}: {smaller}close other programs."
 
 
 def explain(
@@ -19,8 +29,8 @@ def explain(
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
 
-    folder: the run's, whose checkpoint is whole; batch_size, accumulate, lr: as the
-    run had them.
+    folder: the run's, whose checkpoint is whole where there is one; batch_size,
+    accumulate, lr: as the run had them.
     """
     resume = f"python train.py --resume {folder}"
     if is_out_of_memory(error):
@@ -32,6 +42,8 @@ def explain(
             "in a new run, or leave such batches out: --skip-bad-batches."
         )
     if isinstance(error, OSError | ValueError):
+        if not (folder / "checkpoint.npz").exists():  # not even the first was written
+            return f"{error} There is no checkpoint yet; mend it and start again."
         return f"{error} The last checkpoint is whole; then go on: {resume}"
     return None
 
