@@ -28,7 +28,6 @@ WAYS = {
     ],
     "graft: adapter": [],
 }
-TENTH = "tenth"  # name of the list of every tenth training picture
 
 
 def main() -> None:
@@ -49,7 +48,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     """Print the table."""
     from models.weights import describe
 
-    data, pictures = prepare(args, folder)
+    data, tenth, pictures = prepare(args, folder)
     network = ["--backbone", args.backbone, "--width", args.width]
     network += ["--weights", args.weights, "--minutes", args.minutes]
     what = f"{args.backbone}, {args.minutes} minutes"
@@ -66,11 +65,12 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
         cells = (way, figures["graft before"], figures["graft after"], of_donor)
         print("| {} | {:.3f} | {:.3f} | {:.2f} |".format(*cells), flush=True)
     trunk = describe(args.donor).architecture.trunk
-    for split in (args.train_split, TENTH):
-        splits = ["--train-split", split, "--val-split", args.val_split]
-        output = ["--trunk", trunk, "--output", str(folder / split)]
-        run("train.py", "--data", str(data), *network, *splits, *output)
-        summary = json.loads((folder / split / "summary.json").read_text())
+    splits = ["--train-split", args.train_split, "--val-split", args.val_split]
+    for labelled in (data, tenth):
+        output = labelled.with_suffix(".run")
+        options = [*network, *splits, "--trunk", trunk, "--output", str(output)]
+        run("train.py", "--data", str(labelled), *options)
+        summary = json.loads((output / "summary.json").read_text())
         count, last = summary["pictures"]["train"], summary["last"]["mAP50"]
         of_donor = last / figures["donor"]
         cells = (f"training, labels of {count} pictures", last, of_donor)
@@ -78,18 +78,19 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     print(f"| the donor | | {figures['donor']:.3f} | 1.00 |")
 
 
-def prepare(args: argparse.Namespace, folder: Path) -> tuple[Path, Path]:
-    """The data set with a list of every tenth training picture; those pictures."""
-    data, pictures = folder / "data", folder / "pictures"
-    shutil.copytree(args.data, data)
-    lists = data / "ImageSets/Main"
-    names = (lists / f"{args.train_split}.txt").read_text().split()
-    (lists / f"{TENTH}.txt").write_text("\n".join(names[::10]))
+def prepare(args: argparse.Namespace, folder: Path) -> tuple[Path, Path, Path]:
+    """The data set, the same with a tenth of the training list, the pictures alone."""
+    data, tenth, pictures = (folder / name for name in ("data", "tenth", "pictures"))
+    for copy in (data, tenth):
+        shutil.copytree(args.data, copy)
+    names_file = Path("ImageSets/Main") / f"{args.train_split}.txt"
+    names = (data / names_file).read_text().split()
+    (tenth / names_file).write_text("\n".join(names[::10]))
     pictures.mkdir()
     for name in names:
         for path in (data / "JPEGImages").glob(f"{name}.*"):
             shutil.copy(path, pictures)
-    return data, pictures
+    return data, tenth, pictures
 
 
 def run(script: str, *options: str) -> str:
