@@ -38,8 +38,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "number, rtsp:// and http:// streams")
     group = parser.add_argument_group("detector")
     group.add_argument("--weights", default=str(DEMO_WEIGHTS), metavar="FILE|voc|coco",
-        help="a detector of train.py's or a published SSD300; voc and coco are fetched "
-        "once; default: the one of the demo set")
+        help="a detector of train.py's or what export.py made of one, or a published "
+        "SSD300; voc and coco are fetched once; default: the one of the demo set")
     group.add_argument("--threshold", type=float, metavar="T",
         help="least score, 0..1; default: the weights file's, that of best F1")
     group.add_argument("--classes", metavar="A,B,...",

@@ -3,6 +3,7 @@
     python evaluate.py --weights runs/mine/best.weights.h5 --data my_pictures
     python evaluate.py --weights W --data my_pictures --split test --json figures.json
     python evaluate.py --weights W --data large_pictures --tile
+    python evaluate.py --weights model.onnx --data my_pictures   # what export.py wrote
     python evaluate.py --predictions boxes.json --data my_pictures --split test
 
 Prints AP per class and mAP (VOC 07, VOC area, COCO), val acc and fps, and draws the
@@ -17,9 +18,12 @@ from typing import TYPE_CHECKING
 from command_line import Parser, exit_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     import numpy as np
 
-    from data import Dataset, Picture
+    from data import Batches, Dataset, Picture
 
     Scored = tuple[list[Picture], list[np.ndarray], dict]
 
@@ -33,8 +37,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     # fmt: off
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--weights", metavar="FILE|voc|coco",
-        help="a detector of train.py's or a published SSD300; voc and coco are fetched "
-        "once")
+        help="a detector of train.py's or what export.py made of one, or a published "
+        "SSD300; voc and coco are fetched once")
     source.add_argument("--predictions", metavar="FILE",
         help="COCO results JSON of any detector: image_id (file name, or position in "
         "the split from 1), category_id (position of the class from 1), bbox, score")
@@ -79,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
     )
     from models.named import file_of
     from reports import class_table, plot_precision_recall
-    from training import import_keras
+    from runtimes import recognise
     from training.runs import output_file, write_json
 
     if args.weights:
@@ -89,20 +93,16 @@ def run(args: argparse.Namespace) -> None:
     plot = output_file("--plot", args.plot or f"{stem}.{args.split}.png", ".png")
     json_file = output_file("--json", args.json, ".json") if args.json else None
 
-    if args.weights:
-        import_keras()
-        from models import weights
-
-        description = weights.describe(args.weights)
-        dataset = read_dataset(args.data, args.split, description.class_names)
-    else:
-        dataset = read_dataset(args.data, args.split)
+    names = class_names_of(args.weights) if args.weights else None
+    dataset = read_dataset(args.data, args.split, names)
     dataset.check_boxes()
     print(dataset.describe())
     for line in (*dataset.notes, *dataset.problems):
         print(f"  {line}", file=sys.stderr)
+    is_exported = args.weights and recognise(args.weights)
     if args.weights:
-        run_it = run_tiled if args.tile else run_detector
+        whole = run_exported if is_exported else run_detector
+        run_it = run_tiled if args.tile else whole
         pictures, detections, figures = run_it(args, dataset)
     else:
         pictures, figures = dataset.pictures, {}
@@ -131,10 +131,8 @@ def run(args: argparse.Namespace) -> None:
     )
     plot_precision_recall(curves, plot)
     print(f"precision-recall curves: {plot}")
-    is_ours = args.weights and weights.is_detector(args.weights)
-    if is_ours and dataset.split == "val":
-        weights.keep_threshold(args.weights, threshold, f1)
-        print(f"{args.weights} keeps {threshold:.3f} as detect.py's threshold")
+    if args.weights and not is_exported and dataset.split == "val":
+        keep_threshold(args.weights, threshold, f1)
     if json_file:
         classes = {
             curve.class_name: {
@@ -149,6 +147,29 @@ def run(args: argparse.Namespace) -> None:
         write_json(json_file, {**what, **figures, "classes": classes})
 
 
+def class_names_of(path: str) -> list[str]:
+    """Those of a weights file or an exported one."""
+    import runtimes
+
+    if runtimes.recognise(path):
+        return runtimes.load(path).class_names
+    from training import import_keras
+
+    import_keras()
+    from models import weights
+
+    return weights.describe(path).class_names
+
+
+def keep_threshold(path: str, threshold: float, f1: float) -> None:
+    """Write it into a weights file, unless that is a published one."""
+    from models import weights
+
+    if weights.is_detector(path):
+        weights.keep_threshold(path, threshold, f1)
+        print(f"{path} keeps {threshold:.3f} as detect.py's threshold")
+
+
 def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     """The pictures that can be read, what tiles find in each, pictures per second."""
     import time
@@ -156,8 +177,8 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     from tqdm import tqdm
 
     import detection
-    from ssd_utils import MIN_SCORE
-    from training.validation import tell_broken
+    from data import tell_broken
+    from paper import MIN_SCORE
 
     options = {"batch_size": args.batch_size, "tile": True, "tile_px": args.tile_size}
     detector = detection.load(args.weights, MIN_SCORE, **options)
@@ -176,14 +197,28 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     return pictures, detections, {"fps": fps, "tile_px": detector.tile_px}
 
 
+def run_exported(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
+    """The detections of all pictures; fps, and the latency of one picture."""
+    import runtimes
+    from data import Batches, tell_broken
+    from detection.whole import detect_all
+    from paper import MIN_SCORE
+
+    network = runtimes.load(args.weights, MIN_SCORE)
+    batches = Batches(dataset, args.batch_size, augmented=False)
+    pictures, detections = detect_all(network, batches)
+    tell_broken(batches.broken)
+    return pictures, detections, speed_of(network, batches)
+
+
 def run_detector(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     """The detections of all pictures; val acc, fps, and the latency of one picture."""
     import keras
 
-    from evaluation import measure_fps
+    from data import tell_broken
     from models import weights
     from training import devices
-    from training.validation import Validation, tell_broken
+    from training.validation import Validation
 
     print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
     model, description = weights.load(args.weights)
@@ -192,17 +227,24 @@ def run_detector(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     check = Validation(plain, architecture.plain(), dataset, args.batch_size)
     figures, _, _ = check()
     tell_broken(check.batches.broken)
-    images, _ = check.batches.batch(0, 0)
-    many = measure_fps(check.predictor.predict_on_batch, args.batch_size, images=images)
-    one = measure_fps(check.predictor.predict_on_batch, 1, images=images)
-    speed = {
+    losses = {name: figures[name] for name in ("val_acc", "val_loss")}
+    speed = speed_of(check.predictor.predict_on_batch, check.batches)
+    return check.pictures, check.detections, losses | speed
+
+
+def speed_of(detect: "Callable[[np.ndarray], Any]", batches: "Batches") -> dict:
+    """Pictures per second in batches, and the latency of one picture alone."""
+    from evaluation import measure_fps
+
+    images, _ = batches.batch(0, 0)
+    many = measure_fps(detect, batches.batch_size, images=images)
+    one = measure_fps(detect, 1, images=images)
+    return {
         "fps": many["fps"],
-        "fps_batch_size": args.batch_size,
+        "fps_batch_size": batches.batch_size,
         "latency_ms_p50": one["latency_ms_p50"],
         "latency_ms_p99": one["latency_ms_p99"],
     }
-    losses = {name: figures[name] for name in ("val_acc", "val_loss")}
-    return check.pictures, check.detections, losses | speed
 
 
 if __name__ == "__main__":

@@ -17,15 +17,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from keras import ops
 
+from paper import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
+
 Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 
-IMAGE_SIZE = 300  # pixels; the paper's SSD300
 MAP_SIZES = (38, 19, 10, 5, 3, 1)  # the paper, fig. 2: cells along a side of each map
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
 POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
-MIN_SCORE = 0.01  # the paper, sec. 2.2: detections under it are not scored
-NMS_IOU = 0.45  # the paper, sec. 2.2: jaccard overlap of 0.45 per class
-TOP_K = 200  # the paper, sec. 2.2: detections kept per picture
 NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
 EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
 
@@ -318,7 +316,22 @@ def detect(
     the `NUM_CANDIDATES` best (prior, class) pairs enter the suppression.
     """
     predictions = ops.cast(predictions, "float32")
-    scores = ops.softmax(predictions[..., 4:], axis=-1)[..., 1:]  # (B, P, C - 1)
+    boxes, scores, class_ids = candidates(
+        predictions[..., :4], predictions[..., 4:], priors, score_threshold
+    )
+    stay = suppress(boxes, scores, class_ids, iou_threshold)
+    return best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
+
+
+def candidates(
+    offsets: Tensor, logits: Tensor, priors: Tensor, score_threshold: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What enters the suppression: boxes (B, N, 4), scores (B, N), class_ids (B, N).
+
+    The `NUM_CANDIDATES` best (prior, class) pairs of `offsets` (B, P, 4) and `logits`
+    (B, P, C), by score from high to low; scores under `score_threshold` are 0.
+    """
+    scores = ops.softmax(logits, axis=-1)[..., 1:]  # (B, P, C - 1)
     num_classes = scores.shape[-1]
     num_pairs = scores.shape[1] * num_classes
     scores, pairs = ops.top_k(
@@ -328,16 +341,15 @@ def detect(
     pairs = ops.cast(pairs, "int32")
     class_ids = pairs % num_classes + 1
     at_prior = (pairs // num_classes)[..., None]  # (B, N, 1)
-    offsets = ops.take_along_axis(predictions[..., :4], at_prior, axis=1)
+    offsets = ops.take_along_axis(offsets, at_prior, axis=1)
     boxes = decode(offsets, ops.take(priors, at_prior[..., 0], axis=0))  # (B, N, 4)
     boxes = ops.clip(boxes, 0.0, 1.0)
     # what lies outside the picture is left without area
     scores = ops.where(_area(boxes) > 0, scores, ops.zeros_like(scores))
-    stay = suppress(boxes, scores, class_ids, iou_threshold)
-    return _best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
+    return boxes, scores, class_ids
 
 
-def _best_rows(boxes: Tensor, scores: Tensor, class_ids: Tensor, top_k: int) -> Tensor:
+def best_rows(boxes: Tensor, scores: Tensor, class_ids: Tensor, top_k: int) -> Tensor:
     """The `top_k` rows of highest score as (B, K, 6), zeros where the score is 0."""
     scores, rows = ops.top_k(scores, min(top_k, scores.shape[1]))  # (B, K)
     class_ids = ops.take_along_axis(ops.cast(class_ids, "float32"), rows, axis=1)

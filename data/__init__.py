@@ -17,7 +17,7 @@
 from typing import Any
 
 from data.augment import augment, plain
-from data.batches import Batches, pad_truth
+from data.batches import Batches, pad_truth, tell_broken
 from data.dataset import Dataset, Picture
 from data.formats import read_dataset
 from data.pictures import picture_size, read_picture
@@ -37,6 +37,7 @@ __all__ = [
     "read_dataset",
     "read_picture",
     "read_voc",
+    "tell_broken",
     "tile_dataset",
     "typical_side",
 ]

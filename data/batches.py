@@ -194,3 +194,10 @@ class Batches:
         if self._kept is not None:
             self._kept[index] = image
         return image
+
+
+def tell_broken(paths: set[Path]) -> None:
+    """A line about the pictures that turned out to be no pictures."""
+    if paths:
+        some = ", ".join(str(path) for path in sorted(paths)[:3])
+        print(f"{len(paths)} pictures could not be read and were left out: {some}")

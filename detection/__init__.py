@@ -1,6 +1,7 @@
 """From pictures of any size to named boxes: what stands between data and a network.
 
 - detector.py: PictureDetector, for pictures as arrays or files
+- whole.py: all pictures of a data set through a network, for scoring
 - stream.py: frames through a detector, reading and writing beside it
 - outputs.py: what detect.py leaves: drawings, videos, JSON, labels, crops
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # Keras is loaded when a detector is
-    from detection.detector import PictureDetector
+    from detection.detector import Network, PictureDetector
 
 TILE_PX = 300  # ours: a tile's pixels are the network's, where a file tells nothing
 
@@ -26,7 +27,8 @@ def load(
 ) -> "PictureDetector":
     """The detector in a weights file, ready for pictures of any size.
 
-    path: "voc" and "coco" are published ones, which `models.named` fetches.
+    path: a weights file or what export.py made of one, which needs its own runtime and
+        no Keras; "voc" and "coco" are published ones, which `models.named` fetches.
     threshold: least score, 0..1; None is the file's own, that of best F1.
     top_k: at most so many objects a picture; None is the paper's 200.
     batch_size: pictures that go through the network at a time.
@@ -35,18 +37,32 @@ def load(
 
     ValueError where the file is no detector of this collection.
     """
+    from detection.detector import PictureDetector
+
+    network, side = open_network(path, threshold, top_k)
+    if tile and tile_px is None:
+        tile_px = side
+    return PictureDetector(network, batch_size, tile_px if tile else None)
+
+
+def open_network(
+    path: Path | str, threshold: float | None = None, top_k: int | None = None
+) -> "tuple[Network, int]":
+    """The network of `load`, and the side in pixels of a tile that suits it."""
+    import runtimes
+
+    if runtimes.recognise(path):
+        exported = runtimes.load(path, threshold, top_k)
+        return exported, trained_side({"tile_px": exported.card.tile_px})
     from training import import_keras
 
     import_keras()
-    from detection.detector import PictureDetector
     from models.detector import Detector
     from models.named import file_of
-    from ssd_utils import TOP_K
+    from paper import TOP_K
 
     network = Detector(file_of(path), threshold, TOP_K if top_k is None else top_k)
-    if tile and tile_px is None:
-        tile_px = trained_side(network.description.training)
-    return PictureDetector(network, batch_size, tile_px if tile else None)
+    return network, trained_side(network.description.training)
 
 
 def trained_side(training: dict) -> int:

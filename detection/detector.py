@@ -3,14 +3,26 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from data import read_picture
 from data.tiles import cut, merge, tile_windows
-from models.detector import Detector
-from ssd_utils import IMAGE_SIZE, NMS_IOU
+from paper import IMAGE_SIZE, NMS_IOU
+
+
+class Network(Protocol):
+    """What finds objects in pictures of one size: a Detector, or an Exported file.
+
+    Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3): class from 1, score,
+    corners in 0..1; rows of zeros pad the end.
+    """
+
+    class_names: Sequence[str]
+    threshold: float
+
+    def __call__(self, images: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class PictureDetector:
     """
 
     def __init__(
-        self, network: Detector, batch_size: int = 8, tile_px: int | None = None
+        self, network: Network, batch_size: int = 8, tile_px: int | None = None
     ) -> None:
         self.class_names, self.threshold = network.class_names, network.threshold
         self.batch_size, self.tile_px = batch_size, tile_px

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from data import Batches, Dataset
+from data import Batches, Dataset, tell_broken
 from files import remove_unfinished
 from models import Architecture, weights
 from training import checkpoint
@@ -17,7 +17,7 @@ from training.engine import train_epoch
 from training.interrupt import Interrupt
 from training.runs import best_row, write_history
 from training.state import Settings, State
-from training.validation import Validation, tell_broken
+from training.validation import Validation
 
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}

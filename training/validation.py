@@ -1,7 +1,5 @@
 """A split's figures of a model, as often as a training asks for them."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 
@@ -51,10 +49,3 @@ class Validation:
         figures = {f"val_{name}": value for name, value in means.items()}
         mean = np.nan_to_num(mean_ap(self.curves)["mAP50"])
         return {**figures, "mAP50": float(mean)}, *best_threshold(self.curves)
-
-
-def tell_broken(paths: set[Path]) -> None:
-    """A line about the pictures that turned out to be no pictures."""
-    if paths:
-        some = ", ".join(str(path) for path in sorted(paths)[:3])
-        print(f"{len(paths)} pictures could not be read and were left out: {some}")

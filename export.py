@@ -1,0 +1,191 @@
+"""Write a detector for another runtime, and prove the file.
+
+    python export.py --weights runs/mine/best.weights.h5 --format onnx
+    python export.py --weights W --format litert --precision int8
+    python export.py --weights W --format litert --layout frigate
+    python export.py --weights W --format openvino --data my_pictures --split test
+
+Preprocessing, network, decoding and non-maximum suppression go into one file that takes
+uint8 RGB pictures of 300x300. It is run in its own runtime on the validation pictures
+and compared with the weights file; one that differs too much is marked NAME.failed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from command_line import Parser, exit_status
+from exporting import FORMATS, PRECISIONS
+from runtimes.card import LABELS_NAME, OUTPUT_LAYOUTS
+
+if TYPE_CHECKING:
+    from data import Dataset
+    from exporting import Exportable
+    from models.weights import Description
+
+FAILED = ".failed"  # ours: ends the name of a file that its proof did not pass
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The options; Keras is not loaded yet."""
+    parser = Parser("export.py", __doc__)
+    # fmt: off
+    parser.add_argument("--weights", required=True, metavar="FILE|voc|coco",
+        help="a detector of train.py's or a published SSD300")
+    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS,
+        help="float16: of the weights in the file; int8 calibrates on pictures of the "
+        "training split; default: %(default)s")
+    parser.add_argument("--layout", default="plain", choices=OUTPUT_LAYOUTS,
+        help="frigate: boxes as ymin, xmin, ymax, xmax, then classes, scores, count, "
+        "by index; default: %(default)s")
+    parser.add_argument("--output", metavar="FILE",
+        help="default: beside the weights, by their name")
+    group = parser.add_argument_group("proof")
+    group.add_argument("--data", nargs="+", metavar="FOLDER",
+        help="annotated pictures; default: those of the training")
+    group.add_argument("--split", metavar="NAME",
+        help="proves; default: the training's validation split, or val")
+    group.add_argument("--train-split", metavar="NAME",
+        help="calibrates int8; default: that of the training, or train")
+    group.add_argument("--tolerance", type=float, default=1.0, metavar="POINTS",
+        help="of mAP50, 0..100, that may be lost; default: %(default)s")
+    # fmt: on
+    args = parser.parse_args(argv)
+    if not 0 <= args.tolerance <= 100:
+        parser.error("--tolerance must be from 0 to 100")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0; 1 where the proof fails; 2 after one line of what to mend."""
+    args = parse(argv)
+    return exit_status("export.py", run, args)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, write, prove, place."""
+    import exporting
+    from data import Batches, tell_broken
+    from exporting.workshop import hand_out, workshop
+    from files import write_text
+    from models.named import file_of
+    from training import import_keras
+
+    exporting.check(args.format, args.precision, args.layout)
+    keras = import_keras()
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError("export.py needs KERAS_BACKEND=tensorflow.")
+    import runtimes
+    from exporting import proof
+    from models import weights
+    from models.detector import Detector
+    from paper import MIN_SCORE
+
+    args.weights = file_of(args.weights)
+    description = weights.describe(args.weights)
+    output = output_path(args)
+    proving, training = load_data(args, description)
+    exportable = make_exportable(args, description, training)
+    check_labels(output.with_name(LABELS_NAME), exportable.card.labels())
+
+    with workshop(output) as folder:
+        written = folder / output.name
+        exporting.write(args.format, exportable, written)
+        before = Detector(args.weights, MIN_SCORE)
+        after = runtimes.load(written, MIN_SCORE)
+        batches = Batches(proving, 8, augmented=False)
+        paths = (Path(args.weights), written)
+        *figures, apart = proof.prove(before, after, batches, paths)
+        tell_broken(batches.broken)
+        print(proof.table([args.weights, str(output)], figures, apart))
+        faults = proof.faults(figures, apart, args.precision, args.tolerance)
+        hand_out(folder, FAILED if faults else "")
+    if faults:
+        print(f"export.py: {output}{FAILED}: {'; '.join(faults)}.", file=sys.stderr)
+        return 1
+    write_text(output.with_name(LABELS_NAME), exportable.card.labels())
+    print(f"Next: python detect.py PICTURE --weights {output}")
+    return 0
+
+
+def output_path(args: argparse.Namespace) -> Path:
+    """The name that nothing has yet; ValueError otherwise."""
+    from training.runs import output_file
+
+    suffix = FORMATS[args.format].suffix
+    if args.output is None:
+        stem = Path(args.weights).name.removesuffix(".weights.h5")
+        marks = [args.precision.removeprefix("float32"), args.layout]
+        parts = [stem, *(mark for mark in marks if mark not in ("", "plain"))]
+        path = Path(args.weights).with_name(".".join(parts) + suffix)
+    elif args.format == "saved_model":  # TensorFlow Serving wants a number as its name
+        path = Path(args.output)
+    else:
+        path = output_file("--output", args.output, suffix)
+    if path.exists():
+        raise ValueError(f"--output {path} exists already; name a new file.")
+    return path
+
+
+def check_labels(path: Path, labels: str) -> None:
+    """ValueError where a file with other class names would be lost."""
+    if path.exists() and path.read_text("utf-8") != labels:
+        raise ValueError(
+            f"--output: {path} is there and holds other classes; name another folder."
+        )
+
+
+def load_data(
+    args: argparse.Namespace, description: "Description"
+) -> "tuple[Dataset, Dataset | None]":
+    """The pictures that prove, and those that calibrate int8."""
+    from data import read_dataset
+
+    trained = description.training.get("options") or {}
+    roots = args.data or trained.get("data")
+    if not roots:
+        raise ValueError(
+            "--data FOLDER is needed: annotated pictures that prove the file; the "
+            "weights file names none."
+        )
+    splits = [args.split or trained.get("val_split") or "val"]
+    if args.precision == "int8":
+        splits.append(args.train_split or trained.get("train_split") or "train")
+    datasets = [read_dataset(roots, split, description.class_names) for split in splits]
+    for dataset in datasets:
+        print(dataset.describe())
+        for line in (*dataset.notes, *dataset.problems):
+            print(f"  {line}", file=sys.stderr)
+    proving, *calibrating = datasets
+    return proving.check_boxes(), calibrating[0] if calibrating else None
+
+
+def make_exportable(
+    args: argparse.Namespace, description: "Description", training: "Dataset | None"
+) -> "Exportable":
+    """The plain network, and what its file is to say."""
+    from exporting import Exportable, calibration
+    from models import weights
+    from runtimes.card import Card
+
+    model, _ = weights.load(args.weights)
+    architecture = description.architecture
+    card = Card(
+        class_names=description.class_names,
+        threshold=description.threshold,
+        f1=description.f1,
+        licence=description.licence,
+        network=architecture.in_words(),
+        precision=args.precision,
+        layout=args.layout,
+        tile_px=description.training.get("tile_px"),
+    )
+    plain = weights.fold(model, architecture)
+    pictures = calibration.pictures(training)
+    return Exportable(plain, architecture.layout, card, pictures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""A detector as one TensorFlow function: uint8 pictures in, objects out.
+
+Outputs by name, for B pictures and K = 200 objects at most:
+
+    boxes    float32 (B, K, 4)  xmin, ymin, xmax, ymax in 0..1
+    scores   float32 (B, K)     from high to low, 0.01 or more; 0 pads the end
+    classes  int32 (B, K)       line of labels.txt, from 0
+    count    int32 (B,)         how many of the K rows are objects
+
+Layout "frigate": boxes are ymin, xmin, ymax, xmax; classes and count are float32.
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from exporting import Exportable
+from paper import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
+from runtimes.exported import XY_OF_YX
+from ssd_utils import NUM_CANDIDATES, Tensor, best_rows, candidates, make_priors
+
+NETWORK, DETECTIONS = "network", "detections"  # scopes: names of nodes begin with them
+# ours: boxes of different classes are moved apart by twice the picture, so that one
+# suppression blind to classes serves all of them
+APART = 2.0
+OUTPUTS = ("boxes", "classes", "scores", "count")  # Frigate's order, cpu_tfl.py
+# what int8 is too coarse for: the picture less its mean, the squares of features
+FLOAT_LAYERS = ("preprocess", "conv4_3_norm/", "conv4_3_norm_1/")
+
+
+def whole(
+    exportable: Exportable,
+    num_pictures: int | None,
+    suppress: Callable[[Tensor, Tensor], Tensor],
+) -> tf.types.experimental.GenericFunction:
+    """The function, for batches of `num_pictures`; None: of any number.
+
+    suppress: boxes (B, N, 4) and scores (B, N) -> float32 (B, N), 1 where a box stays.
+    """
+    shape = (num_pictures, IMAGE_SIZE, IMAGE_SIZE, 3)
+    priors = make_priors(exportable.priors)
+    model, layout = exportable.model, exportable.card.layout
+    # apart to the end: in one tensor int8 would round logits by the range of offsets
+    maps = keras.Model(
+        model.input,
+        [model.get_layer(name).output for name in ("mbox_loc", "mbox_conf")],
+    )
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")])
+    def detect(images: Tensor) -> dict[str, Tensor]:
+        with tf.name_scope(NETWORK):
+            offsets, logits = maps(images)
+        with tf.name_scope(DETECTIONS):
+            boxes, scores, class_ids = candidates(offsets, logits, priors, MIN_SCORE)
+            apart = boxes + APART * tf.cast(class_ids, tf.float32)[..., None]
+            scores = scores * suppress(apart, scores)
+            rows = best_rows(boxes, scores, class_ids, TOP_K)  # (B, K, 6)
+            return _outputs(rows, layout)
+
+    return detect
+
+
+def is_map(name: str) -> bool:
+    """Whether a node of this name computes one of the network's maps, fit for int8."""
+    return f"{NETWORK}/" in name and not any(layer in name for layer in FLOAT_LAYERS)
+
+
+def _outputs(rows: Tensor, layout: str) -> dict[str, Tensor]:
+    class_ids, scores, boxes = rows[..., 0], rows[..., 1], rows[..., 2:]
+    is_found = tf.cast(scores > 0, tf.float32)
+    outputs = {
+        "boxes": boxes,
+        "scores": scores,
+        "classes": tf.maximum(class_ids - 1, 0),
+        "count": tf.reduce_sum(is_found, axis=-1),
+    }
+    if layout == "frigate":
+        return outputs | {"boxes": tf.gather(boxes, XY_OF_YX, axis=-1)}
+    integers = {name: tf.cast(outputs[name], tf.int32) for name in ("classes", "count")}
+    return outputs | integers
+
+
+def suppress_flat(boxes: Tensor, scores: Tensor) -> Tensor:
+    """float32 (B, N): 1 where a box (B, N, 4) stays, for B = 1.
+
+    By the one operation that is a builtin of LiteRT and of ONNX as well. LiteRT fills
+    its indices up to N; `num_kept` tells how many count.
+    """
+    flat = tf.reshape(scores, (-1,))  # (N,)
+    kept, num_kept = tf.raw_ops.NonMaxSuppressionV4(
+        boxes=tf.reshape(boxes, (-1, 4)),
+        scores=flat,
+        max_output_size=NUM_CANDIDATES,
+        iou_threshold=NMS_IOU,
+        score_threshold=MIN_SCORE / 2,  # strictly above; candidates are 0 or MIN_SCORE
+        pad_to_max_output_size=False,
+    )
+    counts = tf.cast(tf.range(tf.shape(kept)[0]) < num_kept, tf.float32)
+    stays = tf.scatter_nd(kept[:, None], counts, tf.shape(flat))
+    return tf.reshape(stays, tf.shape(scores))
+
+
+def frozen(function: tf.types.experimental.GenericFunction) -> tf.Module:
+    """A module whose `detect` is the function with its weights as constants.
+
+    LiteRT's converter leaves the values of Keras 3's variables out of the file, without
+    a word: its interpreter then finds nothing.
+    """
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    concrete = function.get_concrete_function()
+    names = sorted(concrete.structured_outputs)  # the order of a dictionary's tensors
+    constant = convert_variables_to_constants_v2(concrete)
+    module = tf.Module()
+    module.detect = tf.function(
+        lambda images: dict(zip(names, constant(images), strict=True)),
+        input_signature=function.input_signature,
+    )
+    return module

@@ -1,0 +1,28 @@
+"""OpenVINO's NAME.xml and NAME.bin, from the ONNX model.
+
+Through `read_model`, not `convert_model`: that one reports its use to Google Analytics.
+"""
+
+import sys
+from pathlib import Path
+
+sys.modules.setdefault("openvino_telemetry", None)  # as runtimes/openvino_file.py
+
+import onnx  # noqa: E402
+import openvino  # noqa: E402
+
+from exporting import Exportable, onnx_file  # noqa: E402
+from runtimes.card import KEY  # noqa: E402
+
+
+def write(exportable: Exportable, path: Path) -> None:
+    """Write the pair in the card's precision."""
+    temporary = path.with_suffix(".onnx")
+    onnx.save(onnx_file.convert(exportable), temporary)
+    card = exportable.card
+    try:
+        model = openvino.Core().read_model(temporary)
+        model.set_rt_info(card.to_json(), [KEY])
+        openvino.save_model(model, path, compress_to_fp16=card.precision == "float16")
+    finally:
+        temporary.unlink()

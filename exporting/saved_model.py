@@ -1,0 +1,31 @@
+"""TensorFlow's SavedModel, signature `serving_default`: batches of any size."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from exporting import Exportable
+from exporting.graph import frozen, suppress_flat, whole
+from runtimes.card import FILE_NAME, LABELS_NAME
+from runtimes.saved_model import EXTRAS
+from ssd_utils import NUM_CANDIDATES, Tensor
+
+
+def write(exportable: Exportable, path: Path) -> None:
+    """Write the folder."""
+    module = frozen(whole(exportable, None, _suppress_each))
+    signature = module.detect.get_concrete_function()
+    tf.saved_model.save(module, str(path), signatures=signature)
+    extras = path / EXTRAS
+    extras.mkdir()
+    (extras / FILE_NAME).write_text(exportable.card.to_json(), "utf-8")
+    (extras / LABELS_NAME).write_text(exportable.card.labels(), "utf-8")
+
+
+def _suppress_each(boxes: Tensor, scores: Tensor) -> Tensor:
+    """float32 (B, N): 1 where a box stays; picture by picture."""
+    return tf.map_fn(
+        lambda one: suppress_flat(*one),
+        (boxes, scores),
+        fn_output_signature=tf.TensorSpec((NUM_CANDIDATES,), tf.float32),
+    )

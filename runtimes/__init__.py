@@ -1,0 +1,77 @@
+"""Exported detectors in their own runtimes: no Keras, no weights file.
+
+- exported.py: Exported, called like models.detector.Detector
+- card.py: what an exported file says of itself
+- onnx_file.py, openvino_file.py, litert_file.py, saved_model.py: one runtime each,
+  imported when a file of its format is opened. Each offers `opened(path)`: the card's
+  text and a function from uint8 pictures (B, 300, 300, 3) to outputs by name.
+
+Exported files are programs: run only those that you would run a program of.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from paper import TOP_K
+from runtimes.card import Card
+from runtimes.exported import Exported
+
+# format -> module and the package of its runtime
+ADAPTERS = {
+    "onnx": ("onnx_file", "onnxruntime"),
+    "openvino": ("openvino_file", "openvino"),
+    "litert": ("litert_file", "ai-edge-litert"),
+    "saved_model": ("saved_model", "tensorflow"),
+}
+HEAD = 256  # ours: bytes at a file's beginning that tell its format
+
+
+def recognise(path: Path | str) -> str | None:
+    """The format of an exported file or folder by its content; None for all others."""
+    path = Path(path)
+    if path.is_dir():
+        return "saved_model" if (path / "saved_model.pb").is_file() else None
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head[4:8] == b"TFL3":  # tensorflow/lite/schema/schema.fbs, file_identifier
+        return "litert"
+    if head.lstrip().startswith(b"<?xml") and b"<net " in head:
+        return "openvino"
+    # onnx.proto: field 1 is ir_version, a small number; fields 2, 3 are producer's
+    if head[:1] == b"\x08" and head[2:3] in (b"\x12", b"\x1a", b"\x3a"):
+        return "onnx"
+    return None
+
+
+def load(
+    path: Path | str, threshold: float | None = None, top_k: int | None = None
+) -> Exported:
+    """An exported file, to be called like a network.
+
+    threshold: least score, 0..1; None is the file's own.
+    top_k: at most so many objects a picture; no file gives more than the paper's 200.
+
+    ValueError where its runtime is not installed or the file is not one of export.py's.
+    """
+    module, package = ADAPTERS[recognise(path)]
+    try:
+        adapter = import_module(f"runtimes.{module}")
+    except ImportError as error:
+        raise ValueError(
+            f"{path}: its runtime is not installed: pip install {package}"
+        ) from error
+    try:
+        text, run = adapter.opened(path)
+    except Exception as error:  # each runtime has errors of its own
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"{path}: {package} can't open it: {reason}") from error
+    if text is None:
+        raise ValueError(f"{path}: not written by export.py: it names no classes.")
+    try:
+        card = Card.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    least = card.threshold if threshold is None else threshold
+    return Exported(card, run, least, TOP_K if top_k is None else top_k)

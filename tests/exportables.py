@@ -1,0 +1,45 @@
+"""Detectors small enough to be converted in seconds, with objects of all sizes."""
+
+import keras
+import numpy as np
+
+from exporting import Exportable
+from models.ssd300 import heads, images_input
+from runtimes.card import Card
+from ssd_utils import detect, make_priors
+
+NAMES = ["Küken", "b c", "d"]
+
+
+def pictures(number, seed=0):
+    """uint8 (N, 300, 300, 3): patches of colour, the same for the same seed."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (number, 30, 30, 3), "uint8")
+    return coarse.repeat(10, axis=1).repeat(10, axis=2)
+
+
+def exportable(precision="float32", layout="plain", calibration=0):
+    """Heads on maps of one convolution; scores of all sizes, many boxes suppressed."""
+    keras.utils.set_random_seed(0)
+    images = images_input()
+    x = keras.layers.Rescaling(1 / 255)(images)
+    x = keras.layers.Conv2D(8, 8, strides=8, padding="same", activation="relu")(x)
+    sources = {"a": x}  # 38x38
+    for name in "bcde":  # 19, 10, 5, 3
+        x = sources[name] = keras.layers.MaxPooling2D(2, padding="same")(x)
+    sources["f"] = keras.layers.MaxPooling2D(3)(x)  # 1
+    model = keras.Model(images, heads(sources, len(NAMES) + 1, "voc"))
+    num_classes = len(NAMES) + 1
+    for layer in model.layers:
+        if "_mbox_conf" in layer.name:  # most of a picture is background
+            bias = np.zeros((layer.filters // num_classes, num_classes), "float32")
+            bias[:, 0] = 16
+            layer.kernel.assign(layer.kernel * 24)
+            layer.bias.assign(bias.ravel())
+    card = Card(NAMES, 0.25, 0.5, "free", "tiny", precision, layout, tile_px=480)
+    return Exportable(model, "voc", card, pictures(calibration, seed=1))
+
+
+def expected(exportable, images):
+    """Detections (B, K, 6) by ssd_utils."""
+    predictions = exportable.model.predict_on_batch(images)
+    return np.asarray(detect(predictions, make_priors(exportable.priors)))
