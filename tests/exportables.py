@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from exporting import Exportable
+from models import weights
 from models.ssd300 import heads, images_input
 from runtimes.card import Card
 from ssd_utils import detect, make_priors
@@ -43,3 +44,12 @@ def expected(exportable, images):
     """Detections (B, K, 6) by ssd_utils."""
     predictions = exportable.model.predict_on_batch(images)
     return np.asarray(detect(predictions, make_priors(exportable.priors)))
+
+
+def exportable_of(path):
+    """A real weights file's detector, for float32."""
+    model, description = weights.load(path)
+    architecture = description.architecture
+    card = Card(description.class_names, description.threshold, 0.5, "free", "real")
+    plain = weights.fold(model, architecture)
+    return Exportable(plain, architecture.layout, card, pictures(0))
