@@ -1,5 +1,6 @@
 """LiteRT: one picture at a time, builtin operations only."""
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,10 @@ def _quantised(
         denylisted_ops=sorted(set(others.values()) - set(maps.values())),
         denylisted_nodes=sorted(others),
     )
-    debugger = tf.lite.experimental.QuantizationDebugger(
-        converter=converter, debug_dataset=one_by_one, debug_options=options
-    )
+    with warnings.catch_warnings(action="ignore"):  # of an interpreter that it uses
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            converter=converter, debug_dataset=one_by_one, debug_options=options
+        )
     return debugger.get_nondebug_quantized_model()
 
 

@@ -1,9 +1,13 @@
 """Detectors small enough to be converted in seconds, with objects of all sizes."""
 
+from importlib.util import find_spec
+
 import keras
 import numpy as np
+import pytest
 
-from exporting import Exportable
+import exporting
+from exporting import FORMATS, Exportable
 from models import weights
 from models.ssd300 import heads, images_input
 from runtimes.card import Card
@@ -53,3 +57,41 @@ def exportable_of(path):
     card = Card(description.class_names, description.threshold, 0.5, "free", "real")
     plain = weights.fold(model, architecture)
     return Exportable(plain, architecture.layout, card, pictures(0))
+
+
+def written_once(folder):
+    """path_of(format, precision, layout): such a file, made at first use."""
+    paths = {}
+
+    def path_of(name, precision="float32", layout="plain"):
+        need(name)
+        key = (name, precision, layout)
+        if key not in paths:
+            path = paths[key] = folder / "-".join(key) / f"tiny{FORMATS[name].suffix}"
+            path.parent.mkdir()
+            calibration = 4 if precision == "int8" else 0
+            exporting.write(name, exportable(precision, layout, calibration), path)
+        return paths[key]
+
+    return path_of
+
+
+def need(name):
+    """Skip where a package for the format is not installed."""
+    for module, package in FORMATS[name].packages.items():
+        if find_spec(module) is None:
+            pytest.skip(f"{package} is not installed")
+
+
+def cache_of_one(translate):
+    """The first translation serves all calls: each gets a copy."""
+    made = []
+
+    def copied(exportable):
+        if not made:
+            made.append(translate(exportable))
+        copy = type(made[0])()
+        copy.CopyFrom(made[0])
+        return copy
+
+    return copied

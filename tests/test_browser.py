@@ -6,7 +6,6 @@ import subprocess
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,7 @@ import exporting
 import runtimes
 from data import draw_shapes, read_picture
 from detect import DEMO_WEIGHTS
+from tests.exportables import exportable_of, need
 
 PAGE = Path(__file__).parents[1] / "examples" / "browser"
 PATIENCE = 60  # seconds for a browser to start and to detect; no measure of anything
@@ -53,11 +53,7 @@ def site(tmp_path_factory):
         pytest.skip("chromium is not installed")
     if not (PAGE / "node_modules" / "onnxruntime-web").is_dir():
         pytest.skip("onnxruntime-web is not there: npm install in examples/browser")
-    for package in exporting.FORMATS["onnx"].packages:
-        if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
-    from tests.exportables import exportable_of
-
+    need("onnx")
     folder = tmp_path_factory.mktemp("site")
     for path in PAGE.iterdir():
         (folder / path.name).symlink_to(path)

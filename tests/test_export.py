@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
-from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -19,6 +18,7 @@ import runtimes
 from data import draw_shapes
 from detect import DEMO_WEIGHTS
 from exporting import proof
+from tests.exportables import need
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports need TensorFlow"
@@ -36,9 +36,7 @@ def shapes(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(shapes, tmp_path_factory):
     """The demo's detector as an ONNX file, and what export.py printed."""
-    for package in exporting.FORMATS["onnx"].packages:
-        if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+    need("onnx")
     folder = tmp_path_factory.mktemp("exported")
     weights = folder / "demo.weights.h5"
     shutil.copy(DEMO_WEIGHTS, weights)

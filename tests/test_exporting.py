@@ -2,13 +2,11 @@
 
 import shutil
 import sys
-from importlib.util import find_spec
 
 import keras
 import numpy as np
 import pytest
 
-import exporting
 import runtimes
 from exporting import FORMATS
 from paper import MIN_SCORE
@@ -18,51 +16,6 @@ from tests.exportables import NAMES, expected, exportable, pictures
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports need TensorFlow"
 )
-
-
-def need(name):
-    for module, package in FORMATS[name].packages.items():
-        if find_spec(module) is None:
-            pytest.skip(f"{package} is not installed")
-
-
-def cache_of_one(translate):
-    """The first translation serves all calls: each gets a copy."""
-    made = []
-
-    def copied(exportable):
-        made.append(made[0] if made else translate(exportable))
-        copy = type(made[0])()
-        copy.CopyFrom(made[0])
-        return copy
-
-    return copied
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """written(format, precision, layout): the path of such a file, made once."""
-    paths = {}
-    patch = pytest.MonkeyPatch()
-    if find_spec("tf2onnx"):  # it takes seconds, always to the same graph
-        from exporting import onnx_file
-
-        patch.setattr(onnx_file, "translate", cache_of_one(onnx_file.translate))
-
-    def path_of(name, precision="float32", layout="plain"):
-        need(name)
-        key = (name, precision, layout)
-        if key not in paths:
-            folder = tmp_path_factory.mktemp("exports")
-            paths[key] = folder / f"tiny{FORMATS[name].suffix}"
-            calibration = 4 if precision == "int8" else 0
-            exporting.write(
-                name, exportable(precision, layout, calibration), paths[key]
-            )
-        return paths[key]
-
-    yield path_of
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
