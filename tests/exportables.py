@@ -8,7 +8,7 @@ import pytest
 
 import exporting
 from exporting import FORMATS, Exportable
-from models import weights
+from models import BACKBONES, Architecture, build, weights
 from models.ssd300 import heads, images_input
 from runtimes.card import Card
 from ssd_utils import detect, make_priors
@@ -57,6 +57,21 @@ def exportable_of(path):
     card = Card(description.class_names, description.threshold, 0.5, "free", "real")
     plain = weights.fold(model, architecture)
     return Exportable(plain, architecture.layout, card, pictures(0))
+
+
+def untrained(backbone, class_names):
+    """A detector with trunk `light` or `native`, and scores of all sizes."""
+    trunk = "light" if backbone in BACKBONES else "native"
+    architecture = Architecture(
+        backbone, len(class_names) + 1, trunk=trunk, norm="none"
+    )
+    keras.utils.set_random_seed(0)
+    model = build(architecture)
+    layers = [layer for layer in model.layers if "_mbox_" in layer.name]
+    maps = keras.Model(model.input, [layer.output for layer in layers])
+    for layer, values in zip(layers, maps(pictures(1)), strict=True):
+        layer.kernel.assign(np.array(layer.kernel) / np.array(values).std())
+    return Exportable(model, "voc", Card(class_names, 0.5, 0.5, "", ""), pictures(0))
 
 
 def written_once(folder):

@@ -7,11 +7,14 @@ import keras
 import numpy as np
 import pytest
 
+import exporting
 import runtimes
 from exporting import FORMATS
+from exporting.proof import difference, size_of
+from models import BACKBONES
 from paper import MIN_SCORE
 from runtimes.card import Card
-from tests.exportables import NAMES, expected, exportable, pictures
+from tests.exportables import NAMES, expected, exportable, need, pictures, untrained
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports need TensorFlow"
@@ -38,6 +41,22 @@ def test_float32_files_find_the_same(written, ours, name):
     np.testing.assert_allclose(network(images[1:2])[0], detections[1], atol=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", [*BACKBONES, "MobileNetV3Large"])
+@pytest.mark.parametrize("name", ["onnx", "litert"])
+def test_each_backbone_is_converted(tmp_path, backbone, name):
+    need(name)
+    ready = untrained(backbone, NAMES)
+    path = tmp_path / f"real{FORMATS[name].suffix}"
+    exporting.write(name, ready, path)
+    images = pictures(1)
+    detections = expected(ready, images)
+    assert (detections[..., 1] > 0).any()
+    found = runtimes.load(path, MIN_SCORE)(images)
+    assert difference(detections, found, 0.1).num_unpaired == 0
+    np.testing.assert_allclose(found[0, :5], detections[0, :5], atol=1e-3)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_files_tell_what_they_are(written, name):
     path = written(name)
@@ -58,8 +77,6 @@ def test_threshold_and_top_k_are_the_callers(written, ours):
 
 @pytest.mark.parametrize("name", ["onnx", "openvino", "litert"])
 def test_float16_is_about_half_the_size(written, ours, name):
-    from exporting.proof import difference, size_of
-
     images, detections = ours
     halved = written(name, "float16")
     # the tail's priors and code stay as they are: what the network's weights save
@@ -72,8 +89,6 @@ def test_float16_is_about_half_the_size(written, ours, name):
 
 @pytest.mark.parametrize("name", ["onnx", "openvino", "litert"])
 def test_int8_finds_about_the_same(written, ours, name):
-    from exporting.proof import difference
-
     images, detections = ours
     found = runtimes.load(written(name, "int8"), MIN_SCORE)(images)
     apart = difference(detections, found, 0.5)
