@@ -80,3 +80,7 @@ def leave_heads_unrounded(graph: onnx.GraphProto) -> None:
         graph.node.remove(node)
     for node in graph.node:
         node.input[:] = [unrounded.get(name, name) for name in node.input]
+    used = {name for node in graph.node for name in node.input}
+    idle = [values for values in graph.initializer if values.name not in used]
+    for values in idle:  # onnxruntime warns of each
+        graph.initializer.remove(values)

@@ -110,6 +110,8 @@ def test_int8_is_in_the_maps_alone(written):
     from_heads = {head.output[0] for head in heads}
     readers = [node for node in graph.node if from_heads & set(node.input)]
     assert not any("QuantizeLinear" in node.op_type for node in tail + readers)
+    used = {name for node in graph.node for name in node.input}
+    assert {values.name for values in graph.initializer} <= used
 
 
 def test_litert_needs_no_flex_operation(written):
@@ -120,6 +122,20 @@ def test_litert_needs_no_flex_operation(written):
     assert flex_operations(model) == []
     model.operatorCodes[0].customCode = b"FlexCombinedNonMaxSuppression"
     assert flex_operations(model) == ["FlexCombinedNonMaxSuppression"]
+
+
+def test_outputs_are_put_in_frigates_order(written):
+    flatbuffer_utils = pytest.importorskip("tensorflow.lite.tools.flatbuffer_utils")
+    from exporting.litert_file import order_outputs
+
+    model = flatbuffer_utils.read_model(str(written("litert")))
+    graph = model.subgraphs[0]
+    expected = list(graph.outputs)
+    graph.outputs = expected[::-1]
+    order_outputs(model)
+    assert list(graph.outputs) == expected
+    shapes = [list(graph.tensors[index].shape) for index in graph.outputs]
+    assert shapes == [[1, 200, 4], [1, 200], [1, 200], [1]]
 
 
 def test_frigate_reads_outputs_by_index(written, ours):
