@@ -63,8 +63,8 @@ def quantised(model: onnx.ModelProto, pictures: np.ndarray) -> onnx.ModelProto:
 def leave_heads_unrounded(graph: onnx.GraphProto) -> None:
     """Hand on what the heads' integer convolutions give as it is: float32.
 
-    Offsets and logits rounded to 8 bits lose some accuracy; and OpenVINO 2026.4 finds
-    objects everywhere, with scores near 1, where the maps of all six heads meet so.
+    Rounded, OpenVINO 2026.4 finds objects everywhere in the tiny detector of
+    test_int8_finds_about_the_same, with scores near 1, once several heads' maps meet.
     """
     made_by = {name: node for node in graph.node for name in node.output}
     unrounded, idle = {}, []
