@@ -48,7 +48,7 @@ def exit_status(
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
     except Exception as error:
-        line = memory_line(error, getattr(args, "batch_size", 1))
+        line = memory_line(error, getattr(args, "batch_size", None))
         print(f"{prog}: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

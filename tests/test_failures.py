@@ -64,7 +64,11 @@ def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
 
 @pytest.mark.parametrize(
     ("batch_size", "expected"),
-    [(8, "at --batch-size 8: try --batch-size 4, or close"), (1, "1: close other")],
+    [
+        (8, "at --batch-size 8: try --batch-size 4, or close"),
+        (1, "1: close other"),
+        (None, "out of memory: close other"),
+    ],
 )
 def test_scripts_that_do_not_train_name_a_batch_size(batch_size, expected):
     assert expected in memory_line(MemoryError(), batch_size)

@@ -16,10 +16,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     return not names.isdisjoint(MEMORY_ERRORS) or any(w in text for w in MEMORY_WORDS)
 
 
-def memory_line(error: Exception, batch_size: int) -> str:
-    """One line where a script ran out of memory; any other error rises again."""
+def memory_line(error: Exception, batch_size: int | None) -> str:
+    """One line where a script ran out of memory; any other error rises again.
+
+    batch_size: None where the script has no such option.
+    """
     if not is_out_of_memory(error):
         raise error
+    if batch_size is None:
+        return "out of memory: close other programs."
     smaller = f"try --batch-size {batch_size // 2}, or " if batch_size > 1 else ""
     return f"out of memory at --batch-size {batch_size}: {smaller}close other programs."
 
