@@ -1,18 +1,19 @@
 """Pictures per second of anything that detects."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+Detect = Callable[[np.ndarray], Any]
 IMAGE_SIZE = 300  # pixels; SSD300's input
 WARM_UP = 3  # ours: calls that compile and fill caches, not timed
 ROUNDS = 30  # ours: timed calls; a median needs no more
 
 
 def measure_fps(
-    detect: Callable[[np.ndarray], Any],
+    detect: Detect,
     batch_size: int,
     rounds: int = ROUNDS,
     images: np.ndarray | None = None,
@@ -28,19 +29,43 @@ def measure_fps(
     >>> sorted(measure_fps(lambda images: images.sum(), batch_size=2, rounds=3))
     ['fps', 'latency_ms_p50', 'latency_ms_p99']
     """
+    return race([detect], batch_size, rounds, images)[0]
+
+
+def race(
+    detects: Sequence[Detect],
+    batch_size: int,
+    rounds: int = ROUNDS,
+    images: np.ndarray | None = None,
+) -> list[dict[str, float]]:
+    """The figures of `measure_fps` for each of several, side by side.
+
+    A round calls each of them once, in an order of its own: whatever else the machine
+    does, and however warm it is, meets all alike.
+
+    >>> len(race([np.sum, np.max], batch_size=2, rounds=3))
+    2
+    """
     if batch_size < 1 or rounds < 1:
         raise ValueError(
             "Expected batch_size and rounds of at least 1. Received: "
             f"batch_size={batch_size}, rounds={rounds}"
         )
     batch = _noise(batch_size) if images is None else _fill(images, batch_size)
-    for _ in range(WARM_UP):
-        detect(batch)
-    seconds = np.zeros(rounds)
-    for i in range(rounds):
-        start = time.perf_counter()
-        detect(batch)
-        seconds[i] = time.perf_counter() - start
+    for detect in detects:
+        for _ in range(WARM_UP):
+            detect(batch)
+    seconds = np.zeros((rounds, len(detects)))
+    rng = np.random.default_rng(0)
+    for times in seconds:
+        for i in rng.permutation(len(detects)):
+            start = time.perf_counter()
+            detects[i](batch)
+            times[i] = time.perf_counter() - start
+    return [_figures(column, batch_size) for column in seconds.T]
+
+
+def _figures(seconds: np.ndarray, batch_size: int) -> dict[str, float]:
     median, slow = np.percentile(seconds, [50, 99])
     return {
         "fps": float(batch_size / max(median, 1e-9)),
