@@ -1,0 +1,73 @@
+"""Which model to take: for accuracy, for speed, and in between."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from comparison.entries import Entry
+
+# ours: of the best mAP50; what is below the first is no detector to recommend for its
+# speed, what is above the second is as good for most purposes
+USABLE, NEAR = 0.5, 0.95
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A recommendation: what for, which entry, and why."""
+
+    purpose: str
+    entry: Entry
+    reason: str
+
+
+def pick(entries: Sequence[Entry]) -> list[Pick]:
+    """Recommendations from entries, best mAP50 first; speed only where it is known."""
+    best = entries[0]
+    picks = [Pick("accuracy", best, _why_best(entries))]
+    usable = [e for e in entries if e.mAP50 >= USABLE * best.mAP50 and e.fps > 0]
+    if not usable:
+        return picks
+    fastest = max(usable, key=lambda entry: entry.fps)
+    near = [entry for entry in usable if entry.mAP50 >= NEAR * best.mAP50]
+    middle = max(near, key=lambda entry: entry.fps, default=best)
+    reason = (
+        f"{fastest.fps:.1f} pictures a second at mAP50 {fastest.mAP50:.3f}, the "
+        "fastest of those with at least half of the best mAP50"
+    )
+    picks.append(Pick("speed", fastest, reason))
+    reason = (
+        f"the fastest within 5% of the best mAP50: {middle.mAP50:.3f} at "
+        f"{middle.fps:.1f} pictures a second"
+    )
+    return [*picks, Pick("in between", middle, reason)]
+
+
+def _why_best(entries: Sequence[Entry]) -> str:
+    best, *others = entries
+    low, high = (best.figures()[f"mAP50_{end}"] for end in ("low", "high"))
+    reason = f"mAP50 {best.mAP50:.3f} ({low:.3f} to {high:.3f})"
+    alike = [entry.name for entry in others if not entry.differs_from(best)]
+    if not others:
+        return reason
+    if not alike:
+        return f"{reason}, ahead of all others by more than chance"
+    return f"{reason}; can't be told from it: {'; '.join(alike)}"
+
+
+def sentence(picks: Sequence[Pick]) -> str:
+    """All recommendations in one sentence."""
+    parts = [f"{pick.entry.name} for {pick.purpose}" for pick in picks[:2]]
+    parts += [f"{pick.entry.name} {pick.purpose}" for pick in picks[2:]]
+    return f"Take {', '.join(parts)}."
+
+
+def front(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that no other beats in both mAP50 and speed, fastest first."""
+    by_speed = sorted(entries, key=lambda entry: (-entry.fps, -entry.mAP50))
+    on_front, highest = [], -np.inf
+    for entry in by_speed:
+        if np.isfinite(entry.fps) and entry.mAP50 > highest:
+            on_front.append(entry)
+            highest = entry.mAP50
+    return on_front
