@@ -17,11 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from comparison.entries import Entry
     from comparison.plan import Combination
     from comparison.runs import Run
-    from data import Dataset
-
 TRAIN = Path(__file__).with_name("train.py")
 RUNS = Path("runs")  # train.py's
 EPOCHS = 60  # train.py's
@@ -115,148 +112,89 @@ def run(args: argparse.Namespace) -> int:
     folders = [*args.runs, *runs.finished_runs(args.output)]
     if not folders:
         raise ValueError(f"{args.output}: no training came to its end.")
-    compared = [runs.read_run(folder) for folder in dict.fromkeys(folders)]
-    entries, dataset = score_all(args, compared)
-    write_all(args, entries, dataset)
+    report(args, [runs.read_run(folder) for folder in dict.fromkeys(folders)])
     for name in failed:
-        print(f"{name} failed; its last line says why, and it is tried again next time")
+        print(f"{name} failed, see above; the same command tries again")
     return 1 if failed else 0
 
 
 def train_all(args: argparse.Namespace) -> list[str] | None:
     """Train what is not finished; the names that failed, None where it was stopped."""
-    from comparison import plan, processes
+    from comparison import outlook, plan, processes
     from comparison.runs import is_finished
+    from data import read_dataset
 
-    combinations = planned(args)
-    length = ["--minutes", f"{args.minutes:g}"] if args.minutes else []
+    num_pictures = len(read_dataset(args.data, args.train_split))
+    combinations = existing(args)
+    epochs = args.epochs or EPOCHS
+    length = f"--minutes {args.minutes:g}" if args.minutes else f"--epochs {epochs}"
     common = ["--data", *args.data, "--train-split", args.train_split]
-    common += ["--val-split", args.val_split]
-    common += length or ["--epochs", str(args.epochs or EPOCHS)]
+    common += ["--val-split", args.val_split, *length.split()]
     commands = {c.name: [*common, *c.options(), *args.extra] for c in combinations}
     plan.keep_plan(args.output, commands)
+
+    states = {name: processes.state_of(args.output / name) for name in commands}
+    to_do = [c for c in combinations if states[c.name] != "finished"]
+    if args.minutes:
+        minutes = {c.name: args.minutes for c in to_do}
+    else:
+        seconds = outlook.seconds_a_picture(to_do)
+        passes = epochs * num_pictures / 60
+        minutes = {c.name: s * passes for c, s in zip(to_do, seconds, strict=True)}
+    print(outlook.describe(states, minutes), flush=True)
+
     failed = []
-    for number, (name, options) in enumerate(commands.items(), start=1):
-        folder = args.output / name
-        if processes.state_of(folder) == "finished":
-            continue
-        print(f"\n{number}/{len(commands)} {name}", flush=True)
-        status = processes.train(TRAIN, folder, options)
-        if status:
+    for number, name in enumerate(minutes, start=1):
+        print(f"\n{number}/{len(minutes)} {name}", flush=True)
+        if processes.train(TRAIN, args.output / name, commands[name]):
             failed.append(name)
-        elif not is_finished(folder):
+        elif not is_finished(args.output / name):
             return None
     return failed
 
 
-def planned(args: argparse.Namespace) -> "list[Combination]":
-    """The combinations that exist; tells what will be trained and how long it takes."""
-    from comparison import outlook, plan, processes
-    from data import read_dataset
+def existing(args: argparse.Namespace) -> "list[Combination]":
+    """The combinations that can be trained; the others are told."""
+    from comparison import outlook, plan
 
     wanted = plan.combine(
         args.backbones, args.adapter_filters, args.freeze, args.seeds, args.weights
     )
-    pictures = len(read_dataset(args.data, args.train_split))
     reasons = outlook.reasons_against(wanted)
     for combination, reason in zip(wanted, reasons, strict=True):
         if reason:
             print(f"{combination.name} is left out: {reason}")
-    combinations = [c for c, r in zip(wanted, reasons, strict=True) if not r]
-    states = {c: processes.state_of(args.output / c.name) for c in combinations}
-    to_do = [c for c in combinations if states[c] != "finished"]
-    if args.minutes:
-        minutes = dict.fromkeys(to_do, args.minutes)
-    else:
-        seconds = outlook.seconds_a_picture(to_do) if to_do else []
-        passes = (args.epochs or EPOCHS) * pictures / 60
-        minutes = {c: s * passes for c, s in zip(to_do, seconds, strict=True)}
-    for combination, state in states.items():
-        time = outlook.in_words(minutes[combination]) if combination in minutes else ""
-        print(f"  {combination.name}: {state}{time and f', about {time}'}")
-    total = outlook.in_words(sum(minutes.values())) if to_do else "nothing"
-    print(f"{len(to_do)} of {len(combinations)} to train, {total} in all", flush=True)
-    return combinations
+    return [c for c, reason in zip(wanted, reasons, strict=True) if reason is None]
 
 
-def score_all(
-    args: argparse.Namespace, compared: "list[Run]"
-) -> "tuple[list[Entry], Dataset]":
-    """Entries of the runs, with their speed, and the pictures they were scored on."""
+def report(args: argparse.Namespace, compared: "list[Run]") -> None:
+    """Score and time the runs; tables, plots, page."""
     from training import import_keras
 
     import_keras()
-    from comparison import networks
-    from comparison.entries import make_entries
-    from comparison.intervals import draw_pictures
-    from comparison.scores import score
+    from comparison import networks, page, table, verdict
     from data import read_dataset
+    from files import write_text
+    from training import devices
 
     roots = args.data or compared[0].options["data"]
     if not roots:
-        raise ValueError(f"{compared[0].folder}: trained on the demo set; give --data.")
+        raise ValueError(f"{compared[0].folder} learned the demo set; give --data.")
     names = compared[0].summary["class_names"]
     dataset = networks.readable(read_dataset(roots, args.split, names)).check_boxes()
     print(f"\n{dataset.describe()}")
-    loaded = [networks.load(run, which(run, dataset), dataset) for run in compared]
-    scores = []
-    for run, network in zip(compared, loaded, strict=True):
-        detected = networks.detect(network, dataset)
-        scores.append(score(detected, dataset.pictures, names))
-        print(f"  {run.folder}: mAP50 {scores[-1].mAP50:.3f}", flush=True)
-    entries = make_entries(compared, scores, draw_pictures(len(dataset)))
-    by_folder = {r.folder: n for r, n in zip(compared, loaded, strict=True)}
-    firsts = [by_folder[entry.runs[0].folder] for entry in entries]
-    speeds = [{}] * len(entries)
-    if args.rounds:
-        print(f"speed, {args.rounds} rounds side by side ...", flush=True)
-        speeds = networks.measure_speed(firsts, args.rounds)
-    for entry, network, speed in zip(entries, firsts, speeds, strict=True):
-        entry.cost, entry.speed = network.cost, speed
-    return entries, dataset
+    entries = networks.compare(compared, dataset, args.rounds)
 
-
-def which(run: "Run", dataset: "Dataset") -> str:
-    """The weights to score: the last where these pictures would choose the best."""
-    return "last" if run.options["val_split"] == dataset.split else "best"
-
-
-def write_all(
-    args: argparse.Namespace, entries: "list[Entry]", dataset: "Dataset"
-) -> None:
-    """Tables, plots, page; the table and the verdict in the terminal."""
-    from comparison import page, table, verdict
-    from files import write_text
-
-    args.output.mkdir(parents=True, exist_ok=True)
-    picks = verdict.pick(entries)
-    print(f"\n{table.as_text(entries)}\n\n{verdict.sentence(picks)}")
-    write_text(args.output / "table.csv", table.as_csv(entries))
-    write_text(args.output / "table.md", table.as_markdown(entries))
-    page.write(args.output, entries, dataset, about(args, entries, dataset))
-    print(f"the page: {args.output / 'report.html'}")
-
-
-def about(
-    args: argparse.Namespace, entries: "list[Entry]", dataset: "Dataset"
-) -> dict[str, str]:
-    """The settings that all share, for a person to read."""
-    from comparison import intervals
-    from training import devices
-
-    runs = [run for entry in entries for run in entry.runs]
-    files = sorted({which(run, dataset) for run in runs})
-    lengths = sorted({run.length for run in runs})
-    told = {
-        "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} pictures",
-        "weights": f"{' and '.join(files)} of each training; --val-split chose the best",
-        "budget": f"{', '.join(lengths)}{' (it differs!)' if len(lengths) > 1 else ''}",
-        "intervals": f"{intervals.SHARE}% of {intervals.DRAWS} draws of the pictures",
-    }
+    about = page.settings(entries, dataset)
     if args.rounds:
         machine = devices.headline(devices.find_device(), "float32")
-        told["speed"] = f"{args.rounds} interleaved rounds, medians, {machine}"
-    return told
+        about["speed"] = f"{args.rounds} interleaved rounds, medians; {machine}"
+    args.output.mkdir(parents=True, exist_ok=True)
+    write_text(args.output / "table.csv", table.as_csv(entries))
+    write_text(args.output / "table.md", table.as_markdown(entries))
+    page.write(args.output, entries, dataset, about)
+    print(f"\n{table.as_text(entries)}\n\n{verdict.sentence(verdict.pick(entries))}")
+    print(f"the page: {args.output / 'report.html'}")
 
 
 if __name__ == "__main__":

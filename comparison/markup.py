@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from comparison.entries import Entry
-from comparison.table import COLUMNS, written
+from comparison.table import COLUMNS, shown, written
 from comparison.verdict import Pick
 
 
@@ -20,17 +20,17 @@ def cards(picks: Sequence[Pick]) -> str:
 
 
 def main_table(entries: Sequence[Entry]) -> str:
-    """All figures; figures that no entry has get no column."""
+    """All figures that tell something."""
     figures = [entry.figures() for entry in entries]
-    columns = [c for c in COLUMNS if any(np.isfinite(row[c.key]) for row in figures)]
+    columns = shown(entries)
     heads = [_head("model", "", is_text=True), _head("mAP50", COLUMNS[0].meaning)]
     heads[1] = heads[1].replace('"none"', '"descending"')  # as the entries come
     heads.append(_head("vs best", "difference of mAP50 to the best"))
-    heads += [_head(column.head, column.meaning) for column in columns[1:]]
+    heads += [_head(column.head, column.meaning) for column in columns]
     lines = [
         f'<tr><th scope="row">{escape(entry.name)}</th>{_score(entry, row)}'
         f"{_lead(entry, entries[0])}"
-        + "".join(_cell(row[c.key], c.form) for c in columns[1:])
+        + "".join(_cell(row[c.key], c.form) for c in columns)
         + "</tr>"
         for entry, row in zip(entries, figures, strict=True)
     ]

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from comparison.entries import Entry, make_entries
+from comparison.intervals import draw_pictures
 from comparison.runs import Run
-from comparison.scores import Detected
+from comparison.scores import Detected, score
 from data import Dataset
 from evaluation import race
 from files import written
@@ -33,12 +35,12 @@ class Network:
     cost: dict[str, float]  # parameters in M, GFLOPs, weights file in MB
 
 
-def load(run: Run, which: str, dataset: Dataset) -> Network:
-    """The network of a run's `which` ("best" or "last") weights.
+def load(run: Run, dataset: Dataset) -> Network:
+    """The network of a run's weights that are fair to score on the data set's split.
 
     ValueError where its classes are not those of the data set.
     """
-    path = run.weights(which)
+    path = run.weights(dataset.split)
     model, description = weights.load(path)
     if description.class_names != dataset.class_names:
         raise ValueError(
@@ -115,3 +117,25 @@ def measure_speed(networks: Sequence[Network], rounds: int) -> list[dict[str, fl
     ones = race(predict, 1, rounds, images)
     many = race(predict, BATCH_SIZE, rounds, images)
     return [{**one, "fps": eight["fps"]} for one, eight in zip(ones, many, strict=True)]
+
+
+def compare(runs: Sequence[Run], dataset: Dataset, rounds: int) -> list[Entry]:
+    """The entries of runs, scored on a readable data set, best mAP50 first.
+
+    Each is timed `rounds` times, its first seed for all; 0: none is.
+    """
+    networks = {run.folder: load(run, dataset) for run in runs}
+    scores = []
+    for run in runs:
+        detected = detect(networks[run.folder], dataset)
+        scores.append(score(detected, dataset.pictures, dataset.class_names))
+        print(f"  {run.folder}: mAP50 {scores[-1].mAP50:.3f}", flush=True)
+    entries = make_entries(runs, scores, draw_pictures(len(dataset)))
+    firsts = [networks[entry.runs[0].folder] for entry in entries]
+    for entry, network in zip(entries, firsts, strict=True):
+        entry.cost = network.cost
+    if rounds:
+        print(f"timing {len(firsts)} models in {rounds} rounds ...", flush=True)
+        for entry, speed in zip(entries, measure_speed(firsts, rounds), strict=True):
+            entry.speed = speed
+    return entries

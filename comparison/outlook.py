@@ -27,12 +27,26 @@ def seconds_a_picture(combinations: Sequence[Combination]) -> list[float]:
     return _apart(_seconds, combinations)
 
 
-def in_words(minutes: float) -> str:
-    """A time as a person would say it.
+def describe(states: dict[str, str], minutes: dict[str, float]) -> str:
+    """Lines that say what will be trained and about how long it takes.
 
-    >>> in_words(0.4), in_words(12.3), in_words(150)
-    ('1 minute', '12 minutes', '2.5 hours')
+    `states` of all combinations by name, `minutes` of those that are not finished.
+
+    >>> print(describe({"a": "finished", "b": "new"}, {"b": 12.3}))
+      a: finished
+      b: new, about 12 minutes
+    1 of 2 to train, about 12 minutes in all
     """
+    lines = [
+        f"  {name}: {state}"
+        + (f", about {_in_words(minutes[name])}" if name in minutes else "")
+        for name, state in states.items()
+    ]
+    total = f", about {_in_words(sum(minutes.values()))} in all" if minutes else ""
+    return "\n".join([*lines, f"{len(minutes)} of {len(states)} to train{total}"])
+
+
+def _in_words(minutes: float) -> str:
     if minutes >= 90:
         return f"{minutes / 60:.1f} hours"
     whole = max(round(minutes), 1)

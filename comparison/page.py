@@ -9,6 +9,7 @@ from string import Template
 from comparison import markup
 from comparison.entries import Entry
 from comparison.errors import confusion, judge
+from comparison.intervals import DRAWS, SHARE
 from comparison.pictures import page_data
 from comparison.verdict import front, pick, sentence
 from data import Dataset
@@ -49,6 +50,19 @@ def write(
     ]
     text = _page(entries, dataset, about, drawn)
     write_text(folder / "report.html", text)
+
+
+def settings(entries: Sequence[Entry], dataset: Dataset) -> dict[str, str]:
+    """What all runs share, by name, for a person to read."""
+    runs = [run for entry in entries for run in entry.runs]
+    files = sorted({run.weights(dataset.split).name for run in runs})
+    lengths = sorted({run.length for run in runs})
+    return {
+        "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} pictures",
+        "weights": f"{' and '.join(files)} of each training",
+        "budget": ", ".join(lengths) + (" (it differs!)" if len(lengths) > 1 else ""),
+        "intervals": f"the middle {SHARE}% of {DRAWS} draws of the pictures",
+    }
 
 
 def _points(entries: Sequence[Entry]) -> list[Point]:

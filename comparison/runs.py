@@ -72,8 +72,9 @@ class Run:
         """In training: the median of its epochs."""
         return median(row["images_per_second"] for row in self.history)
 
-    def weights(self, which: str) -> Path:
-        """Its best or last weights file."""
+    def weights(self, split: str) -> Path:
+        """The weights to score on a split: the last where it has chosen the best."""
+        which = "last" if self.options["val_split"] == split else "best"
         return self.folder / f"{which}.weights.h5"
 
     def command(self) -> str:

@@ -39,6 +39,17 @@ COLUMNS = (
 )
 
 
+def shown(entries: Sequence[Entry]) -> list[Column]:
+    """The columns behind mAP50 that tell something: known, and not one seed each."""
+    figures = [entry.figures() for entry in entries]
+    return [
+        column
+        for column in COLUMNS[1:]
+        if any(math.isfinite(row[column.key]) for row in figures)
+        and not (column.key == "seeds" and all(row["seeds"] == 1 for row in figures))
+    ]
+
+
 def written(value: float, form: str) -> str:
     """A figure as people read it, `-` where there is none.
 
@@ -48,9 +59,9 @@ def written(value: float, form: str) -> str:
     return f"{value:{form}}" if math.isfinite(value) else "-"
 
 
-def heads() -> list[str]:
+def heads(entries: Sequence[Entry]) -> list[str]:
     """Those of `rows`."""
-    return ["model", "mAP50", "95%", "vs best", *(c.head for c in COLUMNS[1:])]
+    return ["model", "mAP50", "95%", "vs best", *(c.head for c in shown(entries))]
 
 
 def rows(entries: Sequence[Entry]) -> list[list[str]]:
@@ -64,7 +75,7 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
             lead = "best"
         elif not entry.differs_from(entries[0]):
             lead = f"= {lead}"
-        others = [written(figures[c.key], c.form) for c in COLUMNS[1:]]
+        others = [written(figures[c.key], c.form) for c in shown(entries)]
         score = written(entry.mAP50, ".3f")
         if len(entry.runs) > 1:
             score += f" ± {figures['mAP50_seed_sd']:.3f}"
@@ -74,7 +85,7 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
 
 def as_text(entries: Sequence[Entry]) -> str:
     """For a terminal."""
-    return text_table(heads(), rows(entries))
+    return text_table(heads(entries), rows(entries))
 
 
 def as_markdown(entries: Sequence[Entry]) -> str:
@@ -87,7 +98,7 @@ def as_markdown(entries: Sequence[Entry]) -> str:
     ]
     half = len(entries)
     tables = [
-        markdown_table(heads(), rows(entries)),
+        markdown_table(heads(entries), rows(entries)),
         markdown_table(["mAP50", *names], per_class[:half]),
         markdown_table(["AP", *names], per_class[half:]),
     ]

@@ -22,8 +22,13 @@ class Pick:
 
 
 def pick(entries: Sequence[Entry]) -> list[Pick]:
-    """Recommendations from entries, best mAP50 first; speed only where it is known."""
+    """Recommendations from entries, best mAP50 first; speed only where it is known.
+
+    None where nothing is detected.
+    """
     best = entries[0]
+    if not best.mAP50 > 0:
+        return []
     picks = [Pick("accuracy", best, _why_best(entries))]
     usable = [e for e in entries if e.mAP50 >= USABLE * best.mAP50 and e.fps > 0]
     if not usable:
@@ -56,7 +61,13 @@ def _why_best(entries: Sequence[Entry]) -> str:
 
 
 def sentence(picks: Sequence[Pick]) -> str:
-    """All recommendations in one sentence."""
+    """All recommendations in one sentence.
+
+    >>> sentence([])
+    'None of them detects anything yet.'
+    """
+    if not picks:
+        return "None of them detects anything yet."
     parts = [f"{pick.entry.name} for {pick.purpose}" for pick in picks[:2]]
     parts += [f"{pick.entry.name} {pick.purpose}" for pick in picks[2:]]
     return f"Take {', '.join(parts)}."

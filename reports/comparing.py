@@ -65,7 +65,7 @@ def plot_runs(
     histories: Mapping[str, Sequence[Mapping[str, float]]], over_time: bool
 ) -> Figure:
     """val acc and mAP50 of runs, by name, over their minutes or epochs."""
-    figure = new_figure(9.6, 4.4)
+    figure = new_figure(9.6, 4.6)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, column, title in zip(
         panels, ("mAP50", "val_acc"), ("mAP50", "val acc"), strict=True
@@ -81,6 +81,7 @@ def plot_runs(
                 label=name,
             )
         frame_axes(axes, title, None)
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
         axes.set_xlabel("minutes" if over_time else "epoch", color=INK)
         axes.set_ylim(0, 1.02)
     _legend(figure, panels[0])
