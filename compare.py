@@ -171,7 +171,7 @@ def report(args: argparse.Namespace, compared: "list[Run]") -> None:
     """Score and time the runs; tables, plots, page."""
     from training import import_keras
 
-    import_keras()
+    keras = import_keras()
     from comparison import networks, page, table, verdict
     from data import read_dataset
     from files import write_text
@@ -185,9 +185,13 @@ def report(args: argparse.Namespace, compared: "list[Run]") -> None:
     print(f"\n{dataset.describe()}")
     entries = networks.compare(compared, dataset, args.rounds)
 
+    for line in page.warnings(entries, dataset):
+        print(f"  {line}", file=sys.stderr)
     about = page.settings(entries, dataset)
     if args.rounds:
-        machine = devices.headline(devices.find_device(), "float32")
+        machine = devices.headline(
+            devices.find_device(), keras.config.dtype_policy().name
+        )
         about["speed"] = f"{args.rounds} interleaved rounds, medians; {machine}"
     args.output.mkdir(parents=True, exist_ok=True)
     write_text(args.output / "table.csv", table.as_csv(entries))

@@ -13,10 +13,15 @@ from comparison.verdict import Pick
 def cards(picks: Sequence[Pick]) -> str:
     """A card for each recommendation."""
     return "\n".join(
-        f'<div class="card"><span>for {escape(pick.purpose)}</span>'
+        f'<div class="card"><span>{escape(pick.purpose)}</span>'
         f"<b>{escape(pick.entry.name)}</b><p>{escape(pick.reason)}</p></div>"
         for pick in picks
-    ).replace("for in between", "in between")
+    )
+
+
+def warnings(sentences: Sequence[str]) -> str:
+    """A paragraph each, that can't be overlooked."""
+    return "".join(f'<p class="warning">{escape(text)}</p>' for text in sentences)
 
 
 def main_table(entries: Sequence[Entry]) -> str:

@@ -4,11 +4,13 @@ All of it happens in a process that ends before the first training begins: Keras
 memory and, on some backends, the whole GPU.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 from comparison.plan import Combination
+from models import Architecture
 
 PROBED_PICTURES = 2  # ours: a batch whose time a picture is near that of larger ones
 PROBED_STEPS = 2  # ours: the first is traced, the second counts
@@ -53,7 +55,7 @@ def _in_words(minutes: float) -> str:
     return f"{whole} minute{'s' if whole > 1 else ''}"
 
 
-def _apart(work, combinations):  # noqa: ANN001, ANN202, two functions of one shape
+def _apart(work: Callable[[list], list], combinations: Sequence[Combination]) -> list:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, list(combinations)).result()
 
@@ -66,8 +68,6 @@ def _reasons(combinations: list[Combination]) -> list[str | None]:
 
 
 def _reason(combination: Combination) -> str | None:
-    from dataclasses import replace
-
     plain = _architecture(replace(combination, adapter_filters=256))
     if combination.adapter_filters != 256 and not plain.has_adapter:
         return f"{combination.backbone} has no adapter"
@@ -79,9 +79,7 @@ def _reason(combination: Combination) -> str | None:
     return None
 
 
-def _architecture(combination):  # noqa: ANN001, ANN202, its type would load Keras
-    from models import Architecture
-
+def _architecture(combination: Combination) -> Architecture:
     given = {"width": combination.width, "trunk": combination.trunk}
     return Architecture(
         combination.backbone,

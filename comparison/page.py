@@ -11,6 +11,7 @@ from comparison.entries import Entry
 from comparison.errors import confusion, judge
 from comparison.intervals import DRAWS, SHARE
 from comparison.pictures import page_data
+from comparison.runs import learned
 from comparison.verdict import front, pick, sentence
 from data import Dataset
 from files import write_text
@@ -60,9 +61,23 @@ def settings(entries: Sequence[Entry], dataset: Dataset) -> dict[str, str]:
     return {
         "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} pictures",
         "weights": f"{' and '.join(files)} of each training",
-        "budget": ", ".join(lengths) + (" (it differs!)" if len(lengths) > 1 else ""),
+        "budget": ", ".join(lengths),
         "intervals": f"the middle {SHARE}% of {DRAWS} draws of the pictures",
     }
+
+
+def warnings(entries: Sequence[Entry], dataset: Dataset) -> list[str]:
+    """What makes the figures less than fair, in a sentence each."""
+    runs = [run for entry in entries for run in entry.runs]
+    told = []
+    if learned_here := learned(runs, dataset):
+        told.append(
+            f"{len(learned_here)} of the {len(dataset)} pictures were trained on, "
+            f"{learned_here[0].name} for one: choose another --split."
+        )
+    if len(lengths := sorted({run.length for run in runs})) > 1:
+        told.append(f"The budgets differ: {', '.join(lengths)}.")
+    return told
 
 
 def _points(entries: Sequence[Entry]) -> list[Point]:
@@ -99,6 +114,7 @@ def _page(
     parts = {
         "title": escape(dataset.name),
         "lead": escape(f"{_lead(entries, dataset)} {sentence(picks)}"),
+        "warnings": markup.warnings(warnings(entries, dataset)),
         "cards": markup.cards(picks),
         "table": markup.main_table(entries),
         "seeds": SEEDS[several],

@@ -1,11 +1,11 @@
 """Which combinations to train: the options of train.py for each, and its folder."""
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparison.runs import read_json
 from training.runs import write_json
 
 NAME = "plan.json"  # beside the runs of a comparison: what each was trained with
@@ -112,7 +112,7 @@ def keep_plan(folder: Path, commands: dict[str, list[str]]) -> None:
     ValueError where one of them was begun with others: such runs can't be compared.
     """
     path = folder / NAME
-    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    kept = read_json(path) if path.exists() else {}
     for name, options in commands.items():
         if (before := kept.get(name, options)) != options:
             raise ValueError(

@@ -4,15 +4,19 @@ import csv
 import json
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from data import Dataset, read_dataset
 from reports import text_table
 
 # what two runs may differ in and still be one training with several seeds
 NOT_SETTINGS = ("seed", "output", "resume", "tensorboard")
+# of a summary
+NEEDED = {"options", "architecture", "class_names", "precision", "minutes", "best"}
 LIST_HEADERS = (
     *("run", "model", "data", "epochs", "minutes", "mAP50", "at epoch"),
     *("val acc", "images/s", "state"),
@@ -56,7 +60,7 @@ class Run:
             words.append(form["reuse"])
         if self.options["freeze"]:
             words.append("frozen")
-        elif not form["pretrained"] and not self.options["init_from"]:
+        elif not form["pretrained"] and not self.options.get("init_from"):
             words.append("from nothing")
         return ", ".join(words)
 
@@ -92,10 +96,25 @@ class Run:
         return " ".join(words)
 
 
+def learned(runs: Sequence[Run], dataset: Dataset) -> list[Path]:
+    """The pictures of a data set that one of the runs was trained on.
+
+    Of a run whose data lie elsewhere now nothing is known.
+    """
+    known = set()
+    for data, split in {
+        (tuple(run.options["data"] or ()), run.options["train_split"]) for run in runs
+    }:
+        with suppress(ValueError, OSError):
+            trained = read_dataset(data, split, dataset.class_names)
+            known |= {picture.path.resolve() for picture in trained.pictures}
+    return [p.path for p in dataset.pictures if p.path.resolve() in known]
+
+
 def read_run(folder: Path) -> Run:
     """The run in a folder; ValueError where it is none, or not far enough."""
     try:
-        summary = json.loads((folder / "summary.json").read_text("utf-8"))
+        summary = read_json(folder / "summary.json")
         with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
             rows = [
                 {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)
@@ -106,8 +125,8 @@ def read_run(folder: Path) -> Run:
             f"no {Path(error.filename).name}."
         ) from None
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{folder}: summary.json or history.csv: {error}") from None
-    missing = {"options", "architecture", "class_names", "precision"} - summary.keys()
+        raise ValueError(f"{folder}: {error}") from None
+    missing = NEEDED - summary.keys()
     if missing or not rows:
         raise ValueError(f"{folder}: its summary lacks {', '.join(sorted(missing))}.")
     return Run(folder, summary, rows)
@@ -126,7 +145,15 @@ def finished_runs(root: Path) -> list[Path]:
 def is_finished(folder: Path) -> bool:
     """Whether all of a run was trained and its summary is written."""
     path = folder / "summary.json"
-    return path.exists() and bool(json.loads(path.read_text("utf-8")).get("finished"))
+    return path.exists() and bool(read_json(path).get("finished"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file; ValueError naming it where it is none."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON: {error}") from None
 
 
 def list_runs(root: Path) -> str:

@@ -29,7 +29,7 @@ def pick(entries: Sequence[Entry]) -> list[Pick]:
     best = entries[0]
     if not best.mAP50 > 0:
         return []
-    picks = [Pick("accuracy", best, _why_best(entries))]
+    picks = [Pick("for accuracy", best, _why_best(entries))]
     usable = [e for e in entries if e.mAP50 >= USABLE * best.mAP50 and e.fps > 0]
     if not usable:
         return picks
@@ -40,7 +40,7 @@ def pick(entries: Sequence[Entry]) -> list[Pick]:
         f"{fastest.fps:.1f} pictures a second at mAP50 {fastest.mAP50:.3f}, the "
         "fastest of those with at least half of the best mAP50"
     )
-    picks.append(Pick("speed", fastest, reason))
+    picks.append(Pick("for speed", fastest, reason))
     reason = (
         f"the fastest within 5% of the best mAP50: {middle.mAP50:.3f} at "
         f"{middle.fps:.1f} pictures a second"
@@ -68,8 +68,7 @@ def sentence(picks: Sequence[Pick]) -> str:
     """
     if not picks:
         return "None of them detects anything yet."
-    parts = [f"{pick.entry.name} for {pick.purpose}" for pick in picks[:2]]
-    parts += [f"{pick.entry.name} {pick.purpose}" for pick in picks[2:]]
+    parts = [f"{pick.entry.name} {pick.purpose}" for pick in picks]
     return f"Take {', '.join(parts)}."
 
 

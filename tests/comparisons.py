@@ -14,6 +14,7 @@ from data import Dataset, Picture
 NAMES = ["cat", "dog & <b>cow</b>"]  # a class name is a user's: it may hold anything
 OPTIONS = {
     "data": ["my pictures"],
+    "train_split": "train",
     "val_split": "val",
     "freeze": False,
     "init_from": None,

@@ -12,9 +12,9 @@ import pytest
 import train
 from comparison import errors, intervals, plan, table, verdict
 from comparison.entries import Entry, make_entries
-from comparison.runs import find_runs, list_runs, read_run
+from comparison.runs import find_runs, learned, list_runs, read_run
 from comparison.scores import Detected, score
-from data import Picture
+from data import Picture, draw_shapes, read_dataset
 from evaluation import at_threshold, evaluate_voc, match_detections, mean_ap
 
 # plans
@@ -124,6 +124,23 @@ def test_list_shows_all_runs(tmp_path):
     assert line.endswith("finished")
     assert complaint.startswith(str(torn))
     assert list_runs(tmp_path / "none") == f"{tmp_path / 'none'}: no runs there."
+
+
+def test_pictures_that_were_learned_are_told(tmp_path):
+    shapes = draw_shapes(tmp_path / "shapes", num_pictures=20)
+    train_set, val_set = (read_dataset(shapes, split) for split in ("train", "val"))
+    data = [str(shapes)]
+    runs = [
+        read_run(comparisons.write_run(tmp_path / name, "small", **options))
+        for name, options in (
+            ("fair", {"data": data}),
+            ("gone", {"data": ["elsewhere"]}),
+            ("unfair", {"data": data, "train_split": "trainval"}),
+        )
+    ]
+    assert learned(runs[:2], val_set) == []
+    assert learned(runs, val_set) == [p.path for p in val_set.pictures]
+    assert len(learned(runs[:1], train_set)) == len(train_set)
 
 
 # intervals
@@ -334,8 +351,8 @@ def test_which_to_take(monkeypatch):
     ]
     picks = verdict.pick(entries)
     assert [(p.purpose, p.entry.name) for p in picks] == [
-        ("accuracy", "best"),
-        ("speed", "half"),
+        ("for accuracy", "best"),
+        ("for speed", "half"),
         ("in between", "near"),
     ]
     assert "can't be told from it: near" in picks[0].reason
@@ -344,7 +361,7 @@ def test_which_to_take(monkeypatch):
         "Take best for accuracy, half for speed, near in between."
     )
     unmeasured = [replace(entry, speed={}) for entry in entries]
-    assert [p.purpose for p in verdict.pick(unmeasured)] == ["accuracy"]
+    assert [p.purpose for p in verdict.pick(unmeasured)] == ["for accuracy"]
     alone = verdict.pick(entries[:1])
     assert [p.entry.name for p in alone] == ["best"] * 3
 

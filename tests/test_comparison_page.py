@@ -55,6 +55,16 @@ def test_the_page_holds_all_it_needs(written):
         assert (folder / name).stat().st_size > 10_000
 
 
+def test_what_is_not_fair_is_told(tmp_path):
+    entries, dataset = comparisons.entries(tmp_path)
+    assert page.warnings(entries, dataset) == []
+    entries[0].runs[0].options["minutes"] = 3
+    (line,) = page.warnings(entries, dataset)
+    assert "2 epochs, 3 minutes" in line
+    page.write(tmp_path, entries, dataset, {})
+    assert line in (tmp_path / "report.html").read_text("utf-8")
+
+
 def test_without_speed_there_is_a_page(tmp_path):
     entries, dataset = comparisons.entries(tmp_path, [("small", 0.5)])
     entries[0].speed = {}
