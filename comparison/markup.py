@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from comparison.entries import Entry
-from comparison.table import COLUMNS, shown, written
+from comparison.table import COLUMNS, shown, signed, written
 from comparison.verdict import Pick
 
 
@@ -70,8 +70,8 @@ def differences(entries: Sequence[Entry]) -> str:
             lead, low, high = entry.lead_over(other)
             kind = "apart" if entry.differs_from(other) else "alike"
             cells.append(
-                f'<td class="{kind}">{lead:+.3f}<br>'
-                f"<small>{low:+.3f} to {high:+.3f}</small></td>"
+                f'<td class="{kind}">{signed(lead)}<br>'
+                f"<small>{signed(low)} to {signed(high)}</small></td>"
             )
         name = escape(entry.name)
         lines.append(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>')
@@ -100,7 +100,7 @@ def confusion_table(model: int, counts: np.ndarray, class_names: Sequence[str]) 
             if true == found == 0:
                 cells.append("<td></td>")
                 continue
-            share = row[found] / max(row.sum(), 1)
+            share = row[found] / max(row.sum(), 1) if true else 0
             good = ' class="good"' if true == found else ""
             cells.append(f'<td{good} style="--share:{share:.3f}">{row[found]}</td>')
         name = escape(class_names[true - 1]) if true else "nothing there"
@@ -161,8 +161,8 @@ def _score(entry: Entry, figures: Mapping[str, float]) -> str:
     seeds = f" <small>± {spread:.3f}</small>" if np.isfinite(spread) else ""
     places = f"--low:{100 * low:.1f}%;--at:{100 * entry.mAP50:.1f}%"
     return (
-        f'<td data-value="{entry.mAP50}"><div class="score"><div>{entry.mAP50:.3f}'
-        f"{seeds}<br><small>{low:.3f} to {high:.3f}</small></div>"
+        f'<td data-value="{entry.mAP50}"><div class="score">{entry.mAP50:.3f}'
+        f"{seeds}<br><small>{low:.3f} to {high:.3f}</small>"
         f'<div class="whisker" style="{places};--high:{100 * high:.1f}%">'
         "<i></i><b></b></div></div></td>"
     )
@@ -173,7 +173,7 @@ def _lead(entry: Entry, best: Entry) -> str:
     if entry is best:
         text = '<span class="badge best">best</span>'
     elif entry.differs_from(best):
-        text = f"{lead:+.3f}"
+        text = signed(lead)
     else:
-        text = f'{lead:+.3f} <span class="badge">≈ best</span>'
+        text = f'{signed(lead)} <span class="badge">≈ best</span>'
     return f'<td data-value="{lead}">{text}</td>'

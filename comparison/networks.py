@@ -5,6 +5,7 @@ only what is new.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,6 +113,8 @@ def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> Non
 
 def measure_speed(networks: Sequence[Network], rounds: int) -> list[dict[str, float]]:
     """`fps` in batches of 8; latency p50, p99 of one picture in ms; side by side."""
+    # each is traced for two sizes of batch, which TensorFlow would warn of
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     predict = [network.check.predictor.predict_on_batch for network in networks]
     images, _ = networks[0].check.batches.batch(0, 0)
     ones = race(predict, 1, rounds, images)

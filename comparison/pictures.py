@@ -11,7 +11,7 @@ from comparison.entries import Entry
 from comparison.errors import Box, worst
 from data import Dataset
 
-SAME, WORST = 9, 6  # ours: pictures of the grid, and of each model's worst
+SAME, WORST = 8, 8  # ours: pictures of the grid, and of each model's worst
 SIDE, QUALITY = 480, 70  # ours: the longer side in pixels; WebP, some 20 KB each
 KINDS = ("right", "false", "confused", "missed")  # their numbers in page.js
 

@@ -59,6 +59,15 @@ def written(value: float, form: str) -> str:
     return f"{value:{form}}" if math.isfinite(value) else "-"
 
 
+def signed(value: float) -> str:
+    """A difference of mAP50; what rounds to nothing has no minus.
+
+    >>> signed(0.1234), signed(-0.0001)
+    ('+0.123', '+0.000')
+    """
+    return f"{round(value, 3) + 0.0:+.3f}"
+
+
 def heads(entries: Sequence[Entry]) -> list[str]:
     """Those of `rows`."""
     return ["model", "mAP50", "95%", "vs best", *(c.head for c in shown(entries))]
@@ -70,7 +79,7 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
     for entry in entries:
         figures = entry.figures()
         span = [written(figures[f"mAP50_{end}"], ".3f") for end in ("low", "high")]
-        lead = f"{entry.mAP50 - entries[0].mAP50:+.3f}"
+        lead = signed(entry.mAP50 - entries[0].mAP50)
         if entry is entries[0]:
             lead = "best"
         elif not entry.differs_from(entries[0]):

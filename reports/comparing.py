@@ -33,7 +33,7 @@ class Point(NamedTuple):
 
 def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
     """mAP50 over pictures per second, both ends of each interval, the Pareto front."""
-    figure = new_figure(7.2, 4.6)
+    figure = new_figure(6, 4.4)
     axes = figure.subplots()
     front = sorted(point[1:3] for point in points if point.on_front)
     axes.plot(*zip(*front, strict=True), color=GREY, linewidth=1.2, linestyle="--")
@@ -48,6 +48,7 @@ def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
             markeredgecolor=colour,
             markeredgewidth=2,
             linestyle="none",
+            clip_on=False,
             label=point.name,
         )
     frame_axes(axes, "mAP50 and speed", None)
@@ -65,7 +66,7 @@ def plot_runs(
     histories: Mapping[str, Sequence[Mapping[str, float]]], over_time: bool
 ) -> Figure:
     """val acc and mAP50 of runs, by name, over their minutes or epochs."""
-    figure = new_figure(9.6, 4.6)
+    figure = new_figure(8, 4.4)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, column, title in zip(
         panels, ("mAP50", "val_acc"), ("mAP50", "val acc"), strict=True
@@ -78,6 +79,7 @@ def plot_runs(
                 linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
                 marker="o" if len(rows) < 3 else None,
                 linewidth=1.8,
+                clip_on=False,
                 label=name,
             )
         frame_axes(axes, title, None)

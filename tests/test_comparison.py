@@ -347,6 +347,7 @@ def test_which_to_take(monkeypatch):
         stub("best", 0.90, 5),
         stub("near", 0.86, 20, spread=0.2),
         stub("half", 0.50, 90),
+        stub("less", 0.49, 91),  # no faster than chance
         stub("bad", 0.40, 200),
     ]
     picks = verdict.pick(entries)
@@ -360,6 +361,7 @@ def test_which_to_take(monkeypatch):
     assert verdict.sentence(picks) == (
         "Take best for accuracy, half for speed, near in between."
     )
+    assert verdict.sentence(picks[:1] * 2) == "Take best for accuracy and for accuracy."
     unmeasured = [replace(entry, speed={}) for entry in entries]
     assert [p.purpose for p in verdict.pick(unmeasured)] == ["for accuracy"]
     alone = verdict.pick(entries[:1])
@@ -373,8 +375,10 @@ def test_the_pareto_front():
         stub("c", 0.7, 9),
         stub("d", 0.7, 8),  # as good as c and slower
         stub("e", 0.8, 0),  # not measured
+        stub("f", 0.6, 9.1),  # faster than c by chance
+        stub("g", 0.1, 20),
     ]
-    assert [entry.name for entry in verdict.front(entries)] == ["c", "a"]
+    assert [entry.name for entry in verdict.front(entries)] == ["a", "c", "g"]
     assert verdict.front([]) == []
 
 

@@ -20,6 +20,8 @@ def written(tmp_path_factory):
     """A page's folder, its entries and its pictures."""
     folder = tmp_path_factory.mktemp("comparison")
     entries, dataset = comparisons.entries(folder)
+    for entry in entries:
+        entry.name += ", adapter 512, not normalised"  # wider than a phone
     page.write(folder, entries, dataset, {"speed": "3 rounds", "<b>": "1 & 2"})
     return folder, entries, dataset
 
