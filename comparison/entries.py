@@ -10,13 +10,15 @@ from comparison.intervals import interval, is_told_apart, resampled_map
 from comparison.runs import Run
 from comparison.scores import Score
 
+SPEEDS = ("fps", "fps_low", "fps_high", "latency_ms_p50", "latency_ms_p99")
+
 
 @dataclass
 class Entry:
     """Runs that differ in their seed only, and what they come to.
 
     `draws` is mAP50 over the pictures drawn again, the mean of the seeds. `cost` has
-    parameters_m, gflops, weights_mb; `speed` fps and latencies, or nothing.
+    parameters_m, gflops, weights_mb; `speed` the figures of `measure_fps`, or nothing.
     """
 
     name: str
@@ -53,10 +55,7 @@ class Entry:
             "mAP50_seed_sd": stdev(self.points) if several else np.nan,
             "AP": fmean(score.AP for score in self.scores),
             "val_acc": fmean(score.detected.val_acc for score in self.scores),
-            **{
-                name: self.speed.get(name, np.nan)
-                for name in ("fps", "latency_ms_p50", "latency_ms_p99")
-            },
+            **{name: self.speed.get(name, np.nan) for name in SPEEDS},
             **self.cost,
             "minutes": fmean(summary["minutes"] for summary in summaries),
             "epochs": fmean(len(run.history) for run in self.runs),
@@ -75,6 +74,10 @@ class Entry:
     def differs_from(self, other: "Entry") -> bool:
         """Whether the two can be told apart; see comparison.intervals."""
         return is_told_apart((self.draws, other.draws), (self.points, other.points))
+
+    def keeps_up_with(self, other: "Entry") -> bool:
+        """Whether it is as fast, or slower by no more than chance."""
+        return self.speed["fps_high"] >= other.speed["fps_low"]
 
     def lead_over(self, other: "Entry") -> tuple[float, float, float]:
         """The difference of mAP50 and its interval."""

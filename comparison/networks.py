@@ -112,14 +112,17 @@ def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> Non
 
 
 def measure_speed(networks: Sequence[Network], rounds: int) -> list[dict[str, float]]:
-    """`fps` in batches of 8; latency p50, p99 of one picture in ms; side by side."""
+    """Figures of `measure_fps`: fps in batches of 8, latencies of one picture."""
     # each is traced for two sizes of batch, which TensorFlow would warn of
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     predict = [network.check.predictor.predict_on_batch for network in networks]
     images, _ = networks[0].check.batches.batch(0, 0)
     ones = race(predict, 1, rounds, images)
     many = race(predict, BATCH_SIZE, rounds, images)
-    return [{**one, "fps": eight["fps"]} for one, eight in zip(ones, many, strict=True)]
+    return [
+        {key: (one if "latency" in key else eight)[key] for key in one}
+        for one, eight in zip(ones, many, strict=True)
+    ]
 
 
 def compare(runs: Sequence[Run], dataset: Dataset, rounds: int) -> list[Entry]:

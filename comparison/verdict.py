@@ -8,9 +8,6 @@ from comparison.entries import Entry
 # ours: of the best mAP50; what is below the first is no detector to recommend for its
 # speed, what is above the second is as good for most purposes
 USABLE, NEAR = 0.5, 0.95
-# measured: twice the same network, 5 interleaved rounds on a busy machine, came to 23.2
-# and 24.1 pictures a second; docs/comparison.md
-SAME_SPEED = 0.95
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ def pick(entries: Sequence[Entry]) -> list[Pick]:
     if not usable:
         return picks
     fastest = _fastest(usable)
-    middle = _fastest([e for e in usable if e.mAP50 >= NEAR * best.mAP50] or [best])
+    middle = _fastest([e for e in usable if e.mAP50 >= NEAR * best.mAP50])
     reason = (
         f"{fastest.fps:.1f} pictures a second at mAP50 {fastest.mAP50:.3f}, the "
         "fastest of those with at least half of the best mAP50"
@@ -82,14 +79,14 @@ def front(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _fastest(entries: Sequence[Entry]) -> Entry:
-    """Of those as fast as the fastest, the most accurate."""
-    highest = max(entry.fps for entry in entries)
-    fast = [entry for entry in entries if entry.fps >= SAME_SPEED * highest]
-    return max(fast, key=lambda entry: entry.mAP50, default=entries[0])
+    """Of those that keep up with the fastest, the most accurate."""
+    fastest = max(entries, key=lambda entry: entry.fps)
+    fast = [entry for entry in entries if entry.keeps_up_with(fastest)]
+    return max(fast, key=lambda entry: entry.mAP50)
 
 
 def _beats(one: Entry, other: Entry) -> bool:
     """More accurate and no slower, or as accurate and faster."""
     if one.mAP50 == other.mAP50:
         return one.fps > other.fps
-    return one.mAP50 > other.mAP50 and one.fps >= SAME_SPEED * other.fps
+    return one.mAP50 > other.mAP50 and one.keeps_up_with(other)

@@ -113,9 +113,7 @@ def entries(folder, skills=(("small", 0.95), ("vgg16", 0.9), ("resnet50", 0.2)))
     made = make_entries(runs, scores, draw_pictures(len(pictures), 200))
     for i, entry in enumerate(made):
         entry.cost = {"parameters_m": 3.6 + i, "gflops": 3.9, "weights_mb": 14.5}
-        entry.speed = {
-            "latency_ms_p50": 20.0,
-            "latency_ms_p99": 31.0,
-            "fps": 9.0 + 50 * i,
-        }
+        fps = 9.0 + 50 * i
+        entry.speed = {"fps": fps, "fps_low": fps - 1, "fps_high": fps + 1}
+        entry.speed |= {"latency_ms_p50": 20.0, "latency_ms_p99": 31.0}
     return made, pictures

@@ -338,7 +338,8 @@ def stub(name, score, fps, spread=0.05):
         mAP50 = score
 
     draws = np.random.default_rng(len(name)).normal(score, spread, 100)
-    return Stub(name, [], [], draws, speed={"fps": fps} if fps else {})
+    speed = {"fps": fps, "fps_low": 0.95 * fps, "fps_high": 1.05 * fps}
+    return Stub(name, [], [], draws, speed=speed if fps else {})
 
 
 def test_which_to_take(monkeypatch):
