@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from comparison.entries import Entry
-from comparison.table import COLUMNS, shown, signed, written
+from comparison.table import COLUMNS, Column, shown, signed, written
 from comparison.verdict import Pick
 
 
@@ -35,7 +35,7 @@ def main_table(entries: Sequence[Entry]) -> str:
     lines = [
         f'<tr><th scope="row">{escape(entry.name)}</th>{_score(entry, row)}'
         f"{_lead(entry, entries[0])}"
-        + "".join(_cell(row[c.key], c.form) for c in columns)
+        + "".join(_cell(row[c.key], c.form, *_ends(row, c)) for c in columns)
         + "</tr>"
         for entry, row in zip(entries, figures, strict=True)
     ]
@@ -151,8 +151,15 @@ def _head(name: str, meaning: str, is_text: bool = False) -> str:
     )
 
 
-def _cell(number: float, form: str) -> str:
-    return f'<td data-value="{number}">{written(number, form)}</td>'
+def _cell(number: float, form: str, *ends: str) -> str:
+    small = f"<br><small>{' to '.join(ends)}</small>" if ends else ""
+    return f'<td data-value="{number}">{written(number, form)}{small}</td>'
+
+
+def _ends(figures: Mapping[str, float], column: Column) -> list[str]:
+    """Those of a figure's interval, where it has one."""
+    names = [f"{column.key}_{end}" for end in ("low", "high")]
+    return [written(figures[name], column.form) for name in names if name in figures]
 
 
 def _score(entry: Entry, figures: Mapping[str, float]) -> str:

@@ -83,15 +83,16 @@ def warnings(entries: Sequence[Entry], dataset: Dataset) -> list[str]:
 def _points(entries: Sequence[Entry]) -> list[Point]:
     """Of the entries whose speed was measured."""
     best = front(entries)
-    return [
-        Point(
-            *(entry.name, entry.fps, entry.mAP50),
-            *(entry.figures()[f"mAP50_{end}"] for end in ("low", "high")),
-            on_front=entry in best,
-        )
-        for entry in entries
-        if entry.speed
-    ]
+    points = []
+    for entry in entries:
+        if entry.speed:
+            ends = [
+                tuple(entry.figures()[f"{name}_{end}"] for end in ("low", "high"))
+                for name in ("fps", "mAP50")
+            ]
+            point = Point(entry.name, entry.fps, entry.mAP50, *ends, entry in best)
+            points.append(point)
+    return points
 
 
 def _page(

@@ -21,25 +21,26 @@ STYLES |= {GREY: "var(--soft)", GRID: "var(--line)"}
 
 
 class Point(NamedTuple):
-    """A model: its speed, its mAP50 with an interval, whether no other beats it."""
+    """A model: speed and mAP50, each with its interval; whether no other beats it."""
 
     name: str
     fps: float
     mAP50: float
-    low: float
-    high: float
+    fps_ends: tuple[float, float]
+    ends: tuple[float, float]
     on_front: bool
 
 
 def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
-    """mAP50 over pictures per second, both ends of each interval, the Pareto front."""
+    """mAP50 over pictures per second with 95% intervals, and the Pareto front."""
     figure = new_figure(6, 4.4)
     axes = figure.subplots()
     front = sorted(point[1:3] for point in points if point.on_front)
     axes.plot(*zip(*front, strict=True), color=GREY, linewidth=1.2, linestyle="--")
     for i, point in enumerate(points):
         colour = COLOURS[i % len(COLOURS)]
-        axes.plot([point.fps] * 2, [point.low, point.high], color=colour, linewidth=1.4)
+        axes.plot([point.fps] * 2, point.ends, color=colour, linewidth=1.4)
+        axes.plot(point.fps_ends, [point.mAP50] * 2, color=colour, linewidth=1.4)
         axes.plot(
             *(point.fps, point.mAP50),
             marker="o",
@@ -54,7 +55,7 @@ def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
     frame_axes(axes, "mAP50 and speed", None)
     axes.set_xscale("log")
     _plain_ticks(axes.xaxis, [point.fps for point in points])
-    axes.set_xlabel("pictures a second", color=INK)
+    axes.set_xlabel("pictures a second, 95% interval", color=INK)
     axes.set_ylabel("mAP50, 95% interval", color=INK)
     axes.set_ylim(0, 1.02)
     axes.set_title("filled: no other is better in both", loc="right", **_SMALL)
