@@ -68,8 +68,8 @@ def sentence(picks: Sequence[Pick]) -> str:
     purposes: dict[str, list[str]] = {}
     for pick in picks:
         purposes.setdefault(pick.entry.name, []).append(pick.purpose)
-    parts = [f"{name} {' and '.join(what)}" for name, what in purposes.items()]
-    return f"Take {', '.join(parts)}."
+    parts = [f"{name} {', '.join(what)}" for name, what in purposes.items()]
+    return f"Take {'; '.join(parts)}."
 
 
 def front(entries: Sequence[Entry]) -> list[Entry]:

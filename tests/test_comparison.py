@@ -360,9 +360,9 @@ def test_which_to_take(monkeypatch):
     assert "can't be told from it: near" in picks[0].reason
     assert "half" not in picks[0].reason
     assert verdict.sentence(picks) == (
-        "Take best for accuracy, half for speed, near in between."
+        "Take best for accuracy; half for speed; near in between."
     )
-    assert verdict.sentence(picks[:1] * 2) == "Take best for accuracy and for accuracy."
+    assert verdict.sentence(picks[:1] * 2) == "Take best for accuracy, for accuracy."
     unmeasured = [replace(entry, speed={}) for entry in entries]
     assert [p.purpose for p in verdict.pick(unmeasured)] == ["for accuracy"]
     alone = verdict.pick(entries[:1])
