@@ -54,7 +54,7 @@ def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
         )
     frame_axes(axes, "mAP50 and speed", None)
     axes.set_xscale("log")
-    _plain_ticks(axes.xaxis, [point.fps for point in points])
+    _plain_ticks(axes.xaxis, [end for point in points for end in point.fps_ends])
     axes.set_xlabel("pictures a second, 95% interval", color=INK)
     axes.set_ylabel("mAP50, 95% interval", color=INK)
     axes.set_ylim(0, 1.02)
@@ -116,7 +116,7 @@ _SMALL = {"color": GREY, "fontsize": 9}
 
 def _plain_ticks(axis: mpl.axis.Axis, values: Sequence[float]) -> None:
     """1, 2, 5, 10 ... around the values of a logarithmic axis, written out."""
-    low, high = min(values) / 1.5, max(values) * 1.5
+    low, high = min(values) / 1.3, max(values) * 1.3
     steps = [m * 10.0**k for k in range(-3, 6) for m in (1, 2, 5)]
     shown = [step for step in steps if low <= step <= high]
     axis.set_ticks(shown, [f"{step:g}" for step in shown])
