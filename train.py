@@ -13,6 +13,7 @@ summary.json, curves and pictures, and checkpoint.npz, from which it can go on.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="of weights, order and augmentation; default: %(default)s")
     group.add_argument("--skip-bad-batches", action="store_true",
         help="undo and count steps whose loss is not finite, instead of stopping")
+    group.add_argument("--tensorboard", action="store_true",
+        help="also write the curves into the run's folder for TensorBoard")
     group.add_argument("--output", metavar="FOLDER",
         help="the run's folder; default: a new one in runs/")
     group.add_argument("--resume", metavar="FOLDER",
@@ -149,7 +152,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
     """The options that --resume does not go with, where they were given."""
-    free = ("resume", "epochs", "minutes")
+    free = ("resume", "epochs", "minutes", "tensorboard")
     return [
         f"--{name.replace('_', '-')}"
         for name, value in vars(args).items()
@@ -171,14 +174,17 @@ def run(args: argparse.Namespace) -> None:
     from models.detector import Detector
     from reports import draw_batch, draw_samples, plot_history
     from training import devices, resume, runs
+    from training.events import Events
     from training.failures import explain
     from training.fit import fit
+    from training.probe import peak_bytes
 
     kept = resume.read_header(Path(args.resume)) if args.resume else None
     if kept:
         args = resumed_options(args, kept["options"])
     else:
         runs.check_free(args.output)
+    events = Events() if args.tensorboard else None
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device)
     if kept:
@@ -215,7 +221,9 @@ def run(args: argparse.Namespace) -> None:
     header = resume.header(vars(args), architecture, datasets, surroundings)
     try:
         history = fit(
-            model, architecture, *datasets, settings, folder, notes, header, bool(kept)
+            *(model, architecture, *datasets, settings, folder, notes, header),
+            resume=bool(kept),
+            on_epoch=events and partial(events.write, folder),
         )
     except Exception as error:
         line = explain(error, folder, args.batch_size, args.accumulate, settings.lr)
@@ -235,12 +243,14 @@ def run(args: argparse.Namespace) -> None:
         "precision": precision,
         "class_names": train_set.class_names,
         "pictures": {"train": len(train_set), "val": len(val_set)},
+        "finished": settings.is_over(history),
+        "peak_memory_gib": peak_bytes(device) / 2**30,
         **runs.figures(history),
     }
     runs.write_json(folder / "summary.json", summary)
     plot_history(history, folder / "curves.png")
     draw_samples(Detector(folder / "best.weights.h5"), val_set, folder / "val")
-    if not settings.is_over(history):
+    if not summary["finished"]:
         print(
             f"stopped after epoch {len(history)}, of {settings.length}; go on: {go_on}"
         )
@@ -254,6 +264,7 @@ def run(args: argparse.Namespace) -> None:
 def resumed_options(args: argparse.Namespace, options: dict) -> argparse.Namespace:
     """Those of the run that goes on, with the length that was asked for now."""
     options = {**vars(args), **options, "resume": args.resume}
+    options["tensorboard"] |= args.tensorboard
     if args.epochs or args.minutes:
         options |= {"epochs": args.epochs, "minutes": args.minutes}
     return argparse.Namespace(**options)

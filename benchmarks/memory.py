@@ -9,8 +9,6 @@ memory. Each row is a process of its own.
 
 import argparse
 import multiprocessing
-import resource
-import time
 
 from models import BACKBONES
 
@@ -47,55 +45,21 @@ def measure(
     from training import import_keras
 
     keras = import_keras()
-    import numpy as np
-
-    from models import Architecture, build, start
+    from models import Architecture
     from training import devices
-    from training.engine import Trainer
-    from training.optimiser import make_optimiser
+    from training.probe import peak_bytes, step_seconds
 
     device = devices.find_device()
     keras.config.set_dtype_policy(devices.choose_precision(precision, device))
     before = peak_bytes(device)
     architecture = Architecture(backbone, 21, trunk=trunk)
-    model = build(architecture)
-    if is_frozen:
-        start.freeze(model)
-    optimiser = make_optimiser("adamw", model.trainable_variables)
-    trainer = Trainer(model, architecture.layout).compile_for(optimiser)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (batch_size, 300, 300, 3), dtype="uint8")
-    truth = np.tile(np.float32([0.2, 0.2, 0.6, 0.7, 1]), (batch_size, 8, 1))
-    seconds = []
-    for _ in range(STEPS):
-        started = time.perf_counter()
-        trainer.step(images, truth, 1e-3)
-        seconds.append(time.perf_counter() - started)
+    seconds = step_seconds(architecture, is_frozen, batch_size, STEPS)
     figures = (
         *(backbone, architecture.trunk, "frozen" if is_frozen else "trained"),
         *(batch_size, f"{(peak_bytes(device) - before) / 2**30:.2f}"),
-        f"{min(seconds):.2f}",
+        f"{seconds:.2f}",
     )
     print("| " + " | ".join(map(str, figures)) + " |", flush=True)
-
-
-def peak_bytes(device) -> float:
-    """The most that was ever used, of device memory on a GPU."""
-    if device.capability is None:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    import keras
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
-    if keras.backend.backend() == "torch":
-        import torch
-
-        return torch.cuda.max_memory_allocated()
-    import tensorflow as tf
-
-    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
 
 
 if __name__ == "__main__":

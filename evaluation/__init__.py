@@ -2,9 +2,11 @@
 
 from evaluation.average_precision import (
     ClassCurve,
+    Matched,
     average_precision_07,
     average_precision_area,
     evaluate_voc,
+    match_detections,
     mean_ap,
 )
 from evaluation.coco import (
@@ -14,11 +16,12 @@ from evaluation.coco import (
     write_predictions,
 )
 from evaluation.results_file import ResultsFile
-from evaluation.speed import measure_fps
+from evaluation.speed import measure_fps, race
 from evaluation.threshold import at_threshold, best_threshold
 
 __all__ = [
     "ClassCurve",
+    "Matched",
     "ResultsFile",
     "at_threshold",
     "average_precision_07",
@@ -26,8 +29,10 @@ __all__ = [
     "best_threshold",
     "evaluate_coco",
     "evaluate_voc",
+    "match_detections",
     "mean_ap",
     "measure_fps",
+    "race",
     "read_predictions",
     "to_coco",
     "write_predictions",

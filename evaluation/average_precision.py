@@ -71,28 +71,74 @@ def evaluate_voc(
     >>> curve.precision.tolist(), curve.recall.tolist(), curve.ap_area
     ([1.0, 0.5], [1.0, 1.0], 1.0)
     """
-    num_classes = len(class_names) + 1
+    matched = match_detections(
+        detections, truths, difficult, len(class_names) + 1, iou_threshold
+    )
+    curves = []
+    for class_id, name in enumerate(class_names, start=1):
+        rows = matched.counted(class_id)
+        num_truth = matched.num_truth[:, class_id - 1]  # (I,)
+        counts = int(num_truth.sum()), int((num_truth > 0).sum())
+        scores, right = matched.found[rows, 1], matched.right[rows]
+        curves.append(_curve(name, *counts, scores, right))
+    return curves
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Which detections of I pictures are right, in the order in which VOC judges them.
+
+    `found` float64 (N, 6): all detections by class, then falling score; `image` (N,)
+    their pictures, `truth` (N,) the object of that picture that each overlaps most (-1:
+    none of its class from the threshold on), `right` and `ignored` bool (N,). An
+    ignored one, on a difficult object, is neither right nor wrong. `num_truth` (I, C-1)
+    counts objects that are not difficult.
+    """
+
+    found: np.ndarray
+    image: np.ndarray
+    truth: np.ndarray
+    right: np.ndarray
+    ignored: np.ndarray
+    num_truth: np.ndarray
+
+    def counted(self, class_id: int) -> np.ndarray:
+        """Bool (N,): the rows of a class that are right or wrong."""
+        return (self.found[:, 0] == class_id) & ~self.ignored
+
+
+def match_detections(
+    detections: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray],
+    difficult: Sequence[np.ndarray],
+    num_classes: int,
+    iou_threshold: float = MATCH_IOU,
+) -> Matched:
+    """What `evaluate_voc` counts; arguments and errors are its own.
+
+    >>> truth = np.array([[0.0, 0.0, 0.5, 0.5, 1]])
+    >>> found = np.array([[1, 0.9, 0, 0, 0.5, 0.5], [1, 0.8, 0.5, 0.5, 1, 1]])
+    >>> match_detections([found], [truth], [np.array([False])], 2).right.tolist()
+    [True, False]
+    """
     check_pictures(detections, truths, difficult, num_classes)
-    found, found_image = _stack(detections, 6)  # (N, 6), (N,)
+    found, image = _stack(detections, 6)  # (N, 6), (N,)
     truth, truth_image = _stack(truths, 5)  # (T, 5), (T,)
     hard = np.concatenate([np.zeros(0, bool), *difficult]).astype(bool)  # (T,)
     order = np.lexsort((-found[:, 1], found[:, 0]))  # stable: by class, then by score
     order = order[found[order, 0] > 0]
-    found, found_image = found[order], found_image[order]
+    found, image = found[order], image[order]
 
-    best_iou, best_truth = _best_truths(found, found_image, truth, truth_image)
+    best_iou, best_truth = _best_truths(found, image, truth, truth_image)
     hit = best_iou >= iou_threshold
     ignored = hit & hard[best_truth] if len(hard) else hit
-    right = _first_of_each(best_truth, hit)
-
-    curves = []
-    for class_id, name in enumerate(class_names, start=1):
-        rows = (found[:, 0] == class_id) & ~ignored
-        objects = (truth[:, 4] == class_id) & ~hard
-        num_images = len(np.unique(truth_image[objects]))
-        num_truth = int(objects.sum())
-        curves.append(_curve(name, num_truth, num_images, found[rows, 1], right[rows]))
-    return curves
+    right = _first_of_each(best_truth, hit) & ~ignored
+    first_truth = np.searchsorted(truth_image, image)  # of each detection's picture
+    num_truth = np.zeros((len(truths), num_classes - 1), np.int64)
+    class_ids = truth[~hard, 4].astype(np.int64)
+    np.add.at(num_truth, (truth_image[~hard], class_ids - 1), 1)
+    place = np.where(hit, best_truth - first_truth, -1)
+    return Matched(found, image, place, right, ignored, num_truth)
 
 
 def check_pictures(

@@ -1,23 +1,27 @@
 """Pictures per second of anything that detects."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+Detect = Callable[[np.ndarray], Any]
 IMAGE_SIZE = 300  # pixels; SSD300's input
 WARM_UP = 3  # ours: calls that compile and fill caches, not timed
 ROUNDS = 30  # ours: timed calls; a median needs no more
+NORMAL_95 = 1.96  # quantile of the normal distribution
 
 
 def measure_fps(
-    detect: Callable[[np.ndarray], Any],
+    detect: Detect,
     batch_size: int,
     rounds: int = ROUNDS,
     images: np.ndarray | None = None,
 ) -> dict[str, float]:
     """`fps` (pictures/s at the median call), `latency_ms_p50`, `latency_ms_p99`.
+
+    `fps_low` and `fps_high` are the ends of the 95% interval of that median.
 
     `detect` takes uint8 (batch_size, 300, 300, 3) RGB and must return finished numbers
     (numpy, or waited for), else only the start of the work is timed. Latency is that of
@@ -26,7 +30,24 @@ def measure_fps(
     each picture may spend longer in non-maximum suppression.
 
     >>> sorted(measure_fps(lambda images: images.sum(), batch_size=2, rounds=3))
-    ['fps', 'latency_ms_p50', 'latency_ms_p99']
+    ['fps', 'fps_high', 'fps_low', 'latency_ms_p50', 'latency_ms_p99']
+    """
+    return race([detect], batch_size, rounds, images)[0]
+
+
+def race(
+    detects: Sequence[Detect],
+    batch_size: int,
+    rounds: int = ROUNDS,
+    images: np.ndarray | None = None,
+) -> list[dict[str, float]]:
+    """The figures of `measure_fps` for each of several, side by side.
+
+    A round calls each of them once, in an order of its own: whatever else the machine
+    does, and however warm it is, meets all alike.
+
+    >>> len(race([np.sum, np.max], batch_size=2, rounds=3))
+    2
     """
     if batch_size < 1 or rounds < 1:
         raise ValueError(
@@ -34,19 +55,36 @@ def measure_fps(
             f"batch_size={batch_size}, rounds={rounds}"
         )
     batch = _noise(batch_size) if images is None else _fill(images, batch_size)
-    for _ in range(WARM_UP):
-        detect(batch)
-    seconds = np.zeros(rounds)
-    for i in range(rounds):
-        start = time.perf_counter()
-        detect(batch)
-        seconds[i] = time.perf_counter() - start
-    median, slow = np.percentile(seconds, [50, 99])
+    for detect in detects:
+        for _ in range(WARM_UP):
+            detect(batch)
+    seconds = np.zeros((rounds, len(detects)))
+    rng = np.random.default_rng(0)
+    for times in seconds:
+        for i in rng.permutation(len(detects)):
+            start = time.perf_counter()
+            detects[i](batch)
+            times[i] = time.perf_counter() - start
+    return [_figures(column, batch_size) for column in seconds.T]
+
+
+def _figures(seconds: np.ndarray, batch_size: int) -> dict[str, float]:
+    # the calls between which a median lies: Conover, "Practical Nonparametric
+    # Statistics", 3rd ed., sec. 3.2, by the normal approximation
+    reach = 100 * NORMAL_95 * 0.5 / np.sqrt(len(seconds))
+    ends = np.clip([50 - reach, 50 + reach], 0, 100)
+    quick, median, slow, slowest = np.percentile(seconds, [ends[0], 50, ends[1], 99])
     return {
-        "fps": float(batch_size / max(median, 1e-9)),
+        "fps": _per_second(batch_size, median),
+        "fps_low": _per_second(batch_size, slow),
+        "fps_high": _per_second(batch_size, quick),
         "latency_ms_p50": float(median * 1e3),
-        "latency_ms_p99": float(slow * 1e3),
+        "latency_ms_p99": float(slowest * 1e3),
     }
+
+
+def _per_second(count: int, seconds: float) -> float:
+    return float(count / max(seconds, 1e-9))
 
 
 def _noise(batch_size: int) -> np.ndarray:

@@ -65,14 +65,14 @@ def plot_history(
         raise ValueError(f"{path}: no epoch to draw, the history is empty")
     columns = _columns(rows)
     epochs = columns.get("epoch", np.arange(1.0, len(rows) + 1))
-    figure = _figure(10, 6.4)
+    figure = new_figure(10, 6.4)
     for axes, (title, lines) in zip(
         figure.subplots(2, 2, sharex=True).flat, PANELS, strict=True
     ):
         _plot_panel(axes, title, lines, epochs, columns)
     for axes in figure.axes[2:]:
         axes.set_xlabel("epoch")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_precision_recall(
@@ -86,11 +86,11 @@ def plot_precision_recall(
     present = [curve for curve in curves if curve.num_truth]
     present.sort(key=lambda curve: -curve.ap_area)
     named = len(present) <= MAX_NAMED
-    figure = _figure(8.2 if named else 6, 5.4)
+    figure = new_figure(8.2 if named else 6, 5.4)
     axes = figure.subplots()
     for i, curve in enumerate(present):
         _plot_class(axes, curve, i if named else None, threshold)
-    _frame(axes, "Precision and recall", None)
+    frame_axes(axes, "Precision and recall", None)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     if threshold is not None:
         _proxy_ring(axes, f"score ≥ {threshold:.2f}")
@@ -101,7 +101,7 @@ def plot_precision_recall(
         axes.legend(
             frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5)
         )
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _read_csv(path: str | Path) -> list[dict[str, str]]:
@@ -126,7 +126,7 @@ def _number(value: Any) -> float:
     return number if math.isfinite(number) else math.nan
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # inches
     return figure
@@ -155,7 +155,7 @@ def _plot_panel(
             markerfacecolor=colour if style == "-" else "white",
             label=label,
         )
-    _frame(axes, title, epochs)
+    frame_axes(axes, title, epochs)
     if not axes.lines:
         axes.text(
             0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=GREY
@@ -170,7 +170,7 @@ def _plot_panel(
         axes.legend(frameon=False, fontsize=8)
 
 
-def _frame(axes: Axes, title: str, epochs: np.ndarray | None) -> None:
+def frame_axes(axes: Axes, title: str, epochs: np.ndarray | None) -> None:
     axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -227,6 +227,6 @@ def _proxy_ring(axes: Axes, label: str) -> None:
     _ring(axes, math.nan, math.nan, INK, label)
 
 
-def _save(figure: Figure, path: str | Path) -> None:
+def save_figure(figure: Figure, path: str | Path) -> None:
     with written(path) as temporary:
         figure.savefig(temporary, dpi=DPI, format=Path(path).suffix[1:] or "png")

@@ -14,6 +14,8 @@ from evaluation import (
     evaluate_voc,
     mean_ap,
     measure_fps,
+    race,
+    speed,
 )
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -289,12 +291,41 @@ def test_speed_counts_pictures_of_the_median_call(monkeypatch):
     monkeypatch.setattr("evaluation.speed.time.perf_counter", lambda: next(ticks))
     shapes = []
     images = np.zeros((3, 300, 300, 3), np.uint8)
-    speed = measure_fps(lambda x: shapes.append(x.shape), 4, rounds=3, images=images)
-    assert speed["fps"] == 8
-    assert speed["latency_ms_p50"] == 500
+    figures = measure_fps(lambda x: shapes.append(x.shape), 4, rounds=3, images=images)
+    assert figures["fps"] == 8
+    assert figures["latency_ms_p50"] == 500
     # 99% between the middle (0.5 s) and the slowest (2 s): 0.5 + 0.98 * 1.5
-    assert speed["latency_ms_p99"] == pytest.approx(1970)
+    assert figures["latency_ms_p99"] == pytest.approx(1970)
     assert set(shapes) == {(4, 300, 300, 3)}
+
+
+def test_speeds_side_by_side(monkeypatch):
+    # a clock that each call moves on: by 1 s for the first, 2 s for the second
+    now, calls = [0.0], []
+    monkeypatch.setattr("evaluation.speed.time.perf_counter", lambda: now[0])
+
+    def detector(seconds):
+        def detect(images):
+            calls.append(seconds)
+            now[0] += seconds
+
+        return detect
+
+    one, other = race([detector(1), detector(2)], 4, rounds=20)
+    assert (one["fps"], other["fps"]) == (4, 2)
+    assert one["fps_low"] == one["fps"] == one["fps_high"]
+    timed = [calls[i : i + 2] for i in range(len(calls) - 40, len(calls), 2)]
+    assert all(sorted(pair) == [1, 2] for pair in timed)  # each once a round
+    assert {pair[0] for pair in timed} == {1, 2}  # and not always first
+
+
+def test_the_interval_of_the_median_covers_it():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for seconds in rng.exponential(1, (1000, 30)):  # median ln 2: 1 / ln 2 a second
+        figures = speed._figures(seconds, 1)
+        covered += figures["fps_low"] <= 1 / np.log(2) <= figures["fps_high"]
+    assert 920 <= covered <= 980
 
 
 @pytest.mark.parametrize(("batch_size", "rounds"), [(0, 1), (1, 0)])

@@ -51,7 +51,7 @@ def dataset(folder, num_pictures, split="train"):
     return Dataset("noise", split, NAMES, pictures)
 
 
-def train(folder, resume=False, seed=0, **settings):
+def train(folder, resume=False, seed=0, on_epoch=None, **settings):
     """Epochs of three steps in `folder`, pictures beside it; the history."""
     folder.mkdir(exist_ok=True)
     settings = Settings(**{"epochs": 3, "batch_size": 2, **settings})
@@ -59,7 +59,9 @@ def train(folder, resume=False, seed=0, **settings):
     train_set, val_set = dataset(data, 7), dataset(data, 2, "val")
     model = detector(seed)
     return fit(
-        model, ARCHITECTURE, train_set, val_set, settings, folder, {}, {}, resume
+        *(model, ARCHITECTURE, train_set, val_set, settings, folder, {}, {}),
+        resume=resume,
+        on_epoch=on_epoch,
     )
 
 

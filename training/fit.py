@@ -48,12 +48,14 @@ def fit(
     notes: dict,
     header: dict | None = None,
     resume: bool = False,
+    on_epoch: Callable[[dict], None] | None = None,
 ) -> list[dict]:
     """Train and leave best.weights.h5, last.weights.h5, history.csv in `folder`.
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
     the validation as `val_...`, mAP50, seconds since the start and images per second.
     `notes` goes into the weights files. Best is the highest mAP50 on `val_set`.
+    `on_epoch` sees each new row.
 
     checkpoint.npz in `folder` holds all that it takes to go on, and `header` (for
     JSON); with `resume` the training goes on from it, and `model` may hold anything.
@@ -97,6 +99,8 @@ def fit(
                 )
                 _save_weights(model, description, state.history, folder)
             write_history(folder / "history.csv", state.history)
+            if on_epoch:
+                on_epoch(state.history[-1])
             bar.write(_line(state.history[-1], settings))
             if not state.told and is_stuck(state.history, state.schedule.progress):
                 bar.write(STUCK.format(settings.lr, settings.lr / 4))

@@ -1,0 +1,205 @@
+"""Which backbone: train several under one budget and put them on one page.
+
+    python compare.py --data my_pictures --backbones squeezenet,resnet50 --minutes 30
+    python compare.py --data D --backbones small,vgg16/light,MobileNet@0.25 --seeds 3
+    python compare.py --data D --backbones vgg16 --epochs 20 -- --batch-size 4
+    python compare.py --runs runs/a runs/b --split test      # runs that are there
+    python compare.py --list                                 # what is in runs/
+
+Leaves report.html, table.csv, table.md and map_vs_fps.png in --output. The same command
+goes on where it was stopped; other --backbones in the same --output add lines. What
+stands behind -- goes to each training, see train.py --help.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from comparison.plan import Combination
+    from comparison.runs import Run
+TRAIN = Path(__file__).with_name("train.py")
+RUNS = Path("runs")  # train.py's
+EPOCHS = 60  # train.py's
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The options; Keras is not loaded yet."""
+    parser = argparse.ArgumentParser(
+        prog="compare.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # fmt: off
+    parser.add_argument("--list", nargs="?", const=RUNS, type=Path, metavar="FOLDER",
+        help=f"show every run below FOLDER ({RUNS}) and end")
+    group = parser.add_argument_group("what is compared")
+    group.add_argument("--backbones", metavar="A,B,...",
+        help="NAME, NAME/TRUNK or NAME@WIDTH as train.py knows them")
+    group.add_argument("--adapter-filters", default="256", metavar="256,512",
+        help="widths of the adapted map to try; default: %(default)s")
+    group.add_argument("--freeze", default="no", choices=("no", "yes", "both"),
+        help="keep the extractor as it is; default: %(default)s")
+    group.add_argument("--seeds", type=int, default=1, metavar="N",
+        help="train each N times; default: %(default)s")
+    group.add_argument("--weights", nargs="+", default=[], metavar="[NAME=]VALUE",
+        help="what to start from, as train.py's --weights; with NAME= for one backbone")
+    group.add_argument("--runs", nargs="+", type=Path, default=[], metavar="FOLDER",
+        help="runs of train.py that are there already")
+    group = parser.add_argument_group("data and budget")
+    group.add_argument("--data", nargs="+", metavar="FOLDER",
+        help="annotated pictures; default: those of the first of --runs")
+    group.add_argument("--train-split", default="train", metavar="NAME",
+        help="default: %(default)s")
+    group.add_argument("--val-split", default="val", metavar="NAME",
+        help="chooses best weights and threshold; default: %(default)s")
+    group.add_argument("--split", default="val", metavar="NAME",
+        help="the pictures that are scored: the last weights on those of --val-split, "
+        "else the best; default: %(default)s")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N",
+        help=f"of each training; default: {EPOCHS}")
+    length.add_argument("--minutes", type=float, metavar="M", help="of each training")
+    group = parser.add_argument_group("output")
+    group.add_argument("--rounds", type=int, default=30, metavar="N",
+        help="calls of each model that are timed; 0: none; default: %(default)s")
+    group.add_argument("--output", type=Path, default=RUNS / "comparison",
+        metavar="FOLDER", help="default: %(default)s")
+    # fmt: on
+    argv = sys.argv[1:] if argv is None else argv
+    split = argv.index("--") if "--" in argv else len(argv)
+    args = parser.parse_args(argv[:split])
+    args.extra = argv[split + 1 :]
+    if not (args.list or args.backbones or args.runs):
+        parser.error("nothing to compare: give --backbones, --runs or --list")
+    if args.backbones and not args.data:
+        parser.error("--backbones needs --data")
+    for name, least in (("seeds", 1), ("rounds", 0), ("epochs", 1), ("minutes", 1e-9)):
+        if getattr(args, name) is not None and not getattr(args, name) >= least:
+            parser.error(f"--{name} must be {'above 0' if least else '0 or above'}")
+    args.backbones = [b.strip() for b in (args.backbones or "").split(",") if b.strip()]
+    try:
+        args.adapter_filters = [int(n) for n in args.adapter_filters.split(",")]
+    except ValueError:
+        parser.error("--adapter-filters: expected numbers such as 256,512")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, 1 where a training failed, 2 after a line what to mend."""
+    args = parse(argv)
+    try:
+        return run(args)
+    except (ValueError, OSError) as error:
+        print(f"compare.py: {error}", file=sys.stderr)
+        return 2
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, score, measure, write."""
+    from comparison import runs
+
+    if args.list:
+        print(runs.list_runs(args.list))
+        return 0
+    failed = []
+    if args.backbones:
+        failed = train_all(args)
+        if failed is None:
+            print("stopped; the same command goes on.")
+            return 130
+    folders = [*args.runs, *runs.finished_runs(args.output)]
+    if not folders:
+        raise ValueError(f"{args.output}: no training came to its end.")
+    report(args, [runs.read_run(folder) for folder in dict.fromkeys(folders)])
+    for name in failed:
+        print(f"{name} failed, see above; the same command tries again")
+    return 1 if failed else 0
+
+
+def train_all(args: argparse.Namespace) -> list[str] | None:
+    """Train what is not finished; the names that failed, None where it was stopped."""
+    from comparison import outlook, plan, processes
+    from comparison.runs import is_finished
+    from data import read_dataset
+
+    num_pictures = len(read_dataset(args.data, args.train_split))
+    combinations = existing(args)
+    epochs = args.epochs or EPOCHS
+    length = f"--minutes {args.minutes:g}" if args.minutes else f"--epochs {epochs}"
+    common = ["--data", *args.data, "--train-split", args.train_split]
+    common += ["--val-split", args.val_split, *length.split()]
+    commands = {c.name: [*common, *c.options(), *args.extra] for c in combinations}
+    plan.keep_plan(args.output, commands)
+
+    states = {name: processes.state_of(args.output / name) for name in commands}
+    to_do = [c for c in combinations if states[c.name] != "finished"]
+    if args.minutes:
+        minutes = {c.name: args.minutes for c in to_do}
+    else:
+        seconds = outlook.seconds_a_picture(to_do)
+        passes = epochs * num_pictures / 60
+        minutes = {c.name: s * passes for c, s in zip(to_do, seconds, strict=True)}
+    print(outlook.describe(states, minutes), flush=True)
+
+    failed = []
+    for number, name in enumerate(minutes, start=1):
+        print(f"\n{number}/{len(minutes)} {name}", flush=True)
+        if processes.train(TRAIN, args.output / name, commands[name]):
+            failed.append(name)
+        elif not is_finished(args.output / name):
+            return None
+    return failed
+
+
+def existing(args: argparse.Namespace) -> "list[Combination]":
+    """The combinations that can be trained; the others are told."""
+    from comparison import outlook, plan
+
+    wanted = plan.combine(
+        args.backbones, args.adapter_filters, args.freeze, args.seeds, args.weights
+    )
+    reasons = outlook.reasons_against(wanted)
+    for combination, reason in zip(wanted, reasons, strict=True):
+        if reason:
+            print(f"{combination.name} is left out: {reason}")
+    return [c for c, reason in zip(wanted, reasons, strict=True) if reason is None]
+
+
+def report(args: argparse.Namespace, compared: "list[Run]") -> None:
+    """Score and time the runs; tables, plots, page."""
+    from training import import_keras
+
+    keras = import_keras()
+    from comparison import networks, page, table, verdict
+    from data import read_dataset
+    from files import write_text
+    from training import devices
+
+    roots = args.data or compared[0].options["data"]
+    if not roots:
+        raise ValueError(f"{compared[0].folder} learned the demo set; give --data.")
+    names = compared[0].summary["class_names"]
+    dataset = networks.readable(read_dataset(roots, args.split, names)).check_boxes()
+    print(f"\n{dataset.describe()}")
+    entries = networks.compare(compared, dataset, args.rounds)
+
+    for line in page.warnings(entries, dataset):
+        print(f"  {line}", file=sys.stderr)
+    about = page.settings(entries, dataset)
+    if args.rounds:
+        machine = devices.headline(
+            devices.find_device(), keras.config.dtype_policy().name
+        )
+        about["speed"] = f"{args.rounds} interleaved rounds, medians; {machine}"
+    args.output.mkdir(parents=True, exist_ok=True)
+    write_text(args.output / "table.csv", table.as_csv(entries))
+    write_text(args.output / "table.md", table.as_markdown(entries))
+    page.write(args.output, entries, dataset, about)
+    print(f"\n{table.as_text(entries)}\n\n{verdict.sentence(verdict.pick(entries))}")
+    print(f"the page: {args.output / 'report.html'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

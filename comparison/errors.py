@@ -1,0 +1,108 @@
+"""What a model gets wrong: classes that it confuses, pictures that it fails on.
+
+Everything at the score from which the model is used: its threshold of best F1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from comparison.scores import Detected
+from data import Picture
+from evaluation import Matched, match_detections
+from evaluation.average_precision import MATCH_IOU
+
+
+@dataclass(frozen=True)
+class Box:
+    """A detection, or an object that was missed.
+
+    `kind`: "right"; "confused", on an object of class `other`; "false"; "missed", whose
+    `score` is 0. `corners` xmin, ymin, xmax, ymax in 0..1.
+    """
+
+    kind: str
+    class_id: int
+    score: float
+    corners: np.ndarray
+    other: int = 0
+
+    @property
+    def is_mistake(self) -> bool:
+        """Whether it counts against the model."""
+        return self.kind != "right"
+
+
+def judge(
+    detected: Detected, pictures: Sequence[Picture], num_classes: int
+) -> list[list[Box]]:
+    """The boxes of each picture: what VOC calls right is right here.
+
+    Of what is left, a detection that overlaps an object of another class from IoU 0.5
+    on, which nothing has taken yet, is confused, best score first; the object is then
+    not missed as well. Difficult objects, and detections on them, are left out.
+    """
+    kept = [
+        rows[(rows[:, 0] > 0) & (rows[:, 1] >= detected.threshold)]
+        for rows in map(np.asarray, detected.detections)
+    ]
+    truths = [picture.truth for picture in pictures]
+    difficult = [picture.difficult for picture in pictures]
+    matched = match_detections(kept, truths, difficult, num_classes)
+    return [_judge_picture(matched, i, picture) for i, picture in enumerate(pictures)]
+
+
+def _judge_picture(matched: Matched, image: int, picture: Picture) -> list[Box]:
+    rows = np.flatnonzero((matched.image == image) & ~matched.ignored)
+    rows = rows[np.argsort(-matched.found[rows, 1], kind="stable")]
+    free = ~picture.difficult.copy()
+    free[matched.truth[rows[matched.right[rows]]]] = False
+    boxes = []
+    for row in rows:
+        class_id, score, *_ = matched.found[row]
+        corners, kind, other = matched.found[row, 2:], "right", 0
+        if not matched.right[row]:
+            taken = _overlapped(corners, picture.truth, free, int(class_id))
+            kind = "false" if taken is None else "confused"
+            if taken is not None:
+                free[taken] = False
+                other = int(picture.truth[taken, 4])
+        boxes.append(Box(kind, int(class_id), float(score), corners, other))
+    for truth in picture.truth[free]:
+        boxes.append(Box("missed", int(truth[4]), 0.0, truth[:4].astype(float)))
+    return boxes
+
+
+def _overlapped(
+    corners: np.ndarray, truth: np.ndarray, free: np.ndarray, class_id: int
+) -> int | None:
+    """The free object of another class that a box overlaps most, from IoU 0.5 on."""
+    low = np.maximum(corners[:2], truth[:, :2])
+    high = np.minimum(corners[2:], truth[:, 2:4])
+    overlap = np.prod(np.maximum(high - low, 0), axis=1)  # (M,)
+    area = np.prod(corners[2:] - corners[:2])
+    areas = np.prod(truth[:, 2:4] - truth[:, :2], axis=1)
+    iou = overlap / np.maximum(area + areas - overlap, 1e-12)
+    iou[~free | (truth[:, 4] == class_id)] = 0
+    best = int(np.argmax(iou)) if len(iou) else 0
+    return best if len(iou) and iou[best] >= MATCH_IOU else None
+
+
+def confusion(judged: Sequence[Sequence[Box]], num_classes: int) -> np.ndarray:
+    """Int (C, C): true class by detected class; 0 is "nothing" and "missed"."""
+    counts = np.zeros((num_classes, num_classes), int)
+    for box in (box for boxes in judged for box in boxes):
+        true = {"right": box.class_id, "false": 0, "missed": box.class_id}
+        found = 0 if box.kind == "missed" else box.class_id
+        counts[true.get(box.kind, box.other), found] += 1
+    return counts
+
+
+def worst(judged: Sequence[Sequence[Box]], count: int) -> list[int]:
+    """The pictures with the most mistakes, at most `count`; surer mistakes first."""
+    mistakes = [[box.score for box in boxes if box.is_mistake] for boxes in judged]
+    order = sorted(
+        range(len(judged)), key=lambda i: (-len(mistakes[i]), -sum(mistakes[i]))
+    )
+    return [i for i in order if mistakes[i]][:count]

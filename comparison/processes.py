@@ -1,0 +1,47 @@
+"""Each training as a process of its own: its memory and its crash stay its own."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from comparison.runs import is_finished
+from training import checkpoint
+
+
+def state_of(folder: Path) -> str:
+    """Of a run: "finished", "begun" (it can go on) or "new"."""
+    if is_finished(folder):
+        return "finished"
+    return "begun" if (folder / checkpoint.NAME).exists() else "new"
+
+
+def train(script: Path, folder: Path, options: Sequence[str]) -> int:
+    """Run `script` (train.py) with its options into `folder`, or let it go on there.
+
+    The process' exit status. An interrupt goes to the training, which ends at its next
+    checkpoint; this call returns when it has.
+    """
+    if state_of(folder) == "begun":
+        arguments = ["--resume", str(folder)]
+    else:
+        # one that ended before its first checkpoint left nothing worth keeping
+        if folder.exists() and not list(folder.glob("*.weights.h5")):
+            shutil.rmtree(folder)
+        arguments = [*options, "--output", str(folder)]
+    process = subprocess.Popen([sys.executable, str(script), *arguments])
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:  # Ctrl-C reaches the whole group by itself
+            process.send_signal(number)
+
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.signal(kind, hand_on) for kind in kinds}
+    try:
+        return process.wait()
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

@@ -1,0 +1,180 @@
+"""Runs of train.py as they lie on the disk: what each is, and how well it went."""
+
+import csv
+import json
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from data import Dataset, read_dataset
+from reports import text_table
+
+# what two runs may differ in and still be one training with several seeds
+NOT_SETTINGS = ("seed", "output", "resume", "tensorboard")
+# of a summary
+NEEDED = {"options", "architecture", "class_names", "precision", "minutes", "best"}
+LIST_HEADERS = (
+    *("run", "model", "data", "epochs", "minutes", "mAP50", "at epoch"),
+    *("val acc", "images/s", "state"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that left a summary and weights.
+
+    `summary` is its summary.json, `history` a row of numbers per epoch.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    history: list[dict[str, float]]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of train.py, all of them."""
+        return self.summary["options"]
+
+    @property
+    def settings(self) -> str:
+        """What runs share that differ in their seed only."""
+        kept = {k: v for k, v in self.options.items() if k not in NOT_SETTINGS}
+        kept |= {"precision": self.summary["precision"]}
+        return json.dumps([kept, self.summary["architecture"]], sort_keys=True)
+
+    @property
+    def model(self) -> str:
+        """In a few words, such as `squeezenet light, frozen`."""
+        form = self.summary["architecture"]
+        width = "" if form["width"] == 1 else f" {form['width']:g}"
+        words = [f"{form['backbone']}{width} {form['trunk']}"]
+        if form["adapter_filters"] != 256:
+            words.append(f"adapter {form['adapter_filters']}")
+        if form["norm"] != "batch":
+            words.append("not normalised")
+        if form["reuse"] != "extractor":
+            words.append(form["reuse"])
+        if self.options["freeze"]:
+            words.append("frozen")
+        elif not form["pretrained"] and not self.options.get("init_from"):
+            words.append("from nothing")
+        return ", ".join(words)
+
+    @property
+    def length(self) -> str:
+        """The budget that it was given."""
+        if minutes := self.options["minutes"]:
+            return f"{minutes:g} minutes"
+        return f"{self.options['epochs'] or len(self.history)} epochs"
+
+    @property
+    def images_per_second(self) -> float:
+        """In training: the median of its epochs."""
+        return median(row["images_per_second"] for row in self.history)
+
+    def weights(self, split: str) -> Path:
+        """The weights to score on a split: the last where it has chosen the best."""
+        which = "last" if self.options["val_split"] == split else "best"
+        return self.folder / f"{which}.weights.h5"
+
+    def command(self) -> str:
+        """The command that trains it anew, with every option that is set."""
+        words = ["python train.py"]
+        for name, value in self.options.items():
+            if name in ("output", "resume") or value is None or value is False:
+                continue
+            if name == "tile_size" and not self.options["tile"]:
+                continue
+            words.append(f"--{name.replace('_', '-')}")
+            if value is not True:
+                many = value if isinstance(value, list) else [value]
+                words += [shlex.quote(str(part)) for part in many]
+        return " ".join(words)
+
+
+def learned(runs: Sequence[Run], dataset: Dataset) -> list[Path]:
+    """The pictures of a data set that one of the runs was trained on.
+
+    Of a run whose data lie elsewhere now nothing is known.
+    """
+    known = set()
+    for data, split in {
+        (tuple(run.options["data"] or ()), run.options["train_split"]) for run in runs
+    }:
+        with suppress(ValueError, OSError):
+            trained = read_dataset(data, split, dataset.class_names)
+            known |= {picture.path.resolve() for picture in trained.pictures}
+    return [p.path for p in dataset.pictures if p.path.resolve() in known]
+
+
+def read_run(folder: Path) -> Run:
+    """The run in a folder; ValueError where it is none, or not far enough."""
+    try:
+        summary = read_json(folder / "summary.json")
+        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+            rows = [
+                {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)
+            ]
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{folder}: expected a run of train.py that came to its summary; there is "
+            f"no {Path(error.filename).name}."
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{folder}: {error}") from None
+    missing = NEEDED - summary.keys()
+    if missing or not rows:
+        raise ValueError(f"{folder}: its summary lacks {', '.join(sorted(missing))}.")
+    return Run(folder, summary, rows)
+
+
+def find_runs(root: Path) -> list[Path]:
+    """Folders of runs below `root`, sorted: those with a history."""
+    return sorted(path.parent for path in root.rglob("history.csv"))
+
+
+def finished_runs(root: Path) -> list[Path]:
+    """Folders below `root` whose runs were trained to their end."""
+    return [folder for folder in find_runs(root) if is_finished(folder)]
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether all of a run was trained and its summary is written."""
+    path = folder / "summary.json"
+    return path.exists() and bool(read_json(path).get("finished"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file; ValueError naming it where it is none."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON: {error}") from None
+
+
+def list_runs(root: Path) -> str:
+    """A table of all runs below `root`, with their settings and best figures."""
+    rows, silent = [], []
+    for folder in find_runs(root):
+        try:
+            rows.append(_row(read_run(folder), root))
+        except ValueError as error:
+            silent.append(str(error))
+    lines = [text_table(LIST_HEADERS, rows)] if rows else [f"{root}: no runs there."]
+    return "\n".join([*lines, *silent])
+
+
+def _row(run: Run, root: Path) -> Sequence[Any]:
+    summary, best = run.summary, run.summary["best"]
+    data = run.options["data"] or ["the demo set"]
+    state = "finished" if summary.get("finished", True) else "stopped"
+    return (
+        *(run.folder.relative_to(root), run.model),
+        *(",".join(Path(part).name for part in data), len(run.history)),
+        *(f"{summary['minutes']:.1f}", best["mAP50"], best["epoch"]),
+        *(best["val_acc"], f"{run.images_per_second:.1f}", state),
+    )

@@ -1,0 +1,56 @@
+"""What a network's detections on a split are worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data import Picture
+from evaluation import Matched, evaluate_coco, evaluate_voc, match_detections, mean_ap
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What a network found: `detections` (K, 6) for each of the pictures of a split.
+
+    `threshold` is its score of best F1, `val_acc` the share of scored priors whose
+    class is right.
+    """
+
+    detections: list[np.ndarray]
+    val_acc: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """Its figures: `mAP50`, COCO's `AP`, and `per_class` mAP50 and AP by class name."""
+
+    detected: Detected
+    matched: Matched
+    mAP50: float
+    AP: float
+    per_class: dict[str, dict[str, float]]
+
+
+def score(
+    detected: Detected, pictures: Sequence[Picture], class_names: Sequence[str]
+) -> Score:
+    """The figures of a network's detections on `pictures`."""
+    truths = [picture.truth for picture in pictures]
+    difficult = [picture.difficult for picture in pictures]
+    found = detected.detections
+    curves = evaluate_voc(found, truths, difficult, class_names)
+    coco = evaluate_coco(
+        *(found, truths, difficult, [picture.size_wh for picture in pictures]),
+        *(class_names, [picture.areas_px for picture in pictures]),
+    )
+    matched = match_detections(found, truths, difficult, len(class_names) + 1)
+    per_class = {
+        curve.class_name: {
+            "mAP50": curve.ap_area,
+            "AP": coco["per_class"][curve.class_name]["AP"],
+        }
+        for curve in curves
+    }
+    return Score(detected, matched, mean_ap(curves)["mAP50"], coco["AP"], per_class)

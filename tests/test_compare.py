@@ -1,0 +1,334 @@
+"""compare.py: what it trains and when, what it says of runs that are there."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import comparisons
+import pytest
+import tiny
+
+import compare
+import evaluate
+from comparison import outlook, plan, processes
+from data import draw_shapes
+from models import weights
+from training.validation import Validation
+
+# in place of train.py: notes how it was called, and leaves a copy of a run; END names
+# runs that are stopped before their end, and may say "crash"
+TRAIN = """
+import os, shutil, sys
+from pathlib import Path
+words = sys.argv[1:]
+with open({log!r}, "a") as log:
+    log.write(" ".join(words) + chr(10))
+resumes = words[0] == "--resume"
+folder = Path(words[1] if resumes else words[words.index("--output") + 1])
+end = os.environ["END"].split(",")
+if folder.name not in end:
+    shutil.copytree({run!r}, folder, dirs_exist_ok=True)
+elif "crash" in end:
+    folder.mkdir(parents=True)
+    sys.exit(3)
+else:
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.npz").write_text("")
+"""
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """A small drawn data set: 21 pictures to train, 4 of val, 5 of test."""
+    return draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=30)
+
+
+@pytest.fixture
+def call(tmp_path, shapes, monkeypatch):
+    """compare.py with trainings that only note their options and leave a run.
+
+    Called with the names that END holds; returns the status, the calls of train.py and
+    the runs that the page would show.
+    """
+    log, script = tmp_path / "log", tmp_path / "fake.py"
+    kept = comparisons.write_run(tmp_path / "kept", "small")
+    script.write_text(TRAIN.format(run=str(kept), log=str(log)))
+    shown = []
+    monkeypatch.setattr(compare, "TRAIN", script)
+    monkeypatch.setattr(compare, "report", lambda _, runs: shown.append(runs))
+    monkeypatch.setattr(outlook, "reasons_against", lambda c: [None] * len(c))
+    monkeypatch.setattr(outlook, "seconds_a_picture", lambda c: [60.0] * len(c))
+    output = tmp_path / "out"
+
+    def run(*options, end=""):
+        monkeypatch.setenv("END", end)
+        log.write_text("")
+        shown.clear()
+        what = ["--data", str(shapes), "--output", str(output), *options]
+        status = compare.main(what)
+        names = [run.folder.name for runs in shown for run in runs]
+        return status, log.read_text().splitlines(), names
+
+    run.output = output
+    return run
+
+
+A, B = "--backbones=small,vgg16", ("small-seed0", "vgg16-seed0")
+
+
+def test_nothing_finished_is_trained_twice(call, capsys):
+    status, calls, names = call(A, "--epochs=2")
+    assert status == 0
+    assert [c.split("--backbone ")[1].split()[0] for c in calls] == ["small", "vgg16"]
+    assert all("--epochs 2" in c and "--seed 0" in c for c in calls)
+    assert names == list(B)
+    # 21 pictures, 2 epochs, a minute a picture: 42 minutes each
+    assert "2 of 2 to train, about 84 minutes in all" in capsys.readouterr().out
+    status, calls, names = call(A, "--epochs=2")
+    assert (status, calls, names) == (0, [], list(B))
+    assert "0 of 2 to train" in capsys.readouterr().out
+
+
+def test_the_table_grows(call):
+    call("--backbones=small", "--epochs=2")
+    status, calls, names = call("--backbones=vgg16", "--epochs=2")
+    assert status == 0
+    assert len(calls) == 1
+    assert names == list(B)
+
+
+def test_other_options_behind_the_dashes(call):
+    _, (line,), _ = call("--backbones=small", "--minutes=1", "--", "--lr", "0.1")
+    assert "--minutes 1 " in line
+    assert "--lr 0.1" in line
+
+
+def test_a_stop_ends_all_and_the_same_command_goes_on(call, capsys):
+    status, calls, names = call(A, end="small-seed0")
+    assert (status, len(calls), names) == (130, 1, [])
+    assert "the same command goes on" in capsys.readouterr().out
+    status, calls, names = call(A)
+    assert status == 0
+    assert calls[0] == f"--resume {call.output / 'small-seed0'}"
+    assert "--output" in calls[1]
+    assert names == list(B)
+
+
+def test_a_crash_is_the_trainings_own(call, capsys):
+    status, calls, names = call(A, end="small-seed0,crash")
+    assert (status, len(calls), names) == (1, 2, ["vgg16-seed0"])
+    assert "small-seed0 failed" in capsys.readouterr().out
+    status, calls, names = call(A)
+    assert (status, len(calls), names) == (0, 1, list(B))
+
+
+def test_another_budget_needs_another_folder(call, capsys):
+    call(A, "--epochs=2")
+    status, calls, _ = call(A, "--epochs=3")
+    assert (status, calls) == (2, [])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--epochs 2" in line
+    assert "--output" in line
+
+
+def test_weights_that_are_there_are_never_removed(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "best.weights.h5").write_text("precious")
+    script = tmp_path / "nothing.py"
+    script.write_text("")
+    processes.train(script, folder, [])
+    assert (folder / "best.weights.h5").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "nothing to compare"),
+        (["--backbones=small"], "--data"),
+        (["--runs=a", "--seeds=0"], "--seeds"),
+        (["--runs=a", "--minutes=0"], "--minutes"),
+        (["--runs=a", "--adapter-filters=wide"], "--adapter-filters"),
+        (["--runs=a", "--epochs=1", "--minutes=1"], "not allowed"),
+    ],
+)
+def test_options_that_make_no_sense(options, words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        compare.main(options)
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_run_that_is_none_is_one_line(tmp_path, capsys):
+    assert compare.main(["--runs", str(tmp_path / "x"), "--output", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"compare.py: {tmp_path / 'x'}: ")
+
+
+def test_list(tmp_path, capsys):
+    comparisons.write_run(tmp_path / "mine", "small")
+    assert compare.main(["--list", str(tmp_path)]) == 0
+    assert "small light" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_request_to_end_reaches_the_training(tmp_path):
+    script, parent = tmp_path / "train.py", tmp_path / "parent.py"
+    script.write_text(
+        "import signal, sys, time\n"
+        "from pathlib import Path\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        f"Path({str(tmp_path / 'ready')!r}).write_text('')\n"
+        "time.sleep(60)\n"
+    )
+    parent.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(compare.__file__).parent)!r})\n"
+        "from comparison.processes import train\n"
+        f"sys.exit(train(Path({str(script)!r}), Path({str(tmp_path / 'run')!r}), []))\n"
+    )
+    process = subprocess.Popen([sys.executable, str(parent)])
+    ends = time.monotonic() + 60
+    while not (tmp_path / "ready").exists():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 7
+
+
+# what Keras knows
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"backbones": ["small"], "adapter_filters": (512,)}, "no adapter"),
+        ({"backbones": ["small"], "freeze": "yes"}, "no ImageNet weights"),
+        (
+            {"backbones": ["vgg16"], "freeze": "yes", "weights": ["none"]},
+            "can't be frozen",
+        ),
+        ({"backbones": ["vgg16"], "adapter_filters": (512,), "freeze": "yes"}, None),
+        ({"backbones": ["MobileNet@0.25"]}, None),
+    ],
+)
+def test_what_cant_be_trained(options, reason):
+    (received,) = outlook._reasons(plan.combine(**options))
+    assert (received or "").endswith(reason or "") or reason in received
+
+
+def test_a_mistake_is_told_before_anything_is_trained():
+    with pytest.raises(ValueError, match="--trunk heavy"):
+        outlook.reasons_against(plan.combine(["small/heavy"]))
+
+
+@pytest.mark.slow
+def test_seconds_a_picture_are_measured():
+    few = plan.combine(["squeezenet", "squeezenet"], seeds=2)
+    seconds = outlook.seconds_a_picture(few)
+    assert len(set(seconds)) == 1  # one architecture is measured once
+    assert seconds[0] > 0
+
+
+@pytest.fixture
+def two_runs(tmp_path, monkeypatch):
+    """Runs of two networks whose detections take milliseconds, and their pictures."""
+    pictures = tiny.dataset(tmp_path / "data", 4, "val")
+    folders = []
+    for name, lr in (("one", 0.1), ("other", 0.2)):
+        folder = comparisons.write_run(tmp_path / name, "squeezenet", lr=lr)
+        summary = json.loads((folder / "summary.json").read_text())
+        summary["class_names"] = tiny.NAMES
+        (folder / "summary.json").write_text(json.dumps(summary))
+        description = weights.Description(tiny.ARCHITECTURE, tiny.NAMES, 0.2)
+        weights.save(tiny.detector(len(name)), folder / "last.weights.h5", description)
+        folders.append(folder)
+
+    def load(path):
+        model = tiny.detector(0)
+        weights.load_into(model, path)
+        return model, weights.describe(path)
+
+    monkeypatch.setattr("comparison.networks.weights.load", load)
+    monkeypatch.setattr("comparison.networks.weights.fold", lambda model, _: model)
+    monkeypatch.setattr("data.read_dataset", lambda *_: pictures)
+    return folders, pictures
+
+
+def read_table(folder):
+    with (folder / "table.csv").open(newline="") as file:
+        return {row["model"]: row for row in csv.DictReader(file)}
+
+
+def test_runs_that_are_there(two_runs, tmp_path, capsys, monkeypatch):
+    folders, pictures = two_runs
+    output = tmp_path / "out"
+    options = ["--runs", *map(str, folders), "--output", str(output)]
+    assert compare.main([*options, "--rounds", "1"]) == 0
+    assert "None of them detects anything yet." in capsys.readouterr().out
+    table = read_table(output)
+    assert set(table) == {"squeezenet light (one)", "squeezenet light (other)"}
+    for name in ("report.html", "table.md", "map_vs_fps.png", "curves.png"):
+        assert (output / name).stat().st_size > 300
+    for folder in folders:
+        row = table[f"squeezenet light ({folder.name})"]
+        model = tiny.detector(len(folder.name))
+        figures, _, _ = Validation(model, tiny.ARCHITECTURE, pictures, 2)()
+        assert float(row["mAP50"]) == pytest.approx(figures["mAP50"])
+        assert float(row["val_acc"]) == pytest.approx(figures["val_acc"])
+        assert float(row["parameters_m"]) * 1e6 == model.count_params()
+        assert float(row["fps"]) > 0
+    # what is scored is not scored again
+    monkeypatch.setattr("training.validation.Validation.__call__", None)
+    assert compare.main([*options, "--rounds", "0"]) == 0
+    again = read_table(output)
+    for name, row in table.items():
+        assert again[name]["mAP50"] == row["mAP50"]
+        assert again[name]["fps"] == "nan"
+
+
+def test_other_weights_are_scored_again(two_runs, tmp_path):
+    folders, _ = two_runs
+    output = tmp_path / "out"
+    options = ["--runs", str(folders[0]), "--output", str(output), "--rounds", "0"]
+    assert compare.main(options) == 0
+    (before,) = read_table(output).values()
+    shutil.copy(folders[1] / "last.weights.h5", folders[0])
+    assert compare.main(options) == 0
+    (after,) = read_table(output).values()
+    assert after["val_acc"] != before["val_acc"]
+
+
+def test_classes_of_another_data_set_are_named(two_runs, tmp_path, capsys):
+    folders, _ = two_runs
+    path = folders[1] / "last.weights.h5"
+    description = weights.Description(tiny.ARCHITECTURE, ["x", "z"], 0.2)
+    weights.save(tiny.detector(0), path, description)
+    options = ["--runs", *map(str, folders), "--output", str(tmp_path / "out")]
+    assert compare.main(options) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f"compare.py: {path}: expected the classes x, y")
+
+
+@pytest.mark.slow
+def test_the_figures_are_those_of_evaluate(shapes, tmp_path):
+    output = tmp_path / "out"
+    options = ["--data", str(shapes), "--backbones", "squeezenet", "--epochs", "1"]
+    options += ["--weights", "none", "--split", "test", "--output", str(output)]
+    assert compare.main([*options, "--rounds", "1"]) == 0
+    (row,) = read_table(output).values()
+    figures, plot = tmp_path / "figures.json", tmp_path / "curves.png"
+    path = output / "squeezenet-seed0" / "best.weights.h5"
+    evaluated = ["--weights", str(path), "--data", str(shapes), "--split", "test"]
+    assert evaluate.main([*evaluated, "--json", str(figures), "--plot", str(plot)]) == 0
+    expected = json.loads(figures.read_text())
+    for name in ("mAP50", "AP", "val_acc"):
+        assert float(row[name]) == pytest.approx(expected[name], rel=1e-6)
+    assert float(row["peak_memory_gib"]) > 0.2
