@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import keras
 
     from data import Dataset
+    from training.devices import Device
     from training.state import Settings
 
 DEMO = Path("data/sets/shapes")  # ours: not in git
@@ -167,17 +168,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Data, model, training, report."""
-    keras = import_keras()
-    from data import Batches, typical_side
+    """Machine, data, model, training, report."""
+    import_keras()
+    from data import Batches
     from models.cost import describe_cost
-    from models.detector import Detector
-    from reports import draw_batch, draw_samples, plot_history
-    from training import devices, resume, runs
+    from reports import draw_batch
+    from training import resume, runs
     from training.events import Events
-    from training.failures import explain
+    from training.failures import explained
     from training.fit import fit
-    from training.probe import peak_bytes
 
     kept = resume.read_header(Path(args.resume)) if args.resume else None
     if kept:
@@ -185,17 +184,9 @@ def run(args: argparse.Namespace) -> None:
     else:
         runs.check_free(args.output)
     events = Events() if args.tensorboard else None
-    device = devices.find_device()
-    precision = devices.choose_precision(args.precision, device)
-    if kept:
-        precision = kept["surroundings"]["precision"]
-    keras.config.set_dtype_policy(precision)
-    keras.utils.set_random_seed(args.seed)
-    print(devices.headline(device, precision))
-    if problem := devices.unused_gpu(device):
-        print(problem, file=sys.stderr)
+    device, precision = set_up(args, kept)
 
-    datasets = train_set, val_set = load_data(args)
+    train_set, _ = datasets = load_data(args)
     surroundings = resume.surroundings(device, precision)
     if kept:
         resume.check_data(kept, datasets)
@@ -208,39 +199,83 @@ def run(args: argparse.Namespace) -> None:
     settings = settings_of(args, train_set)
     warn(datasets, architecture.layout)
 
-    # training
     name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
     folder = Path(args.resume) if kept else runs.new_run(args.output, name)
     if not kept:
-        runs.write_split(folder / "split.json", (train_set, val_set))
+        runs.write_split(folder / "split.json", datasets)
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
     batches = Batches(train_set, args.batch_size, seed=args.seed)
     draw_batch(batches.batch(0, 0), train_set.class_names, folder / "train_batch.jpg")
-    notes = {"options": vars(args), "precision": precision, "data": train_set.name}
-    notes["tile_px"] = typical_side(train_set)  # what detect.py --tile cuts
+    notes = notes_of(args, precision, train_set)
     header = resume.header(vars(args), architecture, datasets, surroundings)
-    try:
+    with explained(folder, args.batch_size, args.accumulate, settings.lr):
         history = fit(
             *(model, architecture, *datasets, settings, folder, notes, header),
             resume=bool(kept),
             on_epoch=events and partial(events.write, folder),
         )
-    except Exception as error:
-        line = explain(error, folder, args.batch_size, args.accumulate, settings.lr)
-        if line is None:
-            raise
-        raise ValueError(line) from error
-    go_on = f"python train.py --resume {folder}"
-    if not history:
-        print(f"stopped within the first epoch; go on: {go_on}")
-        return
+    if history:
+        report(args, folder, history, settings, architecture, device, datasets)
+    if not settings.is_over(history):
+        print(
+            f"stopped after epoch {len(history)}, of {settings.length}; "
+            f"go on: python train.py --resume {folder}"
+        )
 
-    # report
+
+def set_up(args: argparse.Namespace, kept: dict | None) -> "tuple[Device, str]":
+    """Device and precision, that of a run that goes on; the first line of output."""
+    import keras
+
+    from training import devices
+
+    device = devices.find_device()
+    precision = devices.choose_precision(args.precision, device)
+    if kept:
+        precision = kept["surroundings"]["precision"]
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(args.seed)
+    print(devices.headline(device, precision))
+    if problem := devices.unused_gpu(device):
+        print(problem, file=sys.stderr)
+    return device, precision
+
+
+def notes_of(args: argparse.Namespace, precision: str, train_set: "Dataset") -> dict:
+    """What the weights file tells of its training."""
+    from data import typical_side
+
+    return {
+        "options": vars(args),
+        "precision": precision,
+        "data": train_set.name,
+        "tile_px": typical_side(train_set),  # what detect.py --tile cuts
+    }
+
+
+def report(
+    args: argparse.Namespace,
+    folder: Path,
+    history: list[dict],
+    settings: "Settings",
+    architecture: Architecture,
+    device: "Device",
+    datasets: "tuple[Dataset, Dataset]",
+) -> None:
+    """Leave summary, curves and pictures in the run's folder; say what comes next."""
+    import keras
+
+    from models.detector import Detector
+    from reports import draw_samples, plot_history
+    from training import runs
+    from training.probe import peak_bytes
+
+    train_set, val_set = datasets
     summary = {
         "options": vars(args),
         "architecture": architecture.to_dict(),
         "device": device.name,
-        "precision": precision,
+        "precision": keras.config.dtype_policy().name,
         "class_names": train_set.class_names,
         "pictures": {"train": len(train_set), "val": len(val_set)},
         "finished": settings.is_over(history),
@@ -249,15 +284,12 @@ def run(args: argparse.Namespace) -> None:
     }
     runs.write_json(folder / "summary.json", summary)
     plot_history(history, folder / "curves.png")
-    draw_samples(Detector(folder / "best.weights.h5"), val_set, folder / "val")
-    if not summary["finished"]:
-        print(
-            f"stopped after epoch {len(history)}, of {settings.length}; go on: {go_on}"
-        )
+    best = folder / "best.weights.h5"
+    draw_samples(Detector(best), val_set, folder / "val")
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
-        f"Next: python detect.py PICTURE --weights {folder}/best.weights.h5"
+        f"Next: python detect.py PICTURE --weights {best}"
     )
 
 

@@ -1,5 +1,7 @@
 """What stopped a training, in one line with a remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # class names: TensorFlow's, PyTorch's, Python's; JAX and OpenCV tell it in words
@@ -51,6 +53,20 @@ def explain(
             return f"{error} There is no checkpoint yet; mend it and start again."
         return f"{error} The last checkpoint is whole; then go on: {resume}"
     return None
+
+
+@contextmanager
+def explained(
+    folder: Path, batch_size: int, accumulate: int, lr: float
+) -> Iterator[None]:
+    """ValueError of one line in place of an accident of a training; see `explain`."""
+    try:
+        yield
+    except Exception as error:
+        line = explain(error, folder, batch_size, accumulate, lr)
+        if line is None:
+            raise
+        raise ValueError(line) from error
 
 
 def _memory_line(batch_size: int, accumulate: int, resume: str) -> str:
