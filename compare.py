@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from command_line import Parser, exit_status
+
 if TYPE_CHECKING:
     from comparison.plan import Combination
     from comparison.runs import Run
@@ -26,11 +28,7 @@ EPOCHS = 60  # train.py's
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
-    parser = argparse.ArgumentParser(
-        prog="compare.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("compare.py", __doc__)
     # fmt: off
     parser.add_argument("--list", nargs="?", const=RUNS, type=Path, metavar="FOLDER",
         help=f"show every run below FOLDER ({RUNS}) and end")
@@ -75,9 +73,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("nothing to compare: give --backbones, --runs or --list")
     if args.backbones and not args.data:
         parser.error("--backbones needs --data")
-    for name, least in (("seeds", 1), ("rounds", 0), ("epochs", 1), ("minutes", 1e-9)):
-        if getattr(args, name) is not None and not getattr(args, name) >= least:
-            parser.error(f"--{name} must be {'above 0' if least else '0 or above'}")
+    parser.check_above_0(args, "seeds", "epochs", "minutes")
+    if args.rounds < 0:
+        parser.error("--rounds must be 0 or above")
     args.backbones = [b.strip() for b in (args.backbones or "").split(",") if b.strip()]
     try:
         args.adapter_filters = [int(n) for n in args.adapter_filters.split(",")]
@@ -88,12 +86,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, 1 where a training failed, 2 after a line what to mend."""
-    args = parse(argv)
-    try:
-        return run(args)
-    except (ValueError, OSError) as error:
-        print(f"compare.py: {error}", file=sys.stderr)
-        return 2
+    return exit_status("compare.py", run, parse(argv))
 
 
 def run(args: argparse.Namespace) -> int:
