@@ -85,6 +85,16 @@ def test_another_extractor_keeps_the_detection_half(file):
             np.testing.assert_array_equal(a, b)
 
 
+def test_nothing_that_fits_is_refused(file):
+    source = transfer.read_source(file[1])
+    other = build(Architecture("vgg16", 4, norm="none"))
+    before = other.get_weights()
+    with pytest.raises(ValueError, match=r"animals\.weights\.h5: none of its layers"):
+        transfer.transfer(other, ANIMALS, source)
+    for a, b in zip(other.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_classes_by_name(file):
     model, path = file
     names = ["dog", "cow", "cat"]
@@ -122,13 +132,15 @@ def test_kept_classes_have_the_same_logits(file):
 
 def test_keep_of_the_command_line(file, tmp_path, capsys):
     out = tmp_path / "fox.weights.h5"
-    keep = [str(file[1]), "--keep", "fox, dog", "--output", str(out)]
+    keep = [str(file[1]), "--keep", "fox, dog, fox", "--output", str(out)]
     assert main(keep) == 0
     assert weights.describe(out).class_names == ["fox", "dog"]
     for options, message in [
         (keep, "exists already"),
         ([str(file[1]), "--keep", "cow", "--output", str(tmp_path / "a")], "no cow"),
         ([str(file[1]), "--keep", "fox"], "need --output"),
+        ([str(file[1]), "--keep", ""], "need --output"),
+        ([str(file[1]), "--keep", "fox,", "--output", str(tmp_path / "a")], "A,B"),
         ([str(tmp_path / "gone")], "no such file"),
     ]:
         capsys.readouterr()
@@ -179,7 +191,11 @@ def test_the_table(file):
 def test_the_form_that_fits(file):
     source = transfer.read_source(file[1])
     assert form_of(None, "vgg16") == {}
-    assert form_of(source, "vgg16") == {"norm": "batch", "layout": "voc"}
+    assert form_of(source, "vgg16") == {
+        "norm": "batch",
+        "layout": "voc",
+        "trunk": "light",
+    }
     form = form_of(source, "squeezenet")
     model = build(Architecture("squeezenet", 4, **form))
     rows = transfer.transfer(model, ANIMALS, source)
