@@ -12,10 +12,9 @@ the donor and the graft before and after are scored.
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import Parser, exit_status
+from command_line import Parser, check_output, exit_status
 from models import Architecture
 from training import import_keras
 
@@ -80,8 +79,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Copy, imitate, score, write."""
-    if Path(args.output).exists():
-        raise ValueError(f"--output {args.output} exists already; name a new file.")
+    check_output(args.output)
     keras = import_keras()
     from models import weights
     from training import devices

@@ -8,9 +8,8 @@ python -m models.weights FILE --half --output half.weights.h5
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from command_line import Parser, exit_status
+from command_line import Parser, check_output, exit_status
 from training import import_keras
 
 PROG = "python -m models.weights"
@@ -50,8 +49,7 @@ def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
     from models import weights
     from models.transfer import keep_classes, read_source
 
-    if Path(output).exists():
-        raise ValueError(f"--output {output} exists already; name a new file.")
+    check_output(output)
     kept = list(dict.fromkeys(name.strip() for name in (keep or "").split(",")))
     if keep is not None and "" in kept:
         raise ValueError(f"--keep {keep!r}: expected names of classes, A,B,...")

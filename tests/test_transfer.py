@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 
+import train
 from models import Architecture, build, transfer, weights
 from models.__main__ import main
 from models.start import form_of
 from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
-from models.weights import Description
+from models.weights import Description, plain_arrays
 
 ANIMALS = ["cat", "dog", "fox"]
 RNG = np.random.default_rng(0)
@@ -132,15 +133,17 @@ def test_kept_classes_have_the_same_logits(file):
 
 def test_keep_of_the_command_line(file, tmp_path, capsys):
     out = tmp_path / "fox.weights.h5"
+    a = str(tmp_path / "a.weights.h5")
     keep = [str(file[1]), "--keep", "fox, dog, fox", "--output", str(out)]
     assert main(keep) == 0
     assert weights.describe(out).class_names == ["fox", "dog"]
     for options, message in [
         (keep, "exists already"),
-        ([str(file[1]), "--keep", "cow", "--output", str(tmp_path / "a")], "no cow"),
+        ([*keep[:-1], str(tmp_path / "a.h5")], "end in .weights.h5"),
+        ([str(file[1]), "--keep", "cow", "--output", a], "no cow"),
         ([str(file[1]), "--keep", "fox"], "need --output"),
         ([str(file[1]), "--keep", ""], "need --output"),
-        ([str(file[1]), "--keep", "fox,", "--output", str(tmp_path / "a")], "A,B"),
+        ([str(file[1]), "--keep", "fox,", "--output", a], "A,B"),
         ([str(tmp_path / "gone")], "no such file"),
     ]:
         capsys.readouterr()
@@ -186,6 +189,29 @@ def test_the_table(file):
     (row,) = [line.split(None, 1) for line in lines if "conv4_0" in line]
     assert row[1].startswith("shape differs")
     assert "(3, 3, 256, 256) there, (3, 3, 512, 256) here" in row[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "trunk", "norm"),
+    [([], "light", "none"), (["--norm=batch"], "light", "batch")],
+)
+def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
+    architecture = Architecture("squeezenet", 4, norm="none")
+    model, path = disturbed(architecture), tmp_path / "x.weights.h5"
+    weights.save(model, path, Description(architecture, ANIMALS))
+    args = ["--backbone=MobileNet", "--width=0.25", f"--init-from={path}", *options]
+    taker, form = train.load_model(train.parse(args), ["fox", "cow"])
+    assert (form.trunk, form.norm) == (trunk, norm)
+    ours, theirs = plain_arrays(taker), plain_arrays(model)
+    np.testing.assert_allclose(
+        ours["fire6_squeeze1x1"][0], theirs["fire6_squeeze1x1"][0]
+    )
+    # per prior: background, fox, cow here; background, cat, dog, fox there
+    kernels = ours["conv9_2_mbox_conf"][0], theirs["conv9_2_mbox_conf"][0]
+    np.testing.assert_array_equal(kernels[0][..., 1::3], kernels[1][..., 3::4])
+    assert "2 classes; afresh: cow" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"x\.weights\.h5: none of its layers fits"):
+        train.load_model(train.parse([*args, "--trunk=ssd"]), ["fox", "cow"])
 
 
 def test_the_form_that_fits(file):
