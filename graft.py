@@ -12,10 +12,9 @@ the donor and the graft before and after are scored.
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import Parser, exit_status
+from command_line import Parser, check_output, exit_status
 from models import Architecture
 from training import import_keras
 
@@ -80,8 +79,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Copy, imitate, score, write."""
-    if Path(args.output).exists():
-        raise ValueError(f"--output {args.output} exists already; name a new file.")
+    check_output(args.output)
     keras = import_keras()
     from models import weights
     from training import devices
@@ -105,17 +103,14 @@ def load_models(
     args: argparse.Namespace,
 ) -> "tuple[keras.Model, Architecture, keras.Model, Description]":
     """Donor and its architecture; the graft, with the donor's half, its description."""
-    from models import build, extractor_layers, start, transfer
+    from models import extractor_layers, start, transfer, weights
     from models.named import file_of
-    from models.weights import Description
-    from training.imitate import learn_only
+    from training.imitate import junction, learn_only
 
-    source = transfer.read_source(file_of(args.donor))
-    theirs = source.architecture
-    if theirs is None:
-        raise ValueError(f"--donor {args.donor}: an extractor's file, no detector.")
-    donor = build(theirs)
-    transfer.transfer(donor, source.class_names, source)
+    path = file_of(args.donor)
+    donor, known = weights.load(path)  # whole: what a donor lacks can't be imitated
+    junction(donor)  # or a ValueError, before anything is built on it
+    source, theirs = transfer.read_source(path), known.architecture
     architecture = Architecture(
         backbone=args.backbone,
         width=args.width,
@@ -133,7 +128,9 @@ def load_models(
     print(f"detection half: {transfer.table(rows)}")
     learn_only(student, args.train_extractor)
     training = {"options": vars(args)}
-    description = Description(architecture, source.class_names, training=training)
+    description = weights.Description(
+        architecture, source.class_names, training=training
+    )
     return donor, theirs, student, description
 
 

@@ -69,8 +69,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--width", type=float, default=1.0, metavar="W",
         help="of a MobileNet, its alpha; default: %(default)s")
     group.add_argument("--trunk", choices=TRUNKS,
-        help="default: light for squeezenet, ssd for the other names in small letters, "
-        "native for classifiers of keras.applications")
+        help="default: that of --init-from, or light for squeezenet, ssd for the other "
+        "names in small letters, native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
         help="width of the adapted 38x38 map; default: %(default)s")
     group.add_argument("--norm", choices=NORMS,
@@ -345,14 +345,13 @@ def load_model(
     from models.named import file_of
 
     source = transfer.read_source(file_of(args.init_from)) if args.init_from else None
-    given = {"norm": args.norm, "layout": args.layout, "reuse": args.reuse}
+    given = {name: getattr(args, name) for name in ("trunk", "norm", "layout", "reuse")}
     given = {name: value for name, value in given.items() if value is not None}
     architecture = Architecture(
         backbone=args.backbone,
         num_classes=len(class_names) + 1,
         width=args.width,
         adapter_filters=args.adapter_filters,
-        trunk=args.trunk,
         **(start.form_of(source, args.backbone) | given),
     )
     has_default = args.data and architecture.has_imagenet and not source

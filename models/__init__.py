@@ -83,7 +83,10 @@ class Architecture:
         if self.reuse == "deep" and (self.trunk, self.adapter_filters) != ("ssd", 256):
             raise ValueError("--reuse deep goes with --trunk ssd, 256 adapter filters.")
         if self.layout == "legacy" and self.trunk != "ssd":
-            raise ValueError("--layout legacy goes with --trunk ssd only.")
+            raise ValueError(
+                f"--layout legacy goes with --trunk ssd only, not with {self.trunk}: "
+                "choose --trunk ssd or --layout voc."
+            )
         if self.adapter_filters != 256 and not self.has_adapter:
             raise ValueError(
                 f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "

@@ -8,9 +8,8 @@ python -m models.weights FILE --half --output half.weights.h5
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from command_line import Parser, exit_status
+from command_line import Parser, check_output, exit_status
 from training import import_keras
 
 PROG = "python -m models.weights"
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     import_keras()
     from models.named import file_of
 
-    if (args.keep or args.half) and not args.output:
+    if (args.keep is not None or args.half) and not args.output:
         raise ValueError("--keep and --half need --output.")
     path = file_of(args.file)
     if args.output:
@@ -50,13 +49,15 @@ def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
     from models import weights
     from models.transfer import keep_classes, read_source
 
-    if Path(output).exists():
-        raise ValueError(f"--output {output} exists already; name a new file.")
+    check_output(output)
+    kept = list(dict.fromkeys(name.strip() for name in (keep or "").split(",")))
+    if keep is not None and "" in kept:
+        raise ValueError(f"--keep {keep!r}: expected names of classes, A,B,...")
     if keep is None and weights.is_detector(path):  # as it is, with all that it tells
         model, description = weights.load(path)
     else:
-        names = keep.split(",") if keep else read_source(path).class_names
-        model, description = keep_classes(path, [name.strip() for name in names])
+        names = read_source(path).class_names if keep is None else kept
+        model, description = keep_classes(path, names)
     weights.save(model, output, description, half)
     print(f"{output}: {', '.join(description.class_names)}")
 

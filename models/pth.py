@@ -144,9 +144,16 @@ def read_pth(path: Path | str) -> dict[str, np.ndarray]:
 
 
 def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(file) as archive:
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:  # the list of members stands at the end
+        raise ValueError("it is cut short") from error
+    with archive:
         members = {info.filename: info for info in archive.infolist()}
-        (pickled,) = [name for name in members if name.endswith("/data.pkl")]
+        pickles = [name for name in members if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise ValueError("a zip of something else, it has no data.pkl")
+        (pickled,) = pickles
         folder = pickled.removesuffix("data.pkl")
         for name, info in members.items():
             if info.compress_type != zipfile.ZIP_STORED:
@@ -160,7 +167,7 @@ def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
         def numbers_of(storage: _Storage) -> np.ndarray:
             name, size = f"{folder}data/{storage.key}", storage.count
             expected = size * storage.dtype.itemsize
-            if members[name].file_size != expected:
+            if name not in members or members[name].file_size != expected:
                 raise ValueError(f"{name}: {expected} B expected")
             return np.frombuffer(archive.read(name), storage.dtype)
 

@@ -87,7 +87,8 @@ class Published:
 def read_published(path: Path | str) -> Published | None:
     """A published SSD300; None where the file is something else.
 
-    ValueError where it is PyTorch's, but no SSD300 that is known.
+    ValueError where it is PyTorch's, but no SSD300 that is known, or has an SSD300's
+    names for other arrays.
     """
     if is_pth(path):
         return _read_state_dict(path)
@@ -95,17 +96,22 @@ def read_published(path: Path | str) -> Published | None:
         arrays = read_legacy(path)
     except ValueError:  # no HDF5 file, or none of Keras 1 or 2
         return None
-    if not any(name.startswith(f"{HEADS[0]}_mbox_conf") for name in arrays):
+    first_head = rf"{HEADS[0]}_mbox_conf(_\d+)?"
+    if not any(re.fullmatch(first_head, name) for name in arrays):
         return None
-    return _from_keras(arrays)
+    return _from_keras(arrays, path)
 
 
-def _from_keras(arrays: dict[str, list[np.ndarray]]) -> Published:
+def _from_keras(arrays: dict[str, list[np.ndarray]], path: Path | str) -> Published:
     """rykov8's and pierluigiferrari's: names as ours, class counts behind some."""
     is_legacy = any(name.startswith("pool6_mbox") for name in arrays)
     renamed = {}
     for name, values in arrays.items():
         name = re.sub(r"_mbox_(loc|conf)(_flat)?(_\d+)?$", r"_mbox_\1", name)
+        if "_mbox_" in name and name.endswith(("loc", "conf")) and len(values) != 2:
+            raise ValueError(
+                f"{path}: {name} has {len(values)} arrays, expected kernel and bias."
+            )
         if name.startswith("pool6_mbox"):  # dense on a mean over the map
             kernel, bias = values
             values = [kernel[None, None], bias]
@@ -147,17 +153,23 @@ def _rename(
     for number, source in enumerate(HEADS):
         ours[f"{source}_mbox_loc"] = names.offsets.format(number)
         ours[f"{source}_mbox_conf"] = names.logits.format(number)
-    try:
-        arrays = {
-            name: [
-                tensors[f"{stem}.weight"].transpose(2, 3, 1, 0).astype("float32"),
-                tensors[f"{stem}.bias"].astype("float32"),
-            ]
-            for name, stem in ours.items()
-        }
-    except KeyError as error:
-        raise ValueError(f"{path}: it has no {error.args[0]}.") from error
+    arrays = {name: _convolution(tensors, stem, path) for name, stem in ours.items()}
     return {**arrays, HEADS[0]: [tensors[names.norm].astype("float32")]}
+
+
+def _convolution(
+    tensors: dict[str, np.ndarray], stem: str, path: Path | str
+) -> list[np.ndarray]:
+    """Kernel (h, w, channels, filters) and bias of a PyTorch layer."""
+    for name in (f"{stem}.weight", f"{stem}.bias"):
+        if name not in tensors:
+            raise ValueError(f"{path}: it has no {name}.")
+    kernel, bias = tensors[f"{stem}.weight"], tensors[f"{stem}.bias"]
+    if kernel.ndim != 4:
+        raise ValueError(
+            f"{path}: {stem}.weight has shape {kernel.shape}, no convolution's."
+        )
+    return [kernel.transpose(2, 3, 1, 0).astype("float32"), bias.astype("float32")]
 
 
 def _published(
@@ -167,7 +179,7 @@ def _published(
     preprocessing: str | None,
 ) -> Published:
     count = LAYOUTS[layout].priors_per_cell[0]
-    num_classes = len(arrays[f"{HEADS[0]}_mbox_conf"][1]) // count
+    num_classes = arrays[f"{HEADS[0]}_mbox_conf"][1].size // count
     numbered = [f"class {number}" for number in range(1, num_classes)]
     architecture = Architecture(
         "ssd300",

@@ -15,13 +15,15 @@ def start(
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, and the architecture it really has.
 
-    `wanted` is "none", "imagenet", an extractor's file or a detector's weights file of
-    the same architecture (the normalisation may differ) and classes. ValueError where
-    it can't be had or does not fit.
+    `wanted` is "none", "imagenet", an extractor's file or a detector's, ours or
+    published, of the same architecture (normalisation and preprocessing may differ)
+    and classes. ValueError where it can't be had or does not fit.
     """
     if wanted == "none":
         return build(architecture), architecture
-    if wanted == "imagenet" or not weights.is_detector(wanted):
+    if wanted == "imagenet" or not (
+        weights.is_detector(wanted) or weights.find_published(wanted)
+    ):
         architecture = replace(architecture, pretrained=True)
         if architecture.reuse == "deep":
             model = build(architecture)
@@ -36,7 +38,10 @@ def start(
             "what both know."
         )
     theirs = description.architecture
-    expected = replace(architecture, norm=theirs.norm, pretrained=theirs.pretrained)
+    follows = ("norm", "pretrained", "preprocessing")  # no option's: the file's own
+    expected = replace(
+        architecture, **{name: getattr(theirs, name) for name in follows}
+    )
     if expected != theirs:
         raise ValueError(
             f"--weights {wanted}: expected {expected.in_words()}, received "
@@ -57,6 +62,8 @@ def form_of(source: Source | None, backbone: str) -> dict:
         return {}
     theirs = source.architecture
     form = {"norm": theirs.norm, "layout": theirs.layout}
+    if theirs.trunk != "native":  # that one belongs to its classifier
+        form["trunk"] = theirs.trunk
     if theirs.backbone == backbone:  # its extractor's form too
         for name in ("pretrained", "reuse", "preprocessing"):
             form[name] = getattr(theirs, name)

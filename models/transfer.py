@@ -78,7 +78,7 @@ def transfer(
 
     Heads for other classes take over the background and the classes that both know by
     name; the others start afresh. Layers named in `but` are left out; `try_only` leaves
-    the whole model alone.
+    the whole model alone. ValueError where nothing at all fits, unless it only tries.
     """
     layers = {
         layer.name: layer
@@ -96,6 +96,12 @@ def transfer(
             rows.append(_fill_classes(layer, class_names, source, try_only))
         else:
             rows.append(_fill_layer(layer, norm, source, try_only))
+    if not try_only and all(row.outcome in (DIFFERS, ABSENT) for row in rows):
+        raise ValueError(
+            f"{source.path}: none of its layers fits {model.name}; "
+            f"python -m models.weights {source.path} tells what they fit, and --trunk "
+            "may differ."
+        )
     return rows
 
 
@@ -162,11 +168,13 @@ def keep_classes(
 ) -> tuple[keras.Model, Description]:
     """A smaller detector: its logits are those of the named classes and background.
 
-    ValueError where the file knows no class of a name.
+    ValueError where the file knows no class of a name, or lacks layers.
     """
     source = read_source(path)
     if source.architecture is None:
-        raise ValueError(f"{path}: an extractor's file, it knows no classes.")
+        raise ValueError(
+            f"{path}: an extractor's file, it knows no classes; give a detector's."
+        )
     unknown = [name for name in class_names if name not in source.class_names]
     if unknown:
         raise ValueError(
@@ -176,7 +184,8 @@ def keep_classes(
     architecture = replace(source.architecture, num_classes=len(class_names) + 1)
     model = build(architecture)
     rows = transfer(model, class_names, source)
-    assert all(row.outcome == TAKEN for row in rows), rows
+    if left := [f"{row.layer} ({row.outcome})" for row in rows if row.outcome != TAKEN]:
+        raise ValueError(f"{path}: not a whole detector: {', '.join(left)}.")
     description = replace(
         weights.describe(path),  # its licence and threshold hold here too
         f1=0.0,

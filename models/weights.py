@@ -153,7 +153,7 @@ def _halve(path: Path) -> None:
 
 def describe(path: Path | str) -> Description:
     """The description of a detector's file, ours or published; else ValueError."""
-    if (published := _published(path)) is not None:
+    if (published := find_published(path)) is not None:
         return published.description()
     with hdf5.opened(path) as file:
         text = file.attrs.get(ATTRIBUTE)
@@ -177,7 +177,7 @@ def is_detector(path: Path | str) -> bool:
         return False
 
 
-def _published(path: Path | str) -> "Published | None":
+def find_published(path: Path | str) -> "Published | None":
     """A detector of somebody else's, None where the file is not one of them."""
     if not Path(path).is_file() or is_detector(path):
         return None
@@ -188,9 +188,12 @@ def _published(path: Path | str) -> "Published | None":
 
 def load(path: Path | str) -> tuple[keras.Model, Description]:
     """The model of a detector's file, ours or published, filled; the description."""
-    if (published := _published(path)) is not None:
+    if (published := find_published(path)) is not None:
         model = build(published.architecture)
-        filled = fill(model, published.arrays)
+        try:
+            filled = fill(model, published.arrays)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         missing = {layer.name for layer in model.layers if layer.weights} - set(filled)
         if missing:
             raise ValueError(f"{path}: it has no {', '.join(sorted(missing))}.")

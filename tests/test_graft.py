@@ -88,10 +88,20 @@ def test_graft(trains, files, tmp_path, capsys):
 def test_it_refuses(files, tmp_path, capsys):
     out = tmp_path / "graft.weights.h5"
     out.write_text("mine")
+    a = tmp_path / "a.weights.h5"
+    native = Architecture("MobileNet", 3, width=0.25)
+    weights.save(
+        build(native), tmp_path / "native.weights.h5", Description(native, NAMES)
+    )
     cases = [
         (options(files, out), "exists already"),
-        (options(files | {"donor": files["weights"]}, tmp_path / "a"), "mobilenet"),
-        (options(files | {"images": tmp_path / "gone"}, tmp_path / "a"), "a folder"),
+        (options(files, tmp_path / "a.h5"), "end in .weights.h5"),
+        (options(files | {"donor": files["weights"]}, a), "mobilenet"),
+        (
+            options(files | {"donor": tmp_path / "native.weights.h5"}, a),
+            "junction",
+        ),
+        (options(files | {"images": tmp_path / "gone"}, a), "a folder"),
     ]
     for arguments, message in cases:
         capsys.readouterr()

@@ -116,6 +116,18 @@ def test_cut_short(write, tmp_path):
             read_pth(path)
 
 
+def test_what_a_zip_lacks(tmp_path):
+    path = tmp_path / "x.pth"
+    write_zip(path, state_of(ARRAYS))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="it is cut short"):
+        read_pth(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "no tensors")
+    with pytest.raises(ValueError, match=r"has no data\.pkl"):
+        read_pth(path)
+
+
 def test_compressed_members(tmp_path):
     write_zip(tmp_path / "x.pth", state_of(ARRAYS), zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="is compressed"):

@@ -1,12 +1,14 @@
 """Published SSD300s: recognised by content, every layer at its place."""
 
+from dataclasses import replace
+
 import h5py
 import keras
 import numpy as np
 import pytest
 from torch_files import state_of, write_older, write_zip
 
-from models import Architecture, build, weights
+from models import Architecture, build, start, transfer, weights
 from models.class_names import COCO, COCO_BY_ID, VOC
 from models.published import CONVOLUTIONS, HEADS, read_published
 from models.weights import fill, plain_arrays
@@ -132,6 +134,22 @@ def test_there_and_back(state, model, tmp_path):
     assert close < 0.05 * np.abs(predict(model, images)).max()
 
 
+def test_a_training_starts_from_it(model, tmp_path):
+    path = tmp_path / "x.pth"
+    write_zip(path, state_of(torchvision_state(4, plain_arrays(model))))
+    names = ["class 1", "class 2", "class 3"]
+    architecture = Architecture("ssd300", 4, norm="none", layout="coco")
+    started, theirs = start.start(architecture, str(path), names)
+    assert theirs.preprocessing == "torchvision"
+    for name, values in plain_arrays(model).items():
+        for ours, expected in zip(
+            started.get_layer(name).get_weights(), values, strict=True
+        ):
+            np.testing.assert_array_equal(ours, expected)
+    with pytest.raises(ValueError, match=r"layout voc, received .* layout coco"):
+        start.start(replace(architecture, layout="voc"), str(path), names)
+
+
 def test_clipped_priors():
     clipped, plain = make_priors("voc_clipped"), make_priors("voc")
     np.testing.assert_array_equal(clipped, np.minimum(plain, [9, 9, 1, 1]))
@@ -168,6 +186,16 @@ def test_pierluigiferrari(tmp_path):
         weights.load(tmp_path / "x.h5")
     filled = fill(build(architecture), published.arrays)
     assert set(filled) == set(layers) - {"input_1"}
+    with pytest.raises(ValueError, match=r"x\.h5: not a whole detector.*conv1_2"):
+        transfer.keep_classes(tmp_path / "x.h5", ["cat"])
+    layers |= layer("conv1_1", np.ones((3, 3, 3, 63)))
+    keras_file(tmp_path / "x.h5", layers)
+    with pytest.raises(ValueError, match=r"x\.h5: layer conv1_1: expected shapes"):
+        weights.load(tmp_path / "x.h5")
+    del layers["conv4_3_norm_mbox_conf"]["conv4_3_norm_mbox_conf_b:0"]
+    keras_file(tmp_path / "x.h5", layers)
+    with pytest.raises(ValueError, match="mbox_conf has 1 arrays, expected kernel and"):
+        read_published(tmp_path / "x.h5")
 
 
 def test_rykov8(tmp_path):
@@ -199,6 +227,11 @@ def test_what_is_no_detector(tmp_path):
     del state["backbone.extra.4.2.weight"]
     write_zip(tmp_path / "x.pth", state_of(state))
     with pytest.raises(ValueError, match=r"expected 23 convolutions.*received 22"):
+        read_published(tmp_path / "x.pth")
+    state = torchvision_state(21)
+    state["head.regression_head.module_list.3.weight"] = np.zeros(4, "float32")
+    write_zip(tmp_path / "x.pth", state_of(state))
+    with pytest.raises(ValueError, match=r"x\.pth: head.*3\.weight has shape \(4,\)"):
         read_published(tmp_path / "x.pth")
     state = torchvision_state(21)
     del state["head.regression_head.module_list.3.bias"]

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 
+import train
 from models import Architecture, build, transfer, weights
 from models.__main__ import main
 from models.start import form_of
 from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
-from models.weights import Description
+from models.weights import Description, plain_arrays
 
 ANIMALS = ["cat", "dog", "fox"]
 RNG = np.random.default_rng(0)
@@ -85,6 +86,16 @@ def test_another_extractor_keeps_the_detection_half(file):
             np.testing.assert_array_equal(a, b)
 
 
+def test_nothing_that_fits_is_refused(file):
+    source = transfer.read_source(file[1])
+    other = build(Architecture("vgg16", 4, norm="none"))
+    before = other.get_weights()
+    with pytest.raises(ValueError, match=r"animals\.weights\.h5: none of its layers"):
+        transfer.transfer(other, ANIMALS, source)
+    for a, b in zip(other.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_classes_by_name(file):
     model, path = file
     names = ["dog", "cow", "cat"]
@@ -122,13 +133,17 @@ def test_kept_classes_have_the_same_logits(file):
 
 def test_keep_of_the_command_line(file, tmp_path, capsys):
     out = tmp_path / "fox.weights.h5"
-    keep = [str(file[1]), "--keep", "fox, dog", "--output", str(out)]
+    a = str(tmp_path / "a.weights.h5")
+    keep = [str(file[1]), "--keep", "fox, dog, fox", "--output", str(out)]
     assert main(keep) == 0
     assert weights.describe(out).class_names == ["fox", "dog"]
     for options, message in [
         (keep, "exists already"),
-        ([str(file[1]), "--keep", "cow", "--output", str(tmp_path / "a")], "no cow"),
+        ([*keep[:-1], str(tmp_path / "a.h5")], "end in .weights.h5"),
+        ([str(file[1]), "--keep", "cow", "--output", a], "no cow"),
         ([str(file[1]), "--keep", "fox"], "need --output"),
+        ([str(file[1]), "--keep", ""], "need --output"),
+        ([str(file[1]), "--keep", "fox,", "--output", a], "A,B"),
         ([str(tmp_path / "gone")], "no such file"),
     ]:
         capsys.readouterr()
@@ -176,10 +191,37 @@ def test_the_table(file):
     assert "(3, 3, 256, 256) there, (3, 3, 512, 256) here" in row[1]
 
 
+@pytest.mark.parametrize(
+    ("options", "trunk", "norm"),
+    [([], "light", "none"), (["--norm=batch"], "light", "batch")],
+)
+def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
+    architecture = Architecture("squeezenet", 4, norm="none")
+    model, path = disturbed(architecture), tmp_path / "x.weights.h5"
+    weights.save(model, path, Description(architecture, ANIMALS))
+    args = ["--backbone=MobileNet", "--width=0.25", f"--init-from={path}", *options]
+    taker, form = train.load_model(train.parse(args), ["fox", "cow"])
+    assert (form.trunk, form.norm) == (trunk, norm)
+    ours, theirs = plain_arrays(taker), plain_arrays(model)
+    np.testing.assert_allclose(
+        ours["fire6_squeeze1x1"][0], theirs["fire6_squeeze1x1"][0]
+    )
+    # per prior: background, fox, cow here; background, cat, dog, fox there
+    kernels = ours["conv9_2_mbox_conf"][0], theirs["conv9_2_mbox_conf"][0]
+    np.testing.assert_array_equal(kernels[0][..., 1::3], kernels[1][..., 3::4])
+    assert "2 classes; afresh: cow" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"x\.weights\.h5: none of its layers fits"):
+        train.load_model(train.parse([*args, "--trunk=ssd"]), ["fox", "cow"])
+
+
 def test_the_form_that_fits(file):
     source = transfer.read_source(file[1])
     assert form_of(None, "vgg16") == {}
-    assert form_of(source, "vgg16") == {"norm": "batch", "layout": "voc"}
+    assert form_of(source, "vgg16") == {
+        "norm": "batch",
+        "layout": "voc",
+        "trunk": "light",
+    }
     form = form_of(source, "squeezenet")
     model = build(Architecture("squeezenet", 4, **form))
     rows = transfer.transfer(model, ANIMALS, source)
