@@ -16,12 +16,12 @@ from comparison.entries import Entry, make_entries
 from comparison.intervals import draw_pictures
 from comparison.runs import Run
 from comparison.scores import Detected, score
-from data import Dataset
+from data import Dataset, tell_broken
 from evaluation import race
 from files import written
 from models import weights
 from models.cost import count_gflops
-from training.validation import Validation, tell_broken
+from training.validation import Validation
 
 BATCH_SIZE = 8  # evaluate.py's default
 
