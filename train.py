@@ -80,8 +80,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="priors; default: those of --init-from, or voc")
     group.add_argument("--weights", metavar="imagenet|none|FILE|voc|coco",
         help="what to start from; FILE is an extractor's or a detector's, voc and coco "
-        "are published ones, fetched once; default: imagenet where it exists, none for "
-        "the demo set")
+        "are published ones, fetched once; default: imagenet where it exists and "
+        "--init-from brings no extractor, none for the demo set")
     group.add_argument("--init-from", metavar="FILE|voc|coco",
         help="take every layer that fits by name and shape from any SSD300, of "
         "train.py or published, and the classes that it knows by name")
@@ -354,7 +354,11 @@ def load_model(
         adapter_filters=args.adapter_filters,
         **(start.form_of(source, args.backbone) | given),
     )
-    has_default = args.data and architecture.has_imagenet and not source
+    has_default = (
+        args.data
+        and architecture.has_imagenet
+        and not start.brings_extractor(source, args.backbone)
+    )
     default = "imagenet" if has_default else "none"
     wanted = file_of(args.weights or default)
     if wanted == "none" and not source and (args.freeze or args.freeze_epochs):

@@ -70,6 +70,13 @@ def form_of(source: Source | None, backbone: str) -> dict:
     return form
 
 
+def brings_extractor(source: Source | None, backbone: str) -> bool:
+    """Whether a source fills the extractor too: its own file, or the same backbone's."""
+    if source is None:
+        return False
+    return source.architecture is None or source.architecture.backbone == backbone
+
+
 def freeze(model: keras.Model) -> None:
     """Keep the extractor as it is: weights, and statistics in inference mode too."""
     for layer in extractor_layers(model):

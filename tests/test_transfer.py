@@ -9,7 +9,7 @@ import pytest
 import train
 from models import Architecture, build, transfer, weights
 from models.__main__ import main
-from models.start import form_of
+from models.start import brings_extractor, form_of
 from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
 from models.weights import Description, plain_arrays
 
@@ -212,6 +212,15 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     assert "2 classes; afresh: cow" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"x\.weights\.h5: none of its layers fits"):
         train.load_model(train.parse([*args, "--trunk=ssd"]), ["fox", "cow"])
+
+
+def test_who_brings_the_extractor(file, shared):
+    source = transfer.read_source(file[1])
+    assert brings_extractor(source, "squeezenet")
+    assert not brings_extractor(source, "vgg16")  # which starts from ImageNet then
+    assert not brings_extractor(None, "vgg16")
+    extractor = shared / "weights/squeezenet_imagenet_notop.h5"
+    assert brings_extractor(transfer.read_source(extractor), "squeezenet")
 
 
 def test_the_form_that_fits(file):
