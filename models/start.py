@@ -71,7 +71,7 @@ def form_of(source: Source | None, backbone: str) -> dict:
 
 
 def brings_extractor(source: Source | None, backbone: str) -> bool:
-    """Whether a source fills the extractor too: its own file, or the same backbone's."""
+    """Whether a source fills the extractor too: it is its file, or of its backbone."""
     if source is None:
         return False
     return source.architecture is None or source.architecture.backbone == backbone
