@@ -319,6 +319,18 @@ def test_speeds_side_by_side(monkeypatch):
     assert {pair[0] for pair in timed} == {1, 2}  # and not always first
 
 
+def test_a_slow_network_is_called_a_few_times_only(monkeypatch):
+    now, calls = [0.0], []
+    monkeypatch.setattr("evaluation.speed.time.perf_counter", lambda: now[0])
+
+    def detect(images):
+        calls.append(len(images))
+        now[0] += 10
+
+    assert measure_fps(detect, 8, rounds=30)["fps"] == 0.8
+    assert len(calls) == speed.WARM_UP + speed.FEWEST
+
+
 def test_the_interval_of_the_median_covers_it():
     rng = np.random.default_rng(0)
     covered = 0
