@@ -55,13 +55,6 @@ def server():
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
     """Exported files of a tiny detector, see tests.exportables.written_once."""
-    from importlib.util import find_spec
+    from tests.exportables import written_once
 
-    from tests.exportables import cache_of_one, written_once
-
-    with pytest.MonkeyPatch.context() as patch:
-        if find_spec("tf2onnx"):  # it takes seconds, always to the same graph
-            from exporting import onnx_file
-
-            patch.setattr(onnx_file, "translate", cache_of_one(onnx_file.translate))
-        yield written_once(tmp_path_factory.mktemp("exports"))
+    return written_once(tmp_path_factory.mktemp("exports"))

@@ -1,5 +1,6 @@
 """Detectors small enough to be converted in seconds, with objects of all sizes."""
 
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import keras
@@ -76,7 +77,7 @@ def untrained(backbone, class_names):
 
 def written_once(folder):
     """path_of(format, precision, layout): such a file, made at first use."""
-    paths = {}
+    paths, graphs = {}, []
 
     def path_of(name, precision="float32", layout="plain"):
         need(name)
@@ -85,10 +86,36 @@ def written_once(folder):
             path = paths[key] = folder / "-".join(key) / f"tiny{FORMATS[name].suffix}"
             path.parent.mkdir()
             calibration = 4 if precision == "int8" else 0
-            exporting.write(name, exportable(precision, layout, calibration), path)
+            with one_translation(graphs):
+                exporting.write(name, exportable(precision, layout, calibration), path)
         return paths[key]
 
     return path_of
+
+
+@contextmanager
+def one_translation(graphs):
+    """Inside, tf2onnx works only where `graphs` is empty; later each gets a copy.
+
+    It takes seconds, and of the tiny detector always gives the same graph.
+    """
+    if find_spec("tf2onnx") is None:
+        yield
+        return
+    from exporting import onnx_file
+
+    translate = onnx_file.translate
+
+    def copied(exportable):
+        if not graphs:
+            graphs.append(translate(exportable))
+        copy = type(graphs[0])()
+        copy.CopyFrom(graphs[0])
+        return copy
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_file, "translate", copied)
+        yield
 
 
 def need(name):
@@ -96,17 +123,3 @@ def need(name):
     for module, package in FORMATS[name].packages.items():
         if find_spec(module) is None:
             pytest.skip(f"{package} is not installed")
-
-
-def cache_of_one(translate):
-    """The first translation serves all calls: each gets a copy."""
-    made = []
-
-    def copied(exportable):
-        if not made:
-            made.append(translate(exportable))
-        copy = type(made[0])()
-        copy.CopyFrom(made[0])
-        return copy
-
-    return copied
