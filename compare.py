@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
 
 if TYPE_CHECKING:
     from comparison.plan import Combination
@@ -162,12 +162,12 @@ def existing(args: argparse.Namespace) -> "list[Combination]":
 
 def report(args: argparse.Namespace, compared: "list[Run]") -> None:
     """Score and time the runs; tables, plots, page."""
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     keras = import_keras()
+    from base.files import write_text
     from comparison import networks, page, table, verdict
     from data import read_dataset
-    from files import write_text
     from training import devices
 
     roots = args.data or compared[0].options["data"]

@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,10 +143,10 @@ def run(args: argparse.Namespace) -> int:
 
 def check_json(name: str | None) -> None:
     """ValueError where --json names something else than a new JSON file or -."""
-    from training.runs import output_file
+    from base.files import new_file
 
-    if name not in (None, "-") and output_file("--json", name, ".json").exists():
-        raise ValueError(f"--json {name} exists already; name a new file.")
+    if name not in (None, "-"):
+        new_file("--json", name, ".json")
 
 
 def class_ids(names: str | None, class_names: list[str]) -> list[int]:

@@ -15,15 +15,16 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     import numpy as np
 
     from data import Batches, Dataset, Picture
+    from evaluation import ClassCurve
 
     Scored = tuple[list[Picture], list[np.ndarray], dict]
 
@@ -73,18 +74,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Detections, figures, table, files."""
+    from base.files import output_file
     from data import read_dataset
-    from evaluation import (
-        best_threshold,
-        evaluate_coco,
-        evaluate_voc,
-        mean_ap,
-        read_predictions,
-    )
     from models.named import file_of
     from reports import class_table, plot_precision_recall
     from runtimes import recognise
-    from training.runs import output_file, write_json
+    from training.runs import write_json
 
     if args.weights:
         args.weights = file_of(args.weights)
@@ -100,39 +95,20 @@ def run(args: argparse.Namespace) -> None:
     for line in (*dataset.notes, *dataset.problems):
         print(f"  {line}", file=sys.stderr)
     is_exported = args.weights and recognise(args.weights)
-    if args.weights:
-        whole = run_exported if is_exported else run_detector
-        run_it = run_tiled if args.tile else whole
-        pictures, detections, figures = run_it(args, dataset)
-    else:
-        pictures, figures = dataset.pictures, {}
-        detections = read_predictions(
-            args.predictions,
-            [picture.path.name for picture in pictures],
-            [picture.size_wh for picture in pictures],
-            dataset.class_names,
-        )
-    truths = [picture.truth for picture in pictures]
-    difficult = [picture.difficult for picture in pictures]
-    sizes_wh = [picture.size_wh for picture in pictures]
-    curves = evaluate_voc(detections, truths, difficult, dataset.class_names)
-    areas_px = [picture.areas_px for picture in pictures]
-    coco = evaluate_coco(
-        detections, truths, difficult, sizes_wh, dataset.class_names, areas_px
-    )
-    per_class = coco.pop("per_class")
-    threshold, f1 = best_threshold(curves)
-    figures |= {**mean_ap(curves), **coco, "threshold": threshold, "f1": f1}
+    pictures, detections, figures = find_objects(args, dataset, is_exported)
+    curves, per_class, scores = score(pictures, detections, dataset.class_names)
+    figures |= scores
 
-    print(class_table(curves, threshold, per_class, len(dataset)))
+    print(class_table(curves, scores["threshold"], per_class, len(dataset)))
     print(
-        f"P and R at the threshold of best F1: {threshold:.3f} (F1 {f1:.3f})\n"
+        f"P and R at the threshold of best F1: {scores['threshold']:.3f} "
+        f"(F1 {scores['f1']:.3f})\n"
         + "   ".join(f"{name} {figures[name]:.3f}" for name in SHOWN if name in figures)
     )
     plot_precision_recall(curves, plot)
     print(f"precision-recall curves: {plot}")
     if args.weights and not is_exported and dataset.split == "val":
-        keep_threshold(args.weights, threshold, f1)
+        keep_threshold(args.weights, scores["threshold"], scores["f1"])
     if json_file:
         classes = {
             curve.class_name: {
@@ -147,13 +123,50 @@ def run(args: argparse.Namespace) -> None:
         write_json(json_file, {**what, **figures, "classes": classes})
 
 
+def find_objects(
+    args: argparse.Namespace, dataset: "Dataset", is_exported: bool
+) -> "Scored":
+    """The pictures, the detections (K, 6) in each, and figures of the network."""
+    if args.weights:
+        whole = run_exported if is_exported else run_detector
+        return (run_tiled if args.tile else whole)(args, dataset)
+    from evaluation import read_predictions
+
+    names = [picture.path.name for picture in dataset.pictures]
+    sizes_wh = [picture.size_wh for picture in dataset.pictures]
+    detections = read_predictions(
+        args.predictions, names, sizes_wh, dataset.class_names
+    )
+    return dataset.pictures, detections, {}
+
+
+def score(
+    pictures: "Sequence[Picture]",
+    detections: "Sequence[np.ndarray]",
+    class_names: list[str],
+) -> "tuple[list[ClassCurve], dict[str, dict], dict[str, float]]":
+    """Curves by class, COCO's figures by class name, and those of all classes."""
+    from evaluation import best_threshold, evaluate_coco, evaluate_voc, mean_ap
+
+    truths = [picture.truth for picture in pictures]
+    difficult = [picture.difficult for picture in pictures]
+    sizes_wh = [picture.size_wh for picture in pictures]
+    areas_px = [picture.areas_px for picture in pictures]
+    curves = evaluate_voc(detections, truths, difficult, class_names)
+    coco = evaluate_coco(detections, truths, difficult, sizes_wh, class_names, areas_px)
+    per_class = coco.pop("per_class")
+    threshold, f1 = best_threshold(curves)
+    scores = {**mean_ap(curves), **coco, "threshold": threshold, "f1": f1}
+    return curves, per_class, scores
+
+
 def class_names_of(path: str) -> list[str]:
     """Those of a weights file or an exported one."""
     import runtimes
 
     if runtimes.recognise(path):
         return runtimes.load(path).class_names
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     import_keras()
     from models import weights
@@ -177,8 +190,8 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     from tqdm import tqdm
 
     import detection
+    from base.paper import MIN_SCORE
     from data import tell_broken
-    from paper import MIN_SCORE
 
     options = {"batch_size": args.batch_size, "tile": True, "tile_px": args.tile_size}
     detector = detection.load(args.weights, MIN_SCORE, **options)
@@ -200,9 +213,9 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
 def run_exported(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     """The detections of all pictures; fps, and the latency of one picture."""
     import runtimes
+    from base.paper import MIN_SCORE
     from data import Batches, tell_broken
     from detection.whole import detect_all
-    from paper import MIN_SCORE
 
     network = runtimes.load(args.weights, MIN_SCORE)
     batches = Batches(dataset, args.batch_size, augmented=False)

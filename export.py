@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
 from exporting import FORMATS, PRECISIONS
 from runtimes.card import LABELS_NAME, OUTPUT_LAYOUTS
 
@@ -67,21 +67,21 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Read, write, prove, place."""
     import exporting
+    from base.files import write_text
+    from base.quiet_keras import import_keras
     from data import Batches, tell_broken
     from exporting.workshop import hand_out, workshop
-    from files import write_text
     from models.named import file_of
-    from training import import_keras
 
     exporting.check(args.format, args.precision, args.layout)
     keras = import_keras()
     if keras.backend.backend() != "tensorflow":
         raise ValueError("export.py needs KERAS_BACKEND=tensorflow.")
     import runtimes
+    from base.paper import MIN_SCORE
     from exporting import proof
     from models import weights
     from models.detector import Detector
-    from paper import MIN_SCORE
 
     args.weights = file_of(args.weights)
     description = weights.describe(args.weights)
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
 def output_path(args: argparse.Namespace) -> Path:
     """The name that nothing has yet; ValueError otherwise."""
-    from training.runs import output_file
+    from base.files import new_file
 
     suffix = FORMATS[args.format].suffix
     if args.output is None:
@@ -120,13 +120,11 @@ def output_path(args: argparse.Namespace) -> Path:
         marks = [args.precision.removeprefix("float32"), args.layout]
         parts = [stem, *(mark for mark in marks if mark not in ("", "plain"))]
         path = Path(args.weights).with_name(".".join(parts) + suffix)
-    elif args.format == "saved_model":  # TensorFlow Serving wants a number as its name
-        path = Path(args.output)
     else:
-        path = output_file("--output", args.output, suffix)
-    if path.exists():
-        raise ValueError(f"--output {path} exists already; name a new file.")
-    return path
+        path = Path(args.output)
+        if args.format == "saved_model":
+            suffix = ""  # TensorFlow Serving wants a number as its name
+    return new_file("--output", path, suffix)
 
 
 def check_labels(path: Path, labels: str) -> None:

@@ -14,9 +14,10 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from command_line import Parser, check_output, exit_status
+from base.command_line import Parser, exit_status
+from base.files import new_file
+from base.quiet_keras import import_keras
 from models import Architecture
-from training import import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -79,11 +80,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Copy, imitate, score, write."""
-    check_output(args.output)
     keras = import_keras()
     from models import weights
     from training import devices
 
+    new_file("--output", args.output, weights.SUFFIX)
     keras.utils.set_random_seed(args.seed)
     device = devices.find_device()
     print(devices.headline(device, keras.config.dtype_policy().name))

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from keras import ops
 
-from paper import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
+from base.paper import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
 
 Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 

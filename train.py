@@ -17,18 +17,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
+from base.paper import LAYOUT_NAMES
+from base.quiet_keras import import_keras
 from models import (
     BACKBONES,
     BOX_LOSSES,
-    LAYOUT_NAMES,
     NORMS,
     REUSES,
     TRUNKS,
     Architecture,
     check_backbone,
 )
-from training import PRECISIONS, RATES, import_keras
+from training import PRECISIONS, RATES
 from training.schedule import SHAPES
 
 if TYPE_CHECKING:

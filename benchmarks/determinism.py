@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strict", action="store_true")
     args = parser.parse_args()
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     keras = import_keras()
     if args.strict:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from base.paper import IMAGE_SIZE
 from evaluation.speed import WARM_UP
-from paper import IMAGE_SIZE
 from reports.tables import markdown_table
 
 HEADERS = ("file", "ms at best", "ms at the median", "MB")

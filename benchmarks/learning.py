@@ -22,7 +22,14 @@ from pkgutil import resolve_name
 from typing import Any
 from unittest import mock
 
-from benchmarks.experiments import DATA, EXPERIMENTS, PLOTS, SHARED, Data
+from benchmarks.experiments import (
+    DATA,
+    EXPERIMENTS,
+    PLOTS,
+    SHARED,
+    Data,
+    Experiment,
+)
 
 TABLE = Path("docs/learning.csv")
 COLUMNS = ("quarter", "half", "mAP50", "AP", "train_mAP50", "fresh_mAP50")
@@ -60,56 +67,24 @@ def main() -> None:
 
 def train(data: str, name: str, seed: int) -> None:
     """One training and its row."""
-    from training import RATES, import_keras
+    from base.quiet_keras import import_keras
 
     keras = import_keras()
-    from evaluation import evaluate_coco
-    from models import Architecture, start
     from training import devices
-    from training.fit import fit
-    from training.state import Settings
-    from training.validation import Validation
 
     experiment, where = EXPERIMENTS[name], DATA[data]
     device = devices.find_device()
     precision = devices.choose_precision("auto", device)
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
-    train_set, val_set = read(where)
+    datasets = read(where)
     with ExitStack() as stack:
         for target, change in experiment.patches.items():
             changed = change(resolve_name(target))
             stack.enter_context(mock.patch(target, changed))
-        architecture = {"backbone": "squeezenet", **experiment.architecture}
-        num_classes = len(train_set.class_names) + 1
-        architecture = Architecture(num_classes=num_classes, **architecture)
-        model, architecture = start.start(
-            architecture, experiment.weights, train_set.class_names
-        )
-        if experiment.freeze:
-            start.freeze(model)
-        settings = {"lr": RATES["adamw"], **experiment.settings}
-        settings["lr"] *= experiment.lr_factor
-        freeze_epochs = round(experiment.freeze_share * where.epochs)
-        settings = Settings(
-            where.epochs, freeze_epochs=freeze_epochs, seed=seed, **settings
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            history = fit(
-                model, architecture, train_set, val_set, settings, Path(folder), {}
-            )
-        check = Validation(model, architecture, val_set, 8)
-        check()
-        coco = evaluate_coco(
-            check.detections,
-            [picture.truth for picture in check.pictures],
-            [picture.difficult for picture in check.pictures],
-            [picture.size_wh for picture in check.pictures],
-            val_set.class_names,
-        )
-        on_train, _, _ = Validation(model, architecture, train_set, 8)()
-        with fresh_statistics(model, train_set, settings.batch_size):
-            fresh, _, _ = check()
+        model, architecture, history = learn(experiment, where, seed, *datasets)
+        batch_size = experiment.settings.get("batch_size", 8)
+        figures = measure(model, architecture, *datasets, batch_size)
     curve = [row["mAP50"] for row in history]
     quarter, half = len(curve) // 4 - 1, len(curve) // 2 - 1
     append(
@@ -122,9 +97,7 @@ def train(data: str, name: str, seed: int) -> None:
             "half": curve[half],
             "mAP50": curve[-1],
             "best": max(curve),
-            "AP": coco["AP"],
-            "train_mAP50": on_train["mAP50"],
-            "fresh_mAP50": fresh["mAP50"],
+            **figures,
             "loss": history[-1]["loss"],
             "val_loss": history[-1]["val_loss"],
             "minutes": history[-1]["seconds"] / 60,
@@ -136,6 +109,65 @@ def train(data: str, name: str, seed: int) -> None:
             "curve": " ".join(f"{value:.3f}" for value in curve),
         }
     )
+
+
+def learn(
+    experiment: Experiment, where: Data, seed: int, train_set: Any, val_set: Any
+) -> tuple[Any, Any, list[dict]]:
+    """The trained model, its architecture, the history."""
+    from models import Architecture, start
+    from training import RATES
+    from training.fit import fit
+    from training.state import Settings
+
+    architecture = {"backbone": "squeezenet", **experiment.architecture}
+    num_classes = len(train_set.class_names) + 1
+    architecture = Architecture(num_classes=num_classes, **architecture)
+    model, architecture = start.start(
+        architecture, experiment.weights, train_set.class_names
+    )
+    if experiment.freeze:
+        start.freeze(model)
+    settings = {"lr": RATES["adamw"], **experiment.settings}
+    settings["lr"] *= experiment.lr_factor
+    freeze_epochs = round(experiment.freeze_share * where.epochs)
+    settings = Settings(
+        where.epochs, freeze_epochs=freeze_epochs, seed=seed, **settings
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        history = fit(
+            model, architecture, train_set, val_set, settings, Path(folder), {}
+        )
+    return model, architecture, history
+
+
+def measure(
+    model: Any, architecture: Any, train_set: Any, val_set: Any, batch_size: int
+) -> dict[str, float]:
+    """Of the last weights: COCO AP, mAP50 on the training pictures and fresh.
+
+    batch_size: that of the training, in which its statistics were taken.
+    """
+    from evaluation import evaluate_coco
+    from training.validation import Validation
+
+    check = Validation(model, architecture, val_set, 8)
+    check()
+    coco = evaluate_coco(
+        check.detections,
+        [picture.truth for picture in check.pictures],
+        [picture.difficult for picture in check.pictures],
+        [picture.size_wh for picture in check.pictures],
+        val_set.class_names,
+    )
+    on_train, _, _ = Validation(model, architecture, train_set, 8)()
+    with fresh_statistics(model, train_set, batch_size):
+        fresh, _, _ = check()
+    return {
+        "AP": coco["AP"],
+        "train_mAP50": on_train["mAP50"],
+        "fresh_mAP50": fresh["mAP50"],
+    }
 
 
 def read(where: Data) -> tuple:

@@ -42,7 +42,7 @@ def measure(
     backbone: str, trunk: str | None, is_frozen: bool, batch_size: int, precision: str
 ) -> None:
     """One row."""
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     keras = import_keras()
     from models import Architecture

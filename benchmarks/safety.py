@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--backbones", nargs="+", default=["squeezenet", "vgg16"])
     parser.add_argument("--steps", type=int, default=9)
     args = parser.parse_args()
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     import_keras()
     print("| backbone | trunk | checkpoint, MB | s | step, s | look, s | copy, s |")

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     args = parser.parse_args()
     started = time.perf_counter()
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     keras = import_keras()
     from data import Batches, read_voc

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from base.files import written
 from comparison.entries import Entry, make_entries
 from comparison.intervals import draw_pictures
 from comparison.runs import Run
 from comparison.scores import Detected, score
 from data import Dataset, tell_broken
 from evaluation import race
-from files import written
 from models import weights
 from models.cost import count_gflops
 from training.validation import Validation

@@ -61,7 +61,7 @@ def _apart(work: Callable[[list], list], combinations: Sequence[Combination]) ->
 
 
 def _reasons(combinations: list[Combination]) -> list[str | None]:
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     import_keras()
     return [_reason(combination) for combination in combinations]
@@ -90,7 +90,7 @@ def _architecture(combination: Combination) -> Architecture:
 
 
 def _seconds(combinations: list[Combination]) -> list[float]:
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     keras = import_keras()
     from training import devices

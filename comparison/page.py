@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from base.files import write_text
 from comparison import markup
 from comparison.entries import Entry
 from comparison.errors import confusion, judge
@@ -14,7 +15,6 @@ from comparison.pictures import page_data
 from comparison.runs import learned
 from comparison.verdict import front, pick, sentence
 from data import Dataset
-from files import write_text
 from reports.comparing import Point, as_svg, plot_map_vs_fps, plot_runs
 from reports.curves import save_figure
 

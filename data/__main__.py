@@ -11,8 +11,8 @@ be repaired, 2 where the folders are no data set.
 import argparse
 import sys
 
-from command_line import Parser, exit_status
-from models import LAYOUT_NAMES
+from base.command_line import Parser, exit_status
+from base.paper import LAYOUT_NAMES
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,14 +35,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 1 where a finding must be repaired."""
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     import_keras()
+    from base.files import output_file
     from data import doctor
     from data.findings import table
     from reports.boxes import plot_boxes
     from ssd_utils import make_priors
-    from training.runs import output_file
 
     picture = args.picture and output_file("--picture", args.picture, ".png")
     priors = make_priors(args.layout)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
 from data import writers
 from data.formats import find_sources
 from data.reading import names_of, read_chosen

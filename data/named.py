@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from base.download import fetch
 from data.unpack import unpack
-from download import fetch
 
 SETS = Path("data/sets")  # ours: not in git, as the demo set
 

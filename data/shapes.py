@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
 from data.shapes_draw import Drawn, draw_large, draw_picture
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made

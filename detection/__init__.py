@@ -54,12 +54,12 @@ def open_network(
     if runtimes.recognise(path):
         exported = runtimes.load(path, threshold, top_k)
         return exported, trained_side({"tile_px": exported.card.tile_px})
-    from training import import_keras
+    from base.quiet_keras import import_keras
 
     import_keras()
+    from base.paper import TOP_K
     from models.detector import Detector
     from models.named import file_of
-    from paper import TOP_K
 
     network = Detector(file_of(path), threshold, TOP_K if top_k is None else top_k)
     return network, trained_side(network.description.training)

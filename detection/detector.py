@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from base.paper import IMAGE_SIZE, NMS_IOU
 from data import read_picture
 from data.tiles import cut, merge, tile_windows
-from paper import IMAGE_SIZE, NMS_IOU
 
 
 class Network(Protocol):

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from base.files import write_text
 from evaluation.average_precision import check_pictures
-from files import write_text
 
 # COCO's figures in the order of COCOeval.summarize; cocodataset.org
 AP_NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from base.files import written
 from evaluation.coco import to_results
-from files import written
 
 
 class ResultsFile:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from base.paper import IMAGE_SIZE
 from data import Batches, Dataset
-from paper import IMAGE_SIZE
 
 NUM_PICTURES = 128  # ours; measured: docs/deploy.md, "int8"
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
+from base.paper import LAYOUT_NAMES
+
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     import keras
 
@@ -39,12 +41,6 @@ ENDS = ("features", "features_19", "features_10")  # ours: where an extractor en
 NORMS = ("batch", "none")  # models.layers.norm_relu
 REUSES = ("extractor", "deep")  # models/reuse.py
 BOX_LOSSES = ("smooth_l1", "ciou")  # models/multibox_loss.py
-LAYOUT_NAMES = (
-    "voc",
-    "voc_clipped",
-    "coco",
-    "legacy",
-)  # ssd_utils.LAYOUTS, named without Keras
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import argparse
 import json
 import sys
 
-from command_line import Parser, check_output, exit_status
-from training import import_keras
+from base.command_line import Parser, exit_status
+from base.files import new_file
+from base.quiet_keras import import_keras
 
 PROG = "python -m models.weights"
 
@@ -49,7 +50,7 @@ def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
     from models import weights
     from models.transfer import keep_classes, read_source
 
-    check_output(output)
+    new_file("--output", output, weights.SUFFIX)
     kept = list(dict.fromkeys(name.strip() for name in (keep or "").split(",")))
     if keep is not None and "" in kept:
         raise ValueError(f"--keep {keep!r}: expected names of classes, A,B,...")

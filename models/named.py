@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from download import fetch
+from base.download import fetch
 from models.class_names import COCO, VOC
 
 FOLDER = Path(__file__).resolve().parents[1] / "weights"

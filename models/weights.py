@@ -29,13 +29,14 @@ import h5py
 import keras
 import numpy as np
 
-from files import written
+from base.files import written
 from models import Architecture, build, hdf5
 from models.layers import NORM_SUFFIX
 
 if TYPE_CHECKING:
     from models.published import Published
 
+SUFFIX = ".weights.h5"  # keras.Model.save_weights takes no other name
 ATTRIBUTE = "ssd300"  # name of the HDF5 attribute with the description
 HDF5_ROOM = 2**20  # ours: bytes that groups and names of some hundred layers fill
 # ours: a file that asks for more is no detector; LVIS has 1203 classes
@@ -116,7 +117,7 @@ def keep_threshold(path: Path | str, threshold: float, f1: float) -> None:
 
 @contextmanager
 def _with_room(path: Path, size: int) -> Iterator[Path]:
-    """A name to write to, as files.written, with room for `size` bytes.
+    """A name to write to, as base.files.written, with room for `size` bytes.
 
     It is asked for first, with what HDF5 itself needs: when a disk fills up while it
     writes, the HDF5 library ends the process instead of raising.

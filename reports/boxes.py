@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from files import written
+from base.files import written
 from reports.curves import BLUE, DPI, ORANGE
 
 SIDE = 300  # pixels of the network's picture; SSD300

@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.files import written
 from evaluation.average_precision import ClassCurve
-from files import written
 
 DPI = 150  # ours: sharp on a README page
 # Okabe & Ito, "Color Universal Design", 2008: told apart by colour-blind readers

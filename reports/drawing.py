@@ -15,7 +15,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from files import write_bytes
+from base.files import write_bytes
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]

@@ -12,7 +12,7 @@ Exported files are programs: run only those that you would run a program of.
 from importlib import import_module
 from pathlib import Path
 
-from paper import TOP_K
+from base.paper import TOP_K
 from runtimes.card import Card
 from runtimes.exported import Exported
 

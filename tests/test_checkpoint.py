@@ -93,7 +93,7 @@ def test_a_crash_at_any_call_leaves_the_old_or_the_new_state(path, monkeypatch):
 
 
 def test_the_recorder_sees_that_a_sync_is_missing(path, monkeypatch):
-    monkeypatch.setattr("files._sync", lambda _: None)
+    monkeypatch.setattr("base.files._sync", lambda _: None)
     found, _ = survivors(path, monkeypatch)
     assert {seed for _, seed in found} == {1, 2, None}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from command_line import Parser, exit_status
+from base.command_line import Parser, exit_status
 
 
 def raiser(error):

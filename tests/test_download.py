@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-import download
+from base import download
 
 CONTENT = bytes(range(256)) * 40
 MD5, SHA256 = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
@@ -43,6 +43,13 @@ def test_other_content_is_refused_and_removed(server, tmp_path):
     with pytest.raises(ValueError, match=f"expected the hash {MD5}"):
         download.fetch(f"{server.url}/x.bin", MD5, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_file_of_that_name_is_refused_and_kept(server, tmp_path):
+    (tmp_path / "x.bin").write_bytes(b"mine")
+    with pytest.raises(ValueError, match="Move it away"):
+        download.fetch(f"{server.url}/x.bin", SHA256, tmp_path)
+    assert (tmp_path / "x.bin").read_bytes() == b"mine" and not server.ranges
 
 
 def test_no_network_and_no_file_are_one_line(server, tmp_path):

@@ -9,10 +9,10 @@ import pytest
 
 import exporting
 import runtimes
+from base.paper import MIN_SCORE
 from exporting import FORMATS
 from exporting.proof import difference, size_of
 from models import BACKBONES
-from paper import MIN_SCORE
 from runtimes.card import Card
 from tests.exportables import NAMES, expected, exportable, need, pictures, untrained
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.failures import explain, is_out_of_memory, memory_line
+from base.memory import is_out_of_memory, memory_line
+from training.failures import explain
 
 
 def named(name, text=""):

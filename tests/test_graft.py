@@ -95,7 +95,7 @@ def test_it_refuses(files, tmp_path, capsys):
     )
     cases = [
         (options(files, out), "exists already"),
-        (options(files, tmp_path / "a.h5"), "end in .weights.h5"),
+        (options(files, tmp_path / "a.h5"), "ending in .weights.h5"),
         (options(files | {"donor": files["weights"]}, a), "mobilenet"),
         (
             options(files | {"donor": tmp_path / "native.weights.h5"}, a),

@@ -18,7 +18,7 @@ ROOT = TINY.parents[1]
 # train.py as it is, but for a checkpoint after each step
 TRAIN = """
 import sys, train
-from training import import_keras
+from base.quiet_keras import import_keras
 import_keras()
 from training import fit
 fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9

@@ -139,7 +139,7 @@ def test_keep_of_the_command_line(file, tmp_path, capsys):
     assert weights.describe(out).class_names == ["fox", "dog"]
     for options, message in [
         (keep, "exists already"),
-        ([*keep[:-1], str(tmp_path / "a.h5")], "end in .weights.h5"),
+        ([*keep[:-1], str(tmp_path / "a.h5")], "ending in .weights.h5"),
         ([str(file[1]), "--keep", "cow", "--output", a], "no cow"),
         ([str(file[1]), "--keep", "fox"], "need --output"),
         ([str(file[1]), "--keep", ""], "need --output"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from files import written
+from base.files import written
 
 NAME = "checkpoint.npz"  # ours: in the run's folder
 FORMAT = 1  # ours: counts changes that old files don't fit

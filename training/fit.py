@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from base.files import remove_unfinished
 from data import Batches, Dataset, tell_broken
-from files import remove_unfinished
 from models import Architecture, weights
 from training import checkpoint
 from training.engine import train_epoch

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from files import write_text
+from base.files import write_text
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -47,22 +47,6 @@ def check_free(output: str | None) -> None:
         raise ValueError(
             f"--output {output} already holds something; name a new folder."
         )
-
-
-def output_file(flag: str, path: Path | str, suffix: str) -> Path:
-    """The path of a file that a flag asks for, checked before the work begins.
-
-    ValueError where it does not end in `suffix` (so that no picture or weights file is
-    overwritten by mistake), is a folder, or its folder can't be made.
-    """
-    path = Path(path)
-    if path.suffix.lower() != suffix or path.is_dir():
-        raise ValueError(f"{flag} {path}: expected a file name ending in {suffix}.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{flag} {path}: its folder can't be made: {error}") from error
-    return path
 
 
 def write_json(path: Path, content: dict) -> None:

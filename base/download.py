@@ -22,12 +22,18 @@ def fetch(url: str, hash_hex: str | None, folder: Path | str) -> Path:
         the length that the server tells is all that is checked.
 
     A download that broke off goes on where it was (NAME.part). ValueError in one line
-    when the address can't be reached or the content is another.
+    when the address can't be reached or the content is another; a file that was there
+    before is left alone then.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PurePosixPath(unquote(urlsplit(url).path)).name
     if path.is_file():
+        if hash_hex and (found := _hash(path, hash_hex)) != hash_hex.lower():
+            raise ValueError(
+                f"{path}: expected the hash {hash_hex}, received {found}; it is not "
+                f"the file of {url}. Move it away and run again."
+            )
         return path
     part = path.with_name(path.name + ".part")
     try:

@@ -51,6 +51,32 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink()
 
 
+def output_file(flag: str, path: Path | str, suffix: str) -> Path:
+    """The path of a file that a flag asks for, checked before the work begins.
+
+    ValueError where it does not end in `suffix` (so that no picture or weights file is
+    overwritten by mistake), is a folder, or its folder can't be made.
+    """
+    path = Path(path)
+    if not path.name.lower().endswith(suffix) or path.is_dir():
+        raise ValueError(f"{flag} {path}: expected a file name ending in {suffix}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{flag} {path}: its folder can't be made: {error}") from error
+    return path
+
+
+def new_file(flag: str, path: Path | str, suffix: str) -> Path:
+    """The same for a name that nothing has yet; else ValueError.
+
+    Scripts ask before they work: many minutes must not end without a file.
+    """
+    if Path(path).exists():
+        raise ValueError(f"{flag} {path} exists already; name a new file.")
+    return output_file(flag, path, suffix)
+
+
 def _sync(path: Path) -> None:
     flags = os.O_RDONLY if path.is_dir() or os.name == "posix" else os.O_RDWR
     descriptor = os.open(path, flags)

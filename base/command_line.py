@@ -4,12 +4,9 @@ import argparse
 import math
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
-from training.failures import memory_line
-
-SUFFIX = ".weights.h5"  # keras.Model.save_weights takes no other name
+from base.memory import memory_line
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,17 +29,6 @@ class Parser(argparse.ArgumentParser):
             value = getattr(args, name)
             if value is not None and not 0 < value < math.inf:
                 self.error(f"--{name.replace('_', '-')} must be above 0")
-
-
-def check_output(path: str) -> None:
-    """ValueError where --output is no name for a new weights file.
-
-    Scripts ask before they work: a graft of many minutes must not end without a file.
-    """
-    if not path.endswith(SUFFIX):
-        raise ValueError(f"--output {path}: the name must end in {SUFFIX}.")
-    if Path(path).exists():
-        raise ValueError(f"--output {path} exists already; name a new file.")
 
 
 def exit_status(
