@@ -19,7 +19,7 @@ from pathlib import Path
 
 import atheris
 
-SECONDS, MEGABYTES = 2, 500  # the limits for one input
+SECONDS, MEGABYTES = 2, 500  # ours: limits for one input
 # a file system in memory: an input is a file, as for the readers of a data set
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
