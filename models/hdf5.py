@@ -6,13 +6,14 @@ Weights files need none of that.
 """
 
 import mmap
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+
+from models.hdf5_attributes import check_attributes
 
 NUMBERS = "fiub"  # kinds of dtype that weights have
 MAX_OBJECTS = 100_000  # ours: the largest models have some thousand
@@ -30,10 +31,12 @@ def opened(path: Path | str) -> Iterator[h5py.File]:
     read; whatever is wrong with it while it is open, too.
     """
     try:
-        _check_heaps(Path(path))
-        with h5py.File(path, "r") as file:
-            _check_group(file, set(), 0)
-            yield file
+        with _mapped(Path(path)) as data:
+            _check_heaps(data)
+            with h5py.File(path, "r") as file:
+                check_attributes(file, data)
+                _check_group(file, data, set(), 0)
+                yield file
     except FileNotFoundError as error:
         raise ValueError(f"{path}: there is no such file.") from error
     except ValueError as error:
@@ -49,7 +52,19 @@ def check(path: Path | str) -> None:
         pass
 
 
-def _check_group(group: h5py.Group, seen: set[Any], depth: int) -> None:
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap]:
+    """The file's bytes, read as they are looked at."""
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        yield data
+
+
+def _check_group(
+    group: h5py.Group, data: mmap.mmap, seen: set[Any], depth: int
+) -> None:
     """ValueError for anything that is no plain array or group of such."""
     if depth > MAX_DEPTH:
         raise ValueError(f"groups are nested {MAX_DEPTH} deep")
@@ -63,28 +78,26 @@ def _check_group(group: h5py.Group, seen: set[Any], depth: int) -> None:
         seen.add(address)
         if len(seen) > MAX_OBJECTS:
             raise ValueError(f"more than {MAX_OBJECTS} arrays and groups")
+        if isinstance(item, h5py.Group | h5py.Dataset):
+            check_attributes(item, data)
         if isinstance(item, h5py.Group):
-            _check_group(item, seen, depth + 1)
+            _check_group(item, data, seen, depth + 1)
         elif isinstance(item, h5py.Dataset):
             _check_array(item)
         else:
             raise ValueError(f"{name[:80]!r} is neither array nor group")
 
 
-def _check_heaps(path: Path) -> None:
+def _check_heaps(data: mmap.mmap) -> None:
     """ValueError for a heap of texts that libhdf5 would walk for ever.
 
     Found by benchmarks.fuzz: an object of free space that takes no bytes. HDF5 File
     Format Specification, III.E "Global Heap".
     """
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return  # empty: h5py says so
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            at = data.find(HEAP)
-            while at >= 0:
-                _check_heap(data, at)
-                at = data.find(HEAP, at + 1)
+    at = data.find(HEAP)
+    while at >= 0:
+        _check_heap(data, at)
+        at = data.find(HEAP, at + 1)
 
 
 def _check_heap(data: mmap.mmap, start: int) -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import Architecture, build, hdf5, start, weights
+from models import Architecture, build, hdf5, hdf5_attributes, start, weights
 
 ARCHITECTURE = Architecture("squeezenet", 2, norm="none")
 
@@ -223,3 +223,70 @@ def test_cut_files(sound, tmp_path):
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(ValueError, match=r"cut\.weights\.h5"):
             weights.describe(path)
+
+
+TEXTS = ["kernel", "ein Bäuchlein", ""]
+WRITERS = {  # libhdf5's older and newer headers, and what of them has room for more
+    "oldest": {"libver": "earliest"},
+    "newest": {"libver": "latest"},
+    "in order": {"track_order": True},
+}
+
+
+def file_with_texts(path, options):
+    """Texts of free length on the file, a group and an array; a text of fixed length."""
+    with h5py.File(path, "w", **options) as file:
+        group = file.create_group("group")
+        group["array"] = np.ones((2, 3), "float32")
+        for item in (file, group, group["array"]):
+            item.attrs["texts"] = TEXTS
+            item.attrs["one"] = "x" * 3000
+            item.attrs["number"] = np.arange(3)
+            item.attrs["fixed"] = np.array([b"abc", b"de"])
+            item.attrs["yes"] = True
+
+
+@pytest.mark.parametrize("options", WRITERS.values(), ids=WRITERS)
+def test_texts_of_sound_files_are_read(options, tmp_path):
+    path = tmp_path / "x.h5"
+    file_with_texts(path, options)
+    with hdf5.opened(path) as file:
+        for item in (file, file["group"], file["group/array"]):
+            assert list(item.attrs["texts"]) == TEXTS
+
+
+@pytest.mark.parametrize("options", WRITERS.values(), ids=WRITERS)
+def test_claims_are_the_texts_lengths(options, tmp_path):
+    path = tmp_path / "x.h5"
+    file_with_texts(path, options)
+    data = path.read_bytes()
+    with h5py.File(path) as file:
+        for item in (file, file["group"], file["group/array"]):
+            address = h5py.h5o.get_info(item.id).addr
+            claims = [
+                hdf5_attributes._claimed(content)
+                for kind, _, content in hdf5_attributes._messages(data, address)
+                if kind == hdf5_attributes.ATTRIBUTE
+            ]
+            texts = sum(len(text.encode()) for text in TEXTS)
+            assert sorted(claims) == [0, 0, 0, texts, 3000]
+
+
+@pytest.mark.parametrize("options", WRITERS.values(), ids=WRITERS)
+@pytest.mark.parametrize("claim", [0xFFFFFFFF, 0x10000000])
+def test_a_text_that_claims_more_than_the_file(options, claim, tmp_path):
+    path = tmp_path / "x.h5"
+    file_with_texts(path, options)
+    content = path.read_bytes()
+    length = np.uint32(3000).tobytes()
+    places = [at for at in range(len(content)) if content[at : at + 4] == length]
+    refused = 0
+    for at in places:
+        path.write_bytes(content[:at] + np.uint32(claim).tobytes() + content[at + 4 :])
+        try:
+            with hdf5.opened(path):
+                pass
+        except ValueError:
+            refused += 1
+    # of each of the three texts: its claim; in newer headers a checksum finds it first
+    assert refused >= 3
