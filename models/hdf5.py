@@ -17,9 +17,9 @@ from models.hdf5_attributes import check_attributes
 
 NUMBERS = "fiub"  # kinds of dtype that weights have
 MAX_OBJECTS = 100_000  # ours: the largest models have some thousand
-# a global heap's signature, version and reserved bytes; sizes of its and its objects'
-# headers. HDF5 File Format Specification, III.E
-HEAP, HEAP_HEADER = b"GCOL\x01\0\0\0", 16
+# a global heap's signature and version (libhdf5 looks at no more); sizes of its and its
+# objects' headers. HDF5 File Format Specification, III.E
+HEAP, HEAP_HEADER = b"GCOL\x01", 16
 MAX_DEPTH = 32  # ours: Keras nests ten groups
 
 
