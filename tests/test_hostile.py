@@ -142,6 +142,17 @@ def test_a_heap_that_never_ends(sound, tmp_path):
             weights.describe(path)
 
 
+def test_a_block_of_a_driver(sound, tmp_path):
+    # found by benchmarks.fuzz: libhdf5 takes as much memory as such a block claims
+    path = tmp_path / "driver.weights.h5"
+    content = bytearray(sound.read_bytes())
+    assert content[8] == 0 and content[48:56] == b"\xff" * 8  # superblock, version 0
+    content[48:56] = (96).to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="address at byte 48"):
+        weights.describe(path)
+
+
 def test_a_text_of_unknown_encoding(tmp_path):
     # found by benchmarks.fuzz: h5py's TypeError; fixed-length ASCII texts are
     # class 3, padded by zeros, in the datatype message: HDF5 File Format, IV.A.2.d
@@ -236,7 +247,7 @@ WRITERS = {  # libhdf5's older and newer headers, and what of them has room for 
 
 
 def file_with_texts(path, options):
-    """On the file, a group and an array: texts of free length, one of fixed, numbers."""
+    """On file, group and array: texts of free length, one of fixed, numbers."""
     with h5py.File(path, "w", **options) as file:
         group = file.create_group("group")
         group["array"] = np.ones((2, 3), "float32")
