@@ -12,7 +12,9 @@ summary.json, curves and pictures, and checkpoint.npz, from which it can go on.
 """
 
 import argparse
+import os
 import sys
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from data import Dataset
     from training.devices import Device
+    from training.replicas import Replicas
     from training.state import Settings
 
 DEMO = Path("data/sets/shapes")  # ours: not in git
@@ -123,6 +126,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="score and keep the moving average of the weights")
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
         help="auto goes by the hardware; default: %(default)s")
+    group.add_argument("--devices", type=_number_or_all, metavar="N|all",
+        help="how many GPUs share each batch, see docs/scaling.md; default: one")
     group.add_argument("--seed", type=int, default=0, metavar="N",
         help="of weights, order and augmentation; default: %(default)s")
     group.add_argument("--skip-bad-batches", action="store_true",
@@ -152,9 +157,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def _number_or_all(text: str) -> str:
+    if text != "all" and not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a number or all, received {text}")
+    return text
+
+
 def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
     """The options that --resume does not go with, where they were given."""
-    free = ("resume", "epochs", "minutes", "tensorboard")
+    free = ("resume", "epochs", "minutes", "tensorboard", "devices")
     return [
         f"--{name.replace('_', '-')}"
         for name, value in vars(args).items()
@@ -169,8 +180,26 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Machine, data, model, training, report."""
+    """Begin or go on; of several workers the first one speaks."""
     import_keras()
+    from training import resume, runs
+    from training.replicas import find_replicas
+
+    kept = resume.read_header(Path(args.resume)) if args.resume else None
+    if kept:
+        args = resumed_options(args, kept["options"])
+    replicas = find_replicas(args.devices)
+    if replicas.worker:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            train(args, kept, replicas)
+        return
+    if not kept:
+        runs.check_free(args.output)
+    train(args, kept, replicas)
+
+
+def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> None:
+    """Machine, data, model, training, report."""
     from data import Batches
     from models.cost import describe_cost
     from reports import draw_batch
@@ -179,13 +208,8 @@ def run(args: argparse.Namespace) -> None:
     from training.failures import explained
     from training.fit import fit
 
-    kept = resume.read_header(Path(args.resume)) if args.resume else None
-    if kept:
-        args = resumed_options(args, kept["options"])
-    else:
-        runs.check_free(args.output)
     events = Events() if args.tensorboard else None
-    device, precision = set_up(args, kept)
+    device, precision = set_up(args, kept, replicas)
 
     train_set, _ = datasets = load_data(args)
     surroundings = resume.surroundings(device, precision)
@@ -193,30 +217,37 @@ def run(args: argparse.Namespace) -> None:
         resume.check_data(kept, datasets)
         for line in resume.differences(kept, surroundings):
             print(f"  {line}", file=sys.stderr)
-        architecture = kept["architecture"]
-        model = load_skeleton(args, architecture)
-    else:
-        model, architecture = load_model(args, train_set.class_names)
+    with replicas.scope():
+        if kept:
+            architecture = kept["architecture"]
+            model = load_skeleton(args, architecture)
+        else:
+            model, architecture = load_model(args, train_set.class_names)
     settings = settings_of(args, train_set)
     warn(datasets, architecture.layout)
 
     name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
-    folder = Path(args.resume) if kept else runs.new_run(args.output, name)
-    if not kept:
-        runs.write_split(folder / "split.json", datasets)
+    if kept or replicas.worker:
+        folder = Path(args.resume or args.output)
+    else:
+        folder = runs.new_run(args.output, name)
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
     batches = Batches(train_set, args.batch_size, seed=args.seed)
-    draw_batch(batches.batch(0, 0), train_set.class_names, folder / "train_batch.jpg")
     notes = notes_of(args, precision, train_set)
     header = resume.header(vars(args), architecture, datasets, surroundings)
-    with explained(folder, args.batch_size, args.accumulate, settings.lr):
-        history = fit(
-            *(model, architecture, *datasets, settings, folder, notes, header),
-            resume=bool(kept),
-            on_epoch=events and partial(events.write, folder),
-        )
-    if history:
-        report(args, folder, history, settings, architecture, device, datasets)
+    with runs.folder_of_worker(folder, replicas.worker) as own:
+        if not kept:
+            runs.write_split(own / "split.json", datasets)
+        draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
+        with explained(folder, args.batch_size, args.accumulate, settings.lr):
+            history = fit(
+                *(model, architecture, *datasets, settings, own, notes, header),
+                resume=bool(kept),
+                on_epoch=events and partial(events.write, own),
+                replicas=replicas,
+            )
+        if history:
+            report(args, own, history, settings, architecture, device, datasets)
     if not settings.is_over(history):
         print(
             f"stopped after epoch {len(history)}, of {settings.length}; "
@@ -224,7 +255,9 @@ def run(args: argparse.Namespace) -> None:
         )
 
 
-def set_up(args: argparse.Namespace, kept: dict | None) -> "tuple[Device, str]":
+def set_up(
+    args: argparse.Namespace, kept: dict | None, replicas: "Replicas"
+) -> "tuple[Device, str]":
     """Device and precision, that of a run that goes on; the first line of output."""
     import keras
 
@@ -235,8 +268,9 @@ def set_up(args: argparse.Namespace, kept: dict | None) -> "tuple[Device, str]":
     if kept:
         precision = kept["surroundings"]["precision"]
     keras.config.set_dtype_policy(precision)
+    replicas.check(args)
     keras.utils.set_random_seed(args.seed)
-    print(devices.headline(device, precision))
+    print(devices.headline(device, precision) + replicas.describe())
     if problem := devices.unused_gpu(device):
         print(problem, file=sys.stderr)
     return device, precision
@@ -298,6 +332,7 @@ def resumed_options(args: argparse.Namespace, options: dict) -> argparse.Namespa
     """Those of the run that goes on, with the length that was asked for now."""
     options = {**vars(args), **options, "resume": args.resume}
     options["tensorboard"] |= args.tensorboard
+    options["devices"] = args.devices or options["devices"]
     if args.epochs or args.minutes:
         options |= {"epochs": args.epochs, "minutes": args.minutes}
     return argparse.Namespace(**options)

@@ -42,6 +42,8 @@ class Batches:
     workers: threads; None: one per core.
     use_difficult: whether difficult objects are in truth, as in Caffe's training;
         crowds never are.
+    share: (k, n) prepares of each batch the k-th of n equal parts, what one of n
+        machines trains on.
 
     M, `rows`, is the same for the whole data set. Pictures that turn out to be
     undecodable are collected in `broken`. In training the next one takes their
@@ -58,11 +60,18 @@ class Batches:
         size: int = 300,
         workers: int | None = None,
         use_difficult: bool = True,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(dataset):
             raise ValueError(f"{dataset.name} {dataset.split}: no pictures to batch.")
         if batch_size < 1:
             raise ValueError(f"Batch size: expected at least 1, received {batch_size}.")
+        if batch_size % share[1]:
+            raise ValueError(
+                f"Batch size {batch_size}: can't be shared by {share[1]} machines."
+            )
+        part = batch_size // share[1]
+        self._rows = slice(share[0] * part, (share[0] + 1) * part)
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.augmented, self.size, self.use_difficult = augmented, size, use_difficult
         self.workers = workers or os.cpu_count() or 1
@@ -98,14 +107,17 @@ class Batches:
         return [int(order[at % num_pictures]) for at in self._positions(step)]
 
     def batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """One batch; the same bytes whenever it is asked for."""
-        images = np.zeros((self.batch_size, self.size, self.size, 3), np.uint8)
-        truths = [np.zeros((0, 5), np.float32)] * self.batch_size
-        chosen = zip(self._positions(step), self.indices(epoch, step), strict=False)
-        for row, (at, index) in enumerate(chosen):
+        """One batch, or this share of it; the same bytes whenever it is asked for."""
+        chosen = list(
+            zip(self._positions(step), self.indices(epoch, step), strict=False)
+        )
+        size = self._rows.stop - self._rows.start
+        images = np.zeros((size, self.size, self.size, 3), np.uint8)
+        truths = [np.zeros((0, 5), np.float32)] * size
+        for row, (at, index) in enumerate(chosen[self._rows]):
             turn = at // len(self.dataset) if self.augmented else 0
             images[row], truths[row] = self._prepare(epoch, index, turn)
-        return images, pad_truth(truths, self.rows)  # (B, size, size, 3), (B, M, 5)
+        return images, pad_truth(truths, self.rows)
 
     def epoch(
         self, epoch: int, start_step: int = 0

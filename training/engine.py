@@ -12,6 +12,7 @@ from keras import ops
 from data import Batches
 from models.multibox_loss import multibox_loss
 from ssd_utils import Tensor, make_priors, match
+from training.replicas import Replicas
 from training.schedule import Schedule
 
 # what models.multibox_loss gives for a person to look at
@@ -23,8 +24,8 @@ class Trainer(keras.Model):
 
     `detector` maps images (B, 300, 300, 3) to raw predictions; `layout` names its
     priors. An update goes through its batch in `accumulate` parts of equal size, which
-    takes the memory of one. `options` go to models.multibox_loss. Works on every Keras
-    backend, mixed precision included.
+    takes the memory of one. `replicas` are the devices that share the work. `options`
+    go to models.multibox_loss. Works on every Keras backend, mixed precision included.
     """
 
     def __init__(
@@ -32,14 +33,18 @@ class Trainer(keras.Model):
         detector: keras.Model,
         layout: str,
         accumulate: int = 1,
+        replicas: Replicas | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
         self.detector = detector
         self.priors = make_priors(layout)
         self.accumulate, self.options = accumulate, options
+        self.replicas = replicas or Replicas()
+        # a batch is divided among them, one after another and side by side
+        self.shares = accumulate * self.replicas.count
         self.trackers = {name: keras.metrics.Mean(name=name) for name in PARTS[1:]}
-        # what the sums of a part of a batch are divided by
+        # what the sums of a share of a batch are divided by
         self.normaliser = self.add_weight(name="normaliser", trainable=False)
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
@@ -53,36 +58,44 @@ class Trainer(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        normaliser = None if self.accumulate == 1 else self.normaliser.value
-        losses = multibox_loss(
-            y_pred, y, self.priors, normaliser=normaliser, **self.options
-        )
+        losses = self.parts(y_pred, y)
         for name, tracker in self.trackers.items():
             tracker.update_state(losses[name])
         return losses["loss"]
+
+    def parts(self, predictions: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """The loss of a batch, or of a share of one, and its parts by name."""
+        normaliser = None if self.shares == 1 else self.normaliser.value
+        losses = multibox_loss(
+            predictions, truth, self.priors, normaliser=normaliser, **self.options
+        )
+        return {name: losses[name] for name in PARTS}
 
     def compile_for(self, optimiser: keras.optimizers.Optimizer) -> "Trainer":
         """Compiled with an optimiser; XLA where it is the backend's own way."""
         # measured: jit_compile makes TensorFlow's step on a CPU four times slower
         self.compile(optimiser, jit_compile=keras.backend.backend() == "jax")
+        self.update = self.replicas.step(self)
         return self
 
     def step(self, images: np.ndarray, truth: np.ndarray, rate: float) -> dict:
         """Update the weights once; the batch's parts of the loss, floats by name.
 
-        `images` (B, 300, 300, 3), `truth` (B, M, 5); `rate` is the learning rate.
+        `images` (B, 300, 300, 3), `truth` (B, M, 5), of several workers this one's
+        share; `rate` is the learning rate.
         """
         self.optimizer.learning_rate = rate
-        if self.accumulate > 1:
+        if self.shares > 1:
             # the loss of the whole batch is divided by all its positives; the
-            # optimiser takes the mean over the parts
-            total = float(compiled(_count_positives)(truth, self.priors))
-            self.normaliser.assign(max(total, 1.0) / self.accumulate)
+            # optimiser takes the mean over the shares
+            positives = float(compiled(_count_positives)(truth, self.priors))
+            total = self.replicas.total(positives)
+            self.normaliser.assign(max(total, 1.0) / self.shares)
         sums = dict.fromkeys(PARTS, 0.0)
         size = len(images) // self.accumulate
         for at in range(0, len(images), size):
             part = slice(at, at + size)
-            parts = self.train_on_batch(images[part], truth[part], return_dict=True)
+            parts = self.update(images[part], truth[part])
             for name in PARTS:
                 sums[name] += float(parts[name]) / self.accumulate
         return sums

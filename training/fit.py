@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops
 from tqdm import tqdm
 
 from base.files import remove_unfinished
@@ -15,6 +16,7 @@ from models import Architecture, weights
 from training import checkpoint
 from training.engine import train_epoch
 from training.interrupt import Interrupt
+from training.replicas import Replicas
 from training.runs import best_row, write_history
 from training.state import Settings, State
 from training.validation import Validation
@@ -49,13 +51,15 @@ def fit(
     header: dict | None = None,
     resume: bool = False,
     on_epoch: Callable[[dict], None] | None = None,
+    replicas: Replicas | None = None,
 ) -> list[dict]:
     """Train and leave best.weights.h5, last.weights.h5, history.csv in `folder`.
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
     the validation as `val_...`, mAP50, seconds since the start and images per second.
     `notes` goes into the weights files. Best is the highest mAP50 on `val_set`.
-    `on_epoch` sees each new row.
+    `on_epoch` sees each new row. `replicas` are the devices that share the work; the
+    model was made in their scope.
 
     checkpoint.npz in `folder` holds all that it takes to go on, and `header` (for
     JSON); with `resume` the training goes on from it, and `model` may hold anything.
@@ -63,9 +67,13 @@ def fit(
     where the loss or a weight is not finite any more, OSError where something can't be
     written; the checkpoint before it stays.
     """
-    batches = Batches(train_set, settings.update_size, seed=settings.seed)
+    replicas = replicas or Replicas()
+    batches = Batches(
+        *(train_set, settings.update_size, settings.seed),
+        share=(replicas.worker, replicas.workers),
+    )
     num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
-    state = State(model, architecture, settings, num_steps)
+    state = State(model, architecture, settings, num_steps, replicas)
     check = Validation(model, architecture, val_set, settings.batch_size)
     keeper = Keeper(folder / checkpoint.NAME, state, header or {})
     if resume:
@@ -83,7 +91,9 @@ def fit(
             _show(bar, parts, state, batches)
             if state.average and parts:
                 state.average.update()
-            if interrupt.wished:
+            # of several workers all stop at the same step
+            wished = replicas.total(float(interrupt.wished)) > 0
+            if wished:
                 keeper.save()
                 raise Stopped
             keeper.save_if_due()
@@ -106,7 +116,7 @@ def fit(
                 bar.write(STUCK.format(settings.lr, settings.lr / 4))
                 state.told = True
             keeper.save()
-            if interrupt.wished:
+            if replicas.total(float(interrupt.wished)) > 0:
                 raise Stopped
     tell_broken(batches.broken | check.batches.broken)
     return state.history
@@ -149,7 +159,7 @@ def _train_epoch(
     return {
         "epoch": state.epoch + 1,
         "seconds": 0.0,  # known after the validation
-        "lr": float(state.guard.trainer.optimizer.learning_rate),
+        "lr": float(ops.convert_to_numpy(state.guard.trainer.optimizer.learning_rate)),
         **means,
         "images_per_second": num_images / (schedule.seconds - started),
     }

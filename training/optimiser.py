@@ -13,7 +13,10 @@ NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 class _SomeSlower:
-    """An optimiser whose steps on some variables are `slower_by` as large."""
+    """An optimiser whose steps on some variables are `slower_by` as large.
+
+    It takes the gradients of the whole batch, wherever they were computed.
+    """
 
     slow: frozenset[int] = frozenset()  # positions among the variables
     slower_by = 1.0
@@ -22,6 +25,11 @@ class _SomeSlower:
         if self._get_variable_index(variable) in self.slow:
             learning_rate = learning_rate * self.slower_by
         super().update_step(gradient, variable, learning_rate)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: list) -> list:
+        # Keras' own sum over TensorFlow's devices comes after the clipping;
+        # training.replicas averages before it, as one device would
+        return grads_and_vars
 
 
 class AdamW(_SomeSlower, keras.optimizers.AdamW):

@@ -4,11 +4,15 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from base.files import write_text
+from training import checkpoint
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -37,6 +41,22 @@ def new_run(output: str | None, name: str) -> Path:
                 number += 1
     except OSError as error:
         raise ValueError(f"--output: the folder can't be made: {error}") from error
+
+
+@contextmanager
+def folder_of_worker(folder: Path, worker: int) -> Iterator[Path]:
+    """Where one of several workers writes: the first into the run's folder.
+
+    The others get a copy of its checkpoint, if there is one, in a folder that goes with
+    them: what they write is the same.
+    """
+    if worker == 0:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="train-worker-") as own:
+        if (path := folder / checkpoint.NAME).exists():
+            shutil.copy(path, own)
+        yield Path(own)
 
 
 def check_free(output: str | None) -> None:

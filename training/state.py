@@ -15,6 +15,7 @@ from training.average import Average
 from training.engine import EpochSoFar, Trainer
 from training.guard import Guard
 from training.optimiser import make_optimiser
+from training.replicas import Replicas
 from training.schedule import Schedule
 
 
@@ -76,8 +77,10 @@ class State:
         architecture: Architecture,
         settings: Settings,
         num_steps: int | None,
+        replicas: Replicas | None = None,
     ) -> None:
         self.model, self.layout = model, architecture.layout
+        self.replicas = replicas or Replicas()
         self.settings = settings
         self.schedule = Schedule(
             settings.schedule, settings.lr, num_steps, settings.minutes
@@ -154,16 +157,20 @@ class State:
         settings = self.settings
         if settings.freeze_epochs:
             (freeze if frozen else thaw)(self.model)
-        optimiser = make_optimiser(
-            settings.optimiser,
-            self.model.trainable_variables,
-            extractor_variables(self.model),
-            settings.backbone_lr_scale,
-            settings.accumulate,
-        )
-        trainer = Trainer(self.model, self.layout, settings.accumulate, **settings.loss)
+        with self.replicas.scope():
+            optimiser = make_optimiser(
+                settings.optimiser,
+                self.model.trainable_variables,
+                extractor_variables(self.model),
+                settings.backbone_lr_scale,
+                settings.accumulate,
+            )
+            trainer = Trainer(
+                *(self.model, self.layout, settings.accumulate, self.replicas),
+                **settings.loss,
+            ).compile_for(optimiser)
         skipped = self.guard.skipped if hasattr(self, "guard") else 0
-        self.guard = Guard(trainer.compile_for(optimiser), settings.skip_bad_batches)
+        self.guard = Guard(trainer, settings.skip_bad_batches)
         self.guard.skipped = skipped
         self.frozen = frozen
 

@@ -1,0 +1,55 @@
+"""train.py with a detector that is built at once, on as many devices as DEVICES says.
+
+DEVICES=2 NORM=none python tests/shared_training.py --data D --devices 2 ...
+"""
+
+import os
+import sys
+
+DEVICES, NORM = int(os.environ.get("DEVICES", "1")), os.environ["NORM"]
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
+
+import keras  # noqa: E402  JAX reads its flags when it is imported
+
+if keras.backend.backend() == "tensorflow" and DEVICES > 1:
+    import tensorflow as tf
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * DEVICES,
+    )
+
+import train  # noqa: E402
+from models import Architecture  # noqa: E402
+from models.ssd300 import images_input  # noqa: E402
+from ssd_utils import make_priors  # noqa: E402
+from training import fit  # noqa: E402
+
+
+def detector(num_classes):
+    """Every weight decides about every prior."""
+    images = images_input()
+    x = keras.layers.Rescaling(1 / 255)(images)
+    x = keras.layers.Conv2D(4, 9, strides=16, use_bias=NORM == "none", name="conv1")(x)
+    if NORM == "batch":
+        x = keras.layers.BatchNormalization(name="conv1_batchnorm")(x)
+    x = keras.layers.Identity(name="features")(keras.layers.ReLU()(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dense(4 + num_classes, name="heads")(x)
+    return keras.Model(images, keras.layers.RepeatVector(len(make_priors()))(x))
+
+
+def load_model(_args, class_names):
+    architecture = Architecture("squeezenet", len(class_names) + 1)
+    return detector(architecture.num_classes), architecture
+
+
+def load_skeleton(_args, architecture):
+    return detector(architecture.num_classes)
+
+
+train.load_model, train.load_skeleton = load_model, load_skeleton
+train.report = lambda *_: None
+if os.environ.get("EACH_STEP"):  # a checkpoint after each step
+    fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9
+sys.exit(train.main())

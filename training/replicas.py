@@ -1,0 +1,309 @@
+"""One training on several devices or machines, each with its share of every batch.
+
+An update is the one that a single device would make of the whole batch: the loss is
+divided by all its positives and gradients are averaged. Normalisation sees the whole
+batch too, but for PyTorch, where each process sees its own share; docs/scaling.md.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import torch
+
+    from training.engine import Trainer
+Step = Callable[[np.ndarray, np.ndarray], dict]  # images, truth -> parts of the loss
+
+LOST = "Another worker of this training is gone or can't be reached."
+
+
+class Replicas:
+    """One device, and what several have in common.
+
+    devices: over all machines. count: how many of them compute a loss of their own.
+    worker, workers: this process among all; the first one writes the run's files.
+    """
+
+    devices = count = workers = 1
+    worker = 0
+
+    def scope(self) -> AbstractContextManager:
+        """Inside, models and optimisers are made for these devices."""
+        return nullcontext()
+
+    def step(self, trainer: "Trainer") -> Step:
+        """What updates `trainer` by a batch, this worker's share of it."""
+        return partial(trainer.train_on_batch, return_dict=True)
+
+    def total(self, value: float) -> float:
+        """The sum of the workers' values."""
+        return value
+
+    def describe(self) -> str:
+        """In words, for the end of a training's first line; nothing for one device."""
+        text = f" · {self.devices} devices" if self.devices > 1 else ""
+        return text + (f" of {self.workers} workers" if self.workers > 1 else "")
+
+    def check(self, options: argparse.Namespace) -> None:
+        """ValueError where a training with these options of train.py can't be."""
+        if rest := options.batch_size % self.devices:
+            raise ValueError(
+                f"--batch-size {options.batch_size} can't be shared by {self.devices} "
+                f"devices; take {options.batch_size - rest + self.devices}."
+            )
+        if self.workers == 1:
+            return
+        if options.minutes:  # each clock would end its worker at another step
+            raise ValueError("--minutes: several workers take --epochs.")
+        if not (options.data and (options.output or options.resume)):
+            raise ValueError("several workers take --data, and --output or --resume.")
+
+
+class Sharded(Replicas):
+    """JAX's devices of one machine: its compiler divides each batch by itself."""
+
+    def __init__(self, devices: list[str]) -> None:
+        self.devices = len(devices)
+        distribution = keras.distribution.DataParallel(devices=devices)
+        keras.distribution.set_distribution(distribution)
+
+
+class Mirrored(Replicas):
+    """TensorFlow's devices of one machine or several, by tf.distribute."""
+
+    def __init__(
+        self, strategy: "tf.distribute.Strategy", worker: int = 0, workers: int = 1
+    ) -> None:
+        self.strategy, self.worker, self.workers = strategy, worker, workers
+        self.devices = self.count = strategy.num_replicas_in_sync
+
+    def check(self, options: argparse.Namespace) -> None:
+        super().check(options)
+        # Keras 3.15 puts both into a branch, inside which tf.distribute can't exchange
+        if options.accumulate > 1:
+            raise ValueError(
+                "--accumulate: several devices of TensorFlow can't; take a larger "
+                "--batch-size, which they share, or KERAS_BACKEND=jax."
+            )
+        if keras.config.dtype_policy().name == "mixed_float16":
+            raise ValueError(
+                "--precision mixed_float16: several devices of TensorFlow can't; take "
+                "float32, mixed_bfloat16 or KERAS_BACKEND=jax."
+            )
+
+    def scope(self) -> AbstractContextManager:
+        return self.strategy.scope()
+
+    def step(self, trainer: "Trainer") -> Step:
+        import tensorflow as tf
+
+        for layer in trainer.detector.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+
+        def learn(images: tf.Tensor, truth: tf.Tensor) -> dict:
+            with tf.GradientTape() as tape:
+                parts = trainer.parts(trainer(images, training=True), truth)
+                loss = trainer.optimizer.scale_loss(parts["loss"])
+            variables = trainer.trainable_weights
+            gradients = tape.gradient(loss, variables)
+            all_reduce = tf.distribute.get_replica_context().all_reduce
+            trainer.optimizer.apply(all_reduce("MEAN", gradients), variables)
+            return parts
+
+        @tf.function(autograph=False)
+        def step(images: tf.Tensor, truth: tf.Tensor) -> dict:
+            parts = self.strategy.run(learn, args=(images, truth))
+            return {name: self._mean(part) for name, part in parts.items()}
+
+        def together(images: np.ndarray, truth: np.ndarray) -> dict:
+            with self._others_there():
+                return step(self._divided(images), self._divided(truth))
+
+        return together
+
+    def total(self, value: float) -> float:
+        if self.workers == 1:
+            return value
+        here = self.count // self.workers
+        values = self._divided(np.full(here, value / here, np.float32))
+        with self._others_there():
+            return float(self.strategy.reduce("SUM", values, axis=0))
+
+    @contextmanager
+    def _others_there(self) -> Iterator[None]:
+        """ConnectionError where another worker is lost."""
+        import tensorflow as tf
+
+        kinds = (
+            *(tf.errors.UnavailableError, tf.errors.AbortedError),
+            tf.errors.InternalError,
+        )
+        try:
+            yield
+        except kinds as error:
+            if self.workers == 1:
+                raise
+            raise ConnectionError(LOST) from error
+
+    def _mean(self, values: Any) -> "tf.Tensor":
+        return self.strategy.reduce("MEAN", values, axis=None)
+
+    def _divided(self, array: np.ndarray) -> Any:
+        """Each device's part of this worker's share."""
+        import tensorflow as tf
+
+        here = self.count // self.workers
+        parts = np.split(array, here)
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda at: tf.constant(parts[at.replica_id_in_sync_group % here])
+        )
+
+
+class Processes(Replicas):
+    """PyTorch: a process for each device, as torchrun starts them."""
+
+    def __init__(self) -> None:
+        import torch
+        from torch import distributed
+
+        has_gpu = torch.cuda.is_available()
+        if has_gpu:
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        distributed.init_process_group("nccl" if has_gpu else "gloo")
+        self.worker = distributed.get_rank()
+        self.devices = self.count = self.workers = distributed.get_world_size()
+
+    def step(self, trainer: "Trainer") -> Step:
+        import torch
+
+        statistics = [
+            variable
+            for variable in trainer.detector.non_trainable_variables
+            if keras.backend.is_float_dtype(variable.dtype)
+        ]
+
+        def step(images: np.ndarray, truth: np.ndarray) -> dict:
+            trainer.zero_grad()
+            parts = trainer.parts(trainer(images, training=True), truth)
+            trainer.optimizer.scale_loss(parts["loss"]).backward()
+            variables = trainer.trainable_weights
+            with torch.no_grad():
+                gradients = self._means([v.value.grad for v in variables])
+                trainer.optimizer.apply(gradients, variables)
+                # each process normalised by its own share; all keep the mean of that
+                means = self._means([variable.value for variable in statistics])
+                for variable, mean in zip(statistics, means, strict=True):
+                    variable.assign(mean)
+                return dict(zip(parts, self._means(list(parts.values())), strict=True))
+
+        return step
+
+    def total(self, value: float) -> float:
+        import torch
+
+        (mean,) = self._means([torch.tensor(value)])
+        return float(mean) * self.count
+
+    def _means(self, tensors: "Sequence[torch.Tensor]") -> "list[torch.Tensor]":
+        """Of each over the processes, in one exchange."""
+        import torch
+        from torch import distributed
+
+        if not tensors:
+            return []
+        flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
+        try:
+            distributed.all_reduce(flat)
+        except RuntimeError as error:
+            raise ConnectionError(LOST) from error
+        pieces = (flat / self.count).split([tensor.numel() for tensor in tensors])
+        return [p.view_as(t) for p, t in zip(pieces, tensors, strict=True)]
+
+
+def find_replicas(wanted: str | None) -> Replicas:
+    """Those of `--devices` and the surroundings; before anything is computed.
+
+    wanted: None (one device), "all" or a number. Several machines, and PyTorch's
+    processes, are described by the surroundings: TF_CONFIG of TensorFlow, what torchrun
+    sets. ValueError where there are fewer, or the engine can't.
+    """
+    finder = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
+    return finder[keras.backend.backend()](wanted)
+
+
+def _tensorflow(wanted: str | None) -> Replicas:
+    import tensorflow as tf
+
+    text = os.environ.get("TF_CONFIG")
+    if text and (cluster := _cluster(text))[1] > 1:
+        try:
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        except tf.errors.OpError as error:  # such as a port that is taken
+            raise ValueError(f"TF_CONFIG: {error.message}.") from error
+        here = strategy.num_replicas_in_sync // cluster[1]
+        if wanted not in (None, "all", str(here)):
+            raise ValueError(
+                f"--devices {wanted}: with TF_CONFIG all {here} of this machine take "
+                "part; CUDA_VISIBLE_DEVICES hides some."
+            )
+        return Mirrored(strategy, *cluster)
+    if wanted is None:
+        return Replicas()
+    gpus = tf.config.list_logical_devices("GPU")
+    found = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+    chosen = _choose(wanted, found)
+    if len(chosen) == 1:
+        return Replicas()
+    return Mirrored(tf.distribute.MirroredStrategy(chosen))
+
+
+def _cluster(text: str) -> tuple[int, int]:
+    """This worker and how many there are, by TF_CONFIG."""
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        if task["type"] != "worker" or set(config["cluster"]) != {"worker"}:
+            raise ValueError("expected workers only")
+        return int(task["index"]), len(workers)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'TF_CONFIG: {error}; expected {{"cluster": {{"worker": ["HOST:PORT", '
+            '...]}, "task": {"type": "worker", "index": 0}}.'
+        ) from error
+
+
+def _jax(wanted: str | None) -> Replicas:
+    if wanted is None:
+        return Replicas()
+    chosen = _choose(wanted, keras.distribution.list_devices())
+    return Replicas() if len(chosen) == 1 else Sharded(chosen)
+
+
+def _torch(wanted: str | None) -> Replicas:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun's
+        return Processes()
+    if wanted not in (None, "1"):
+        raise ValueError(
+            f"--devices {wanted}: PyTorch takes a process for each device; start it as "
+            "torchrun --nproc-per-node N train.py ..."
+        )
+    return Replicas()
+
+
+def _choose(wanted: str, found: list[str]) -> list[str]:
+    number = len(found) if wanted == "all" else int(wanted)
+    if number > len(found):
+        raise ValueError(
+            f"--devices {number}: there are {len(found)} ({', '.join(found)})."
+        )
+    return found[:number]
