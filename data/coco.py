@@ -48,7 +48,7 @@ class Annotation(msgspec.Struct, gc=False):
     image_id: int | str
     category_id: int
     id: int | str | None = None
-    bbox: list[float] | None = None
+    bbox: tuple[float, ...] | None = None  # a list each would cost the collector's time
     iscrowd: int | bool | None = 0
     area: float | None = None
 
@@ -166,7 +166,7 @@ class _Opened:
 
     def __init__(self, path: Path, root: Path) -> None:
         content = decode(path, _File)
-        self.path = path
+        self.path, self.place = path, f"{path}: annotations"
         self.pictures = {image.file_name: image for image in content.images}
         self.names = {category.id: category.name for category in content.categories}
         self.annotations = content.annotations
@@ -200,7 +200,7 @@ class _Opened:
 
     def _object(self, number: int, size_wh: tuple[int, int]) -> Object:
         annotation = self.annotations[number]
-        where = f"{self.path}: annotations[{number}]"
+        where = f"{self.place}[{number}]"
         box = annotation.bbox
         if box and len(box) == 4:
             x, y, width, height = box
@@ -211,7 +211,7 @@ class _Opened:
             self.names.get(annotation.category_id, f"id {annotation.category_id}"),
             edges_px,
             where,
-            tuple(box or ()),
+            box or (),
             crowd=bool(annotation.iscrowd),
             area_px=annotation.area,
         )
