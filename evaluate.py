@@ -132,7 +132,7 @@ def find_objects(
         return (run_tiled if args.tile else whole)(args, dataset)
     from evaluation import read_predictions
 
-    names = [picture.path.name for picture in dataset.pictures]
+    names = [picture.path.as_posix() for picture in dataset.pictures]
     sizes_wh = [picture.size_wh for picture in dataset.pictures]
     detections = read_predictions(
         args.predictions, names, sizes_wh, dataset.class_names

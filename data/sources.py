@@ -10,7 +10,7 @@ it is asked for.
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,11 +41,13 @@ WHAT_IS_TAKEN = (
 class Source:
     """One thing that gives frames: `kind` is picture, video, camera or stream.
 
-    `address` is a path, a camera's number or a URL.
+    `address` is a path, a camera's number or a URL. `longer_name`: with folders in
+    front, where another source has the same name.
     """
 
     kind: str
     address: str
+    longer_name: str = ""
 
     @property
     def name(self) -> str:
@@ -83,17 +85,52 @@ class Frame:
 
     @property
     def image_id(self) -> str:
-        """A picture's file name; NAME#INDEX for a frame of a video."""
-        return f"{self.source.name}#{self.index}" if self.fps else self.source.name
+        """A picture's name, x/a.jpg beside y/a.jpg; NAME#INDEX for a video's frame."""
+        name = self.source.longer_name or self.source.name
+        return f"{name}#{self.index}" if self.fps else name
 
 
 def find_sources(given: Sequence[str]) -> list[Source]:
-    """What the command line names, in its order; each WHAT_IS_TAKEN.
+    """What the command line names, in its order, once; each WHAT_IS_TAKEN.
 
     ValueError where something named is not there or holds no pictures. Whether files
     can be read shows when they are.
     """
-    return [source for text in given for source in _find(text)]
+    places: dict[str, Source] = {}
+    for source in (source for text in given for source in _find(text)):
+        places.setdefault(_place(source), source)
+    return _told_apart(places)
+
+
+def _place(source: Source) -> str:
+    """Where a source is, however that was written."""
+    if source.kind in ("camera", "stream"):
+        return str(source)
+    # Path's own take a second for 100,000 files
+    return os.path.abspath(source.address).replace(os.sep, "/")  # noqa: PTH100
+
+
+def _told_apart(places: dict[str, Source]) -> list[Source]:
+    """The sources; those of one name with as many folders in front as differ."""
+    same: dict[str, list[str]] = {}
+    for place, source in places.items():
+        same.setdefault(source.name, []).append(place)
+    for group in (group for group in same.values() if len(group) > 1):
+        names = _different_ends([place.split("/") for place in group])
+        for place, longer_name in zip(group, names, strict=True):
+            places[place] = replace(places[place], longer_name=longer_name)
+    return list(places.values())
+
+
+def _different_ends(paths: Sequence[Sequence[str]]) -> list[str]:
+    """The last parts of paths, as few as tell all of them apart.
+
+    >>> _different_ends([["x", "1", "a"], ["x", "2", "a"]])
+    ['1/a', '2/a']
+    """
+    lengths = range(1, max(map(len, paths)) + 1)
+    ends = (["/".join(path[-length:]) for path in paths] for length in lengths)
+    return next(names for names in ends if len(set(names)) == len(paths))
 
 
 def _find(text: str) -> list[Source]:

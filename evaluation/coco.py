@@ -6,9 +6,8 @@ faster-coco-eval, whose figures equal pycocotools' (tests/test_evaluation_coco.p
 
 import json
 import math
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -156,8 +155,9 @@ def read_predictions(
     """Detections, float64 (K, 6) per picture, from a COCO results file of any detector.
 
     Each entry: `image_id` (a position in `file_names` from 1, or a file's name or
-    stem), `category_id` (class index from 1), `bbox` (x, y, width, height in pixels),
-    `score`. Rows are sorted by score, best first; pictures without an entry get (0, 6).
+    stem; its last folders and its name where several share one), `category_id` (class
+    index from 1), `bbox` (x, y, width, height in pixels), `score`. Rows are sorted by
+    score, best first; pictures without an entry get (0, 6).
 
     Raises ValueError naming file and entry for anything else, in one line.
     """
@@ -165,7 +165,7 @@ def read_predictions(
     rows: list[list[list[float]]] = [[] for _ in file_names]
     for number, entry in enumerate(_read_list(path)):
         try:
-            image = _find_image(entry["image_id"], ids, len(file_names))
+            image = _find_image(entry["image_id"], ids, file_names)
             rows[image].append(_row(entry, sizes_wh[image], len(class_names)))
         except KeyError as error:
             raise ValueError(f"{path}: entry {number}: no {error}") from None
@@ -225,17 +225,32 @@ def _read_list(path: str | Path) -> list[Any]:
     return entries
 
 
-def _image_ids(file_names: Sequence[str]) -> dict[str, int]:
-    # name and stem -> position from 0; a stem that two files share is left out
-    stems = [Path(name).stem for name in file_names]
-    count = Counter(stems)
-    ids = {stem: i for i, stem in enumerate(stems) if count[stem] == 1}
-    return ids | {Path(name).name: i for i, name in enumerate(file_names)}
+def _image_ids(file_names: Sequence[str]) -> dict[str, list[int]]:
+    """Positions from 0 of the files of each name, and of each stem that is no name."""
+    ids: dict[str, list[int]] = {}
+    stems: dict[str, list[int]] = {}
+    for i, path in enumerate(map(PurePosixPath, file_names)):
+        ids.setdefault(path.name, []).append(i)
+        stems.setdefault(path.stem, []).append(i)
+    return stems | ids
 
 
-def _find_image(image_id: Any, ids: dict[str, int], num_images: int) -> int:
-    if isinstance(image_id, str) and image_id in ids:
-        return ids[image_id]
+def _find_image(
+    image_id: Any, ids: dict[str, list[int]], file_names: Sequence[str]
+) -> int:
+    num_images = len(file_names)
+    if isinstance(image_id, str):
+        found = ids.get(PurePosixPath(image_id).name, [])
+        if "/" in image_id:
+            found = [i for i in found if f"/{file_names[i]}".endswith(f"/{image_id}")]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ValueError(
+                f"{len(found)} pictures are called {image_id!r:.80}, such as "
+                f"{file_names[found[0]]} and {file_names[found[1]]}; expected folders "
+                "in front that tell which."
+            )
     is_number = isinstance(image_id, int) and not isinstance(image_id, bool)
     if is_number and 1 <= image_id <= num_images:
         return image_id - 1

@@ -100,6 +100,26 @@ def test_an_unknown_address_does_not_show_its_password():
     assert "secret" not in str(error.value)
 
 
+def test_sources_of_one_name_are_told_apart_by_their_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("x/a.jpg", "y/a.jpg", "y/b.jpg", "z/1/c.mp4", "z/2/c.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    streams = ["rtsp://me:secret@cam1/live", "rtsp://me:secret@cam2/live"]
+    given = ["x", str(tmp_path / "y"), "z/1", "z/2", "y/../x/a.jpg", *streams, "0", "0"]
+    names = [(s.name, s.longer_name) for s in find_sources(given)]
+    assert names == [
+        ("a.jpg", "x/a.jpg"),
+        ("a.jpg", "y/a.jpg"),
+        ("b.jpg", ""),
+        ("c.mp4", "1/c.mp4"),
+        ("c.mp4", "2/c.mp4"),
+        ("live", "cam1/live"),
+        ("live", "cam2/live"),
+        ("camera0", ""),
+    ]
+
+
 def read(*given):
     lines = []
     frames = list(

@@ -172,6 +172,17 @@ def test_a_frame_of_a_video_has_its_number(options, tmp_path, capsys):
     assert err == ""
 
 
+def test_pictures_and_videos_of_one_name_stay_apart_in_the_json(options, tmp_path):
+    for folder in "xy":
+        picture(tmp_path / folder / "a.png", scene((50, 40), (10, 10, 30, 30)))
+        write_video(tmp_path / folder / "c.mp4", moving(1))
+    found = tmp_path / "found.json"
+    given = [*(str(tmp_path / f) for f in "xy"), str(tmp_path / "x" / "a.png")]
+    assert detect.main([*given, *options, "--json", str(found)]) == 0
+    names = [e[0] for e in entries_of(found.read_text())]
+    assert names == ["x/a.png", "x/c.mp4#0", "y/a.png", "y/c.mp4#0"]
+
+
 def test_labels_and_crops(options, tmp_path):
     red, blue = (10, 10, 30, 30), (40, 0, 50, 8)
     picture(tmp_path / "in" / "a.png", scene((50, 40), red, blue))

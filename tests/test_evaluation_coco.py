@@ -198,6 +198,22 @@ def test_image_ids(tmp_path, image_id, position):
     assert back[position].tolist() == [[1, 0.5, 0, 0, 0.5, 1]]
 
 
+def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    path = tmp_path / "results.json"
+    files = ["/set/x/a.jpg", "/set/y/a.jpg"]
+    for image_id, position in (("x/a.jpg", 0), ("set/y/a.jpg", 1)):
+        path.write_text(json.dumps([{**GOOD, "image_id": image_id}]))
+        back = read_predictions(path, files, [(100, 50)] * 2, NAMES)
+        assert [len(part) for part in back] == [position == 0, position == 1]
+    for image_id in ("a.jpg", "a"):
+        path.write_text(json.dumps([{**GOOD, "image_id": image_id}]))
+        with pytest.raises(ValueError, match=r"entry 0: 2 pictures are called 'a.*y/a"):
+            read_predictions(path, files, [(100, 50)] * 2, NAMES)
+    path.write_text(json.dumps([{**GOOD, "image_id": "z/a.jpg"}]))
+    with pytest.raises(ValueError, match=r"Received: 'z/a.jpg'"):
+        read_predictions(path, files, [(100, 50)] * 2, NAMES)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
