@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, exit_status, next_line
 from exporting import FORMATS, PRECISIONS
 from runtimes.card import LABELS_NAME, OUTPUT_LAYOUTS
 
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"export.py: {output}{FAILED}: {'; '.join(faults)}.", file=sys.stderr)
         return 1
     write_text(output.with_name(LABELS_NAME), exportable.card.labels())
-    print(f"Next: python detect.py PICTURE --weights {output}")
+    print(next_line(output))
     return 0
 
 

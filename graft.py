@@ -14,7 +14,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, exit_status, next_line
 from base.files import new_file
 from base.quiet_keras import import_keras
 from models import Architecture
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
     weights.save(student, args.output, description)
     if val_set:
         print(f"graft after: mAP50 {score(student, ours, val_set):.3f}")
-    print(f"Next: python detect.py PICTURE --weights {args.output}")
+    print(next_line(args.output))
 
 
 def load_models(

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, exit_status, next_line
 from base.paper import LAYOUT_NAMES
 from base.quiet_keras import import_keras
 from models import (
@@ -324,7 +324,7 @@ def report(
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
-        f"Next: python detect.py PICTURE --weights {best}"
+        f"{next_line(best)}"
     )
 
 

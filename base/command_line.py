@@ -4,6 +4,8 @@ import argparse
 import math
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from shlex import quote
 from typing import NoReturn
 
 from base.memory import memory_line
@@ -54,3 +56,12 @@ def exit_status(
     except KeyboardInterrupt:
         print(f"{prog}: {when_stopped}", file=sys.stderr)
         return 130
+
+
+def next_line(weights: Path | str) -> str:
+    """What to do with a detector that has been written, to be copied into a shell.
+
+    >>> next_line("runs/my photos/best.weights.h5")
+    "Next: python detect.py PICTURE --weights 'runs/my photos/best.weights.h5'"
+    """
+    return f"Next: python detect.py PICTURE --weights {quote(str(weights))}"

@@ -5,6 +5,7 @@ outlines, most of such a file, are skipped unless a box must be made from them.
 """
 
 import mmap
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ def _json_files(folder: Path) -> list[Path]:
 def _is_coco(path: Path) -> bool:
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
+    if path.name.startswith("instances_") or path.name.endswith(".coco.json"):
+        return True  # whatever is in it: reading tells what is wrong
     if not path.stat().st_size:
         return False
     with path.open("rb") as file, _mapped(file) as data:
@@ -116,8 +119,10 @@ def decode(path: Path, kind: type) -> Any:
     """The content of a JSON file as a msgspec type; ValueError tells the place."""
     try:
         with path.open("rb") as file, _mapped(file) as data:
-            return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            start = len(BOM_UTF8) if data[: len(BOM_UTF8)] == BOM_UTF8 else 0
+            with memoryview(data)[start:] as text:
+                return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not COCO JSON: {error}.") from error
 
 

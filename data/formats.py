@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 from data.dataset import Dataset
 from data.named import NAMED, roots_of
 from data.reading import read_split
 from data.source import Source
+from data.splits import split_in_name
 
 # modules of data/, asked in this order: the more telling files first
 FORMATS = ("coco", "yolo", "voc", "table")
@@ -63,15 +65,28 @@ def _paths(root: Path | str) -> list[Path]:
 
 
 def _find(path: Path) -> list[Source]:
+    inside = _unpacked(path)
     formats = [import_module(f"data.{name}") for name in FORMATS]
     for module in formats:
-        if sources := module.find(path):
+        if sources := module.find(inside):
             return sources
     layouts = "; ".join(module.IN_WORDS for module in formats)
     raise ValueError(
         f"{path}: no annotations that are understood. Seen: {_seen(path)}. "
         f"Understood: {layouts}."
     )
+
+
+def _unpacked(path: Path) -> Path:
+    """The one folder that an archive held; else the path itself."""
+    while path.is_dir():
+        entries = (p for p in path.iterdir() if not p.name.startswith("."))
+        # macOS puts __MACOSX beside it; train/ alone is a data set with a split
+        first = list(islice((p for p in entries if p.name != "__MACOSX"), 2))
+        if len(first) != 1 or not first[0].is_dir() or split_in_name(first[0].name):
+            return path
+        path = first[0]
+    return path
 
 
 def _seen(path: Path) -> str:

@@ -46,12 +46,22 @@ class Finder:
 def picture_folders(path: Path, root: Path) -> list[Path]:
     """Where the pictures of an annotation file may lie, after COCO, CVAT, Roboflow."""
     name = path.stem.removeprefix("instances_")  # instances_val2017.json: val2017/
-    split = split_in_name(path.name) or ""
+    split = split_in_name(path.name)
     bases = [root]
     if path.parent.name.lower() == "annotations":
         bases.append(path.parent.parent)
     places = [path.parent, path.parent / "images"]
     for base in bases:
-        places += [base / name, base / "images" / name, base / split]
-        places += [base / "images" / split, base / "images", base]
+        inside = base / "images"
+        places += [base / name, inside / name]
+        places += [*_folders_of(split, base), *_folders_of(split, inside), inside, base]
     return [place for place in dict.fromkeys(places) if place.is_dir()]
+
+
+def _folders_of(split: str | None, base: Path) -> list[Path]:
+    """Folders in another that are called after a split: valid, validation for val."""
+    if split is None or not base.is_dir():
+        return []
+    with os.scandir(base) as entries:  # Path's own asks the disk for each picture
+        folders = sorted(entry.name for entry in entries if entry.is_dir())
+    return [base / name for name in folders if split_in_name(name) == split]

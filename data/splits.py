@@ -79,7 +79,7 @@ def _can_give_val(sources: Sequence[Source]) -> bool:
 
 
 def _stem(key: str) -> str:
-    name = key.rpartition("/")[2]
+    name = key.replace("\\", "/").rpartition("/")[2]
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in SUFFIXES else name
 

@@ -57,6 +57,7 @@ def find(path: Path) -> list["TableSource"]:
         inside = [p for p in sorted(path.iterdir()) if p.is_dir()]
         folders = [path, *(p for p in inside if _holds_tables(p.name))]
         files = [file for folder in folders for file in sorted(folder.glob("*.csv"))]
+        files = [file for file in files if file.is_file()]
     root = path if path.is_dir() else path.parent
     classes = [
         c for f in {f.parent for f in files} for n in CLASS_FILES for c in f.glob(n)

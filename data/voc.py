@@ -64,11 +64,11 @@ class VocSource:
         try:
             annotation = read_annotation(xml_path)
         except ValueError as error:
-            raise ValueError(f"{xml_path}: {error};") from error
+            raise ValueError(f"{xml_path}: {error}.") from error
         path = picture_path(tree, key, annotation)
         if path is None:
             raise ValueError(
-                f"{xml_path}: no picture named {key!r} or {annotation.filename!r};"
+                f"{xml_path}: no picture named {key!r} or {annotation.filename!r}."
             )
         size_wh = picture_size(path)
         problems = []

@@ -37,7 +37,8 @@ def find(path: Path) -> list["YoloSource"]:
     if path.is_file():
         is_yaml = path.suffix.lower() in (".yaml", ".yml")
         return [_from_yaml(path, _load_yaml(path))] if is_yaml else []
-    for file in sorted((*path.glob("*.yaml"), *path.glob("*.yml"))):
+    files = sorted((*path.glob("*.yaml"), *path.glob("*.yml")))
+    for file in filter(Path.is_file, files):
         content = _load_yaml(file) if IS_OURS.search(_text(file)) else {}
         if "names" in content or "nc" in content:
             return [_from_yaml(file, content)]
@@ -48,7 +49,7 @@ def find(path: Path) -> list["YoloSource"]:
 def _load_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(_text(path))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: not a YAML file: {reason}.") from error
     return content if isinstance(content, dict) else {}

@@ -75,7 +75,8 @@ class PictureDetector:
         else, and where a file can't be read.
         """
         is_array = isinstance(pictures, np.ndarray) and pictures.ndim < 4
-        if is_array or isinstance(pictures, str | Path):
+        is_path = isinstance(pictures, str | Path)
+        if is_array or is_path or not isinstance(pictures, Iterable):
             return self([pictures])[0]
         pictures, found = list(pictures), []
         for start in range(0, len(pictures), self.batch_size):

@@ -176,6 +176,31 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path, change, words):
         read_dataset(tmp_path, "trainval")
 
 
+@pytest.mark.parametrize("name", ["instances_train.json", "_annotations.coco.json"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "{", "\ufeff", "\ufeff[1]"])
+def test_a_file_that_is_called_like_coco_is_told_whatever_it_holds(
+    tmp_path, name, text
+):
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=rf"{name}: not COCO JSON: \w.*\.") as error:
+        read_dataset(tmp_path, "train")
+    assert "\n" not in str(error.value)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    path = write_json(tmp_path / "a.json", ["a.png", "b.png"], BOXES)
+    path.write_text(path.read_text("utf-8"), "utf-8-sig")
+    assert len(read_dataset(path, "trainval")) == 2
+
+
+def test_backslashes_split_as_slashes_do(tmp_path):
+    names = [f"images/{i}.png" for i in range(30)]
+    path = write_json(tmp_path / "result.json", names, [])
+    wanted = stems(read_dataset(path, "val"))
+    path.write_text(path.read_text().replace("images/", r"images\\"))
+    assert stems(read_dataset(path, "val")) == wanted and len(wanted) < 30
+
+
 LEFT_OUT = [  # an annotation, words of its problem
     (annotation(1, 7, [1, 1, 0, 5]), "no area"),
     (annotation(1, 7, [1, 1, 5]), "missing"),

@@ -32,6 +32,23 @@ def test_a_folder_for_each_split_as_roboflow_writes_voc(tmp_path):
         }
 
 
+@pytest.mark.parametrize("beside", [None, "__MACOSX", ".DS_Store"])
+def test_the_folder_that_an_archive_was_packed_in(tmp_path, beside):
+    for split, folder in (("train", "train"), ("val", "valid")):
+        write_picture(tmp_path / "pets v1" / folder / "images" / f"{split}.png", (9, 9))
+        label = tmp_path / "pets v1" / folder / "labels" / f"{split}.txt"
+        label.parent.mkdir()
+        label.write_text("0 0.5 0.5 0.4 0.4")
+    text = "train: ../train/images\nval: ../valid/images\nnames: [cat]"
+    (tmp_path / "pets v1" / "data.yaml").write_text(text)
+    if beside:
+        (tmp_path / beside).mkdir()
+    for split in ("train", "val"):
+        dataset = read_dataset(tmp_path, split)
+        assert keys(dataset) == [split] and dataset.class_names == ["cat"]
+        assert not dataset.split_was_made
+
+
 def test_what_was_seen_is_told(tmp_path):
     (tmp_path / "photos").mkdir()
     for name in ("a.jpg", "b.jpg", "c.txt"):

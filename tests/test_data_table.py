@@ -102,6 +102,21 @@ def test_a_bad_row_costs_only_itself(tmp_path, row, words):
     assert words in line and len(dataset) == 1
 
 
+def test_open_images_calls_val_validation(tmp_path):
+    header = "ImageID,LabelName,XMin,XMax,YMin,YMax\n"
+    for split in ("train", "validation"):
+        row = f"{split}1,cat,0.25,0.75,0.05,0.45\n"
+        files = {f"{split}-annotations-bbox.csv": header + row}
+        write(tmp_path, files | {f"{split}/{split}1.png": None})
+    assert stems(read_dataset(tmp_path, "val")) == ["validation1"]
+    assert stems(read_dataset(tmp_path, "train")) == ["train1"]
+
+
+def test_a_folder_called_like_a_table_is_passed_over(tmp_path):
+    files = {"a.png": None, "boxes.csv": "a.png,15,2,45,18,cat\n", "x.csv/y.txt": ""}
+    assert stems(read_dataset(write(tmp_path, files), "trainval")) == ["a"]
+
+
 def test_a_row_that_is_too_short_is_refused(tmp_path):
     text = "a.png,15,2,45,18,cat\na.png,15\n"
     root = write(tmp_path, {"a.png": None, "boxes.csv": text})

@@ -185,6 +185,7 @@ def test_labels_without_a_picture_are_counted(tmp_path, yaml):
 def test_other_yaml_files_in_the_folder_are_passed_over(tmp_path):
     files = {"images/a.png": None, "labels/a.txt": ROW, "classes.txt": "dog\ncat\n"}
     files["mkdocs.yml"] = "emoji: !!python/name:material.emoji\n"
+    files["folder.yaml/notes.txt"] = ""
     dataset = read_dataset(write(tmp_path, files), "trainval")
     assert stems(dataset) == ["a"] and dataset.class_names == ["dog", "cat"]
 
@@ -203,6 +204,7 @@ def test_a_class_number_that_can_not_be_is_refused(tmp_path):
 BROKEN = [
     ("nc: 4000000000\n", "data.yaml: class number 3999999999: expected less"),
     ("names: {4000000000: dog}\n", "data.yaml: class number 4000000000: expected"),
+    ("names: " + "[" * 2000, "data.yaml: not a YAML file: maximum recursion"),
     ("names: [a\n", "data.yaml: not a YAML file: .*line 2"),
     ("names: 3\n", "data.yaml: names: expected a list of class names"),
     (f"train: nowhere\n{NAMES}", "data.yaml: train: nowhere is not there"),

@@ -79,6 +79,7 @@ def test_batches_have_one_shape_and_a_single_picture_is_not_padded():
         np.zeros((20, 30, 3), np.float32),
         np.zeros((0, 30, 3), np.uint8),
         [None],
+        None,  # what cv2.imread gives for a file that isn't there
         [np.zeros((20, 30, 3)), 3],
     ],
 )
