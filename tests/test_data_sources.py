@@ -8,7 +8,7 @@ import pytest
 
 from data.sources import Source, count_frames, find_sources, read_frames
 from tests.detectors import RED, scene
-from tests.videos import moving, multipart, serve, write_video
+from tests.videos import moving, multipart, serve, serve_rtsp, write_video
 
 
 @pytest.fixture
@@ -175,6 +175,17 @@ def test_motion_jpeg_until_it_breaks(cut, expected):
     assert left.min() == pytest.approx(4 * (expected - 1), abs=2)
 
 
+def test_rtsp(tmp_path):
+    stream = write_video(tmp_path / "x.ts", moving(20), fps=25).read_bytes()
+    lines = []
+    with serve_rtsp(stream) as address:
+        frames = list(read_frames(find_sources([f"{address}/cam"]), lines.append))
+    # the last picture has come whole when the next one begins
+    assert frames[-1].index == 18 and lines == []
+    assert all(frame.live and frame.fps == 25 for frame in frames)
+    assert np.abs(frames[-1].image.astype(int) - moving(19)[-1]).mean() < 8
+
+
 def test_a_video_over_http_is_not_live(tmp_path):
     data = write_video(tmp_path / "x.mp4", moving(30)).read_bytes()
     with serve("video/mp4", [data]) as address:
@@ -186,11 +197,12 @@ def test_a_video_over_http_is_not_live(tmp_path):
 def test_nobody_answers(capfd):
     with serve("text/plain", [b""]) as address:
         pass
-    frames, lines = read("99", address.replace("http://", "http://me:secret@"))
+    streams = [address.replace("http", scheme) for scheme in ("http", "rtsp")]
+    frames, lines = read("99", *(s.replace("//", "//me:secret@") for s in streams))
     assert frames == []
     assert lines == [
         "99: no such camera.",
-        f"{address}: no stream answers there.",
+        *(f"{stream}: no stream answers there." for stream in streams),
     ]
     assert capfd.readouterr().err == ""
 

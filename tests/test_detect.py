@@ -15,7 +15,14 @@ import detect
 import detection
 import evaluate
 from tests.detectors import ColourNetwork, colour_detector, scene
-from tests.videos import moving, multipart, read_video, serve, write_video
+from tests.videos import (
+    moving,
+    multipart,
+    read_video,
+    serve,
+    serve_rtsp,
+    write_video,
+)
 from tests.voc_files import write_voc
 
 
@@ -92,6 +99,14 @@ def test_a_stream_that_breaks_leaves_a_playable_video(options, tmp_path, cut, ex
     first = round(left_of_red(frames[0]) / 4)
     assert len(frames) == expected - first
     assert left_of_red(frames[-1]) == pytest.approx(4 * (expected - 1), abs=4)
+
+
+def test_an_rtsp_camera_that_goes_leaves_a_playable_video(options, tmp_path):
+    stream = write_video(tmp_path / "x.ts", moving(20), fps=25).read_bytes()
+    with serve_rtsp(stream[: len(stream) * 3 // 4]) as address:
+        assert detect.main([f"{address}/cam", *options]) == 0
+    frames, fps = read_video(tmp_path / "out" / "cam.mp4")
+    assert fps == 25 and 5 < round(left_of_red(frames[-1]) / 4) < 19
 
 
 def test_a_video_over_http(options, tmp_path):

@@ -1,5 +1,7 @@
 """Videos for tests, and servers on 127.0.0.1 that stream them."""
 
+import socketserver
+import struct
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,8 @@ def moving(number, size_wh=(96, 64)):
 
 def write_video(path, frames, fps=12.5):
     height, width = frames[0].shape[:2]
-    code = cv2.VideoWriter_fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
+    codes = {".avi": "MJPG", ".ts": "mpg2"}
+    code = cv2.VideoWriter_fourcc(*codes.get(path.suffix, "mp4v"))
     writer = cv2.VideoWriter(str(path), code, fps, (width, height))
     assert writer.isOpened()
     for frame in frames:
@@ -79,3 +82,50 @@ def multipart(frames):
         head = f"--cut\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}"
         parts.append(f"{head}\r\n\r\n".encode() + data + b"\r\n")
     return "multipart/x-mixed-replace; boundary=cut", parts
+
+
+TS_PACKET = 188  # bytes, ISO 13818-1
+SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\n"
+
+
+@contextmanager
+def serve_rtsp(stream):
+    """An rtsp:// address that plays an MPEG transport stream (bytes) and closes.
+
+    RFC 2326 with RTP in its own connection (sec. 10.12), RFC 2250 for what is in it.
+    """
+
+    class Camera(socketserver.StreamRequestHandler):
+        def handle(self):
+            while lines := self.read_request():
+                verb = lines[0].split()[0]
+                body = SDP if verb == "DESCRIBE" else ""
+                answer = [line for line in lines if line.startswith("CSeq:")]
+                answer += ["Session: 1", f"Content-Length: {len(body)}"]
+                answer += ["Content-Type: application/sdp"] * bool(body)
+                if verb == "SETUP":
+                    answer += ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1"]
+                text = "\r\n".join(["RTSP/1.0 200 OK", *answer, "", body])
+                self.wfile.write(text.encode())
+                if verb == "PLAY":
+                    return self.play()
+
+        def read_request(self):
+            return list(iter(lambda: self.rfile.readline().decode().strip(), ""))
+
+        def play(self):
+            size = 7 * TS_PACKET
+            for number, at in enumerate(range(0, len(stream), size)):
+                part = stream[at : at + size]
+                head = struct.pack(">BBHII", 0x80, 33, number, 3600 * number, 1)
+                length = len(head) + len(part)
+                self.wfile.write(struct.pack(">cBH", b"$", 0, length) + head + part)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Camera)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"rtsp://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
