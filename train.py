@@ -17,6 +17,7 @@ import sys
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from base.command_line import Parser, exit_status, next_line
@@ -251,7 +252,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     if not settings.is_over(history):
         print(
             f"stopped after epoch {len(history)}, of {settings.length}; "
-            f"go on: python train.py --resume {folder}"
+            f"go on: python train.py --resume {quote(str(folder))}"
         )
 
 

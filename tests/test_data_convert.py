@@ -1,6 +1,8 @@
 """python -m data convert: from every format to every other and back."""
 
+import csv
 import itertools
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from data import read_dataset
 from data.__main__ import main
 from data.convert import WRITERS, convert
+from data.voc_xml import CORNERS
 from tests.voc_files import write_picture, write_voc
 
 SIZE_WH = (61, 40)
@@ -55,6 +58,49 @@ def test_there_and_back_loses_nothing(tmp_path, first, second, lists):
     before = {p.name: p.read_bytes() for p in (root / "JPEGImages").iterdir()}
     after = {p.name: p.read_bytes() for p in (tmp_path / "two").rglob("*.png")}
     assert before == after
+
+
+def test_what_is_written_is_what_other_programs_expect(tmp_path):
+    """The same box by arithmetic, COCO's by pycocotools: no reader of ours."""
+    from pycocotools.coco import COCO
+
+    box = ("cat and bird", ("12.5", "3.25", "33.125", "9"))  # edges 11.5 2.25 33.125 9
+    root = write_voc(
+        tmp_path / "in", {"ä b": [box], "c": []}, {"val": ["ä b"]}, (61, 40)
+    )
+    for to in WRITERS:
+        list(convert(root, tmp_path / to, to))
+    coco = COCO(str(tmp_path / "coco" / "annotations" / "instances_val.json"))
+    ((image_id, image),) = coco.imgs.items()
+    assert (image["file_name"], image["width"], image["height"]) == ("ä b.png", 61, 40)
+    (item,) = coco.loadAnns(coco.getAnnIds([image_id]))
+    assert item["bbox"] == [11.5, 2.25, 21.625, 6.75] and item["area"] == 145.96875
+    assert coco.cats[item["category_id"]]["name"] == "cat and bird"
+    row = (tmp_path / "yolo" / "labels" / "val" / "ä b.txt").read_text().split()
+    # middle 44.625 / 2 and 11.25 / 2
+    wanted = [0, 22.3125 / 61, 5.625 / 40, 21.625 / 61, 6.75 / 40]
+    np.testing.assert_allclose([float(word) for word in row], wanted, atol=1e-9)
+    with (tmp_path / "csv" / "val.csv").open(encoding="utf-8", newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert [line[k] for k in ("xmin", "ymin", "xmax", "ymax", "filename", "class")] == [
+        *("11.5", "2.25", "33.125", "9", "ä b.png", "cat and bird")
+    ]
+    xml = ElementTree.parse(tmp_path / "voc" / "Annotations" / "ä b.xml")
+    corners = [float(xml.findtext(f"object/bndbox/{tag}")) for tag in CORNERS]
+    assert corners == [float(number) for number in box[1]]
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_reading_leaves_nothing_behind_and_sees_what_changes(tmp_path, to):
+    root = tmp_path / "set"
+    source = write_voc(tmp_path / "in", PICTURES, LISTS, SIZE_WH)
+    list(convert(source, root, to))
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    assert read_dataset(root, "train").class_names == ["cat and bird", "dog"]
+    assert before == {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    for path in (path for path in before if path.suffix != ".png"):
+        path.write_text(path.read_text("utf-8").replace("dog", "fox"), "utf-8")
+    assert read_dataset(root, "train").class_names == ["cat and bird", "fox"]
 
 
 def test_crowds_areas_and_difficult_go_where_they_can(tmp_path):

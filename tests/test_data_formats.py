@@ -1,11 +1,14 @@
 """The front door: which format is recognised, what is said where none is."""
 
 import json
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from data import read_dataset
+from data import formats, read_dataset
+from data.source import Annotated, Object
 from tests.voc_files import write_picture, write_voc
 from training.runs import write_split
 
@@ -30,6 +33,36 @@ def test_a_folder_for_each_split_as_roboflow_writes_voc(tmp_path):
         assert {p.path.parent.name for p in dataset.pictures} == {
             "valid" if split == "val" else split
         }
+
+
+def test_a_new_format_is_one_module(tmp_path, monkeypatch):
+    class Lines:
+        """pictures.lines: a name on each line, every picture a cat all over."""
+
+        format_name, root, lists = "lines", tmp_path, ()
+        opens_files, names_have_order = False, False
+
+        def keys(self, split):
+            return (tmp_path / "pictures.lines").read_text().split()
+
+        def class_names(self):
+            return ["cat"]
+
+        def read(self, key):
+            item = Object("cat", (0, 0, 6, 4), f"pictures.lines: {key}")
+            return Annotated(tmp_path / key, (6, 4), [item])
+
+    module = ModuleType("data.lines")
+    module.IN_WORDS = "lines: pictures.lines"
+    module.find = lambda path: [Lines()] * (path / "pictures.lines").exists()
+    monkeypatch.setitem(sys.modules, "data.lines", module)
+    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, "lines"))
+    with pytest.raises(ValueError, match=r"Understood: .*lines: pictures.lines"):
+        read_dataset(tmp_path, "train")
+    (tmp_path / "pictures.lines").write_text("a.png b.png")
+    dataset = read_dataset(tmp_path, "trainval")
+    assert keys(dataset) == ["a", "b"] and dataset.format_name == "lines"
+    assert dataset.pictures[1].truth.tolist() == [[0, 0, 1, 1, 1]]
 
 
 @pytest.mark.parametrize("beside", [None, "__MACOSX", ".DS_Store"])

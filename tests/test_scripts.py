@@ -22,6 +22,7 @@ import train
 from data import Batches, draw_shapes, read_voc
 from evaluation import write_predictions
 from models import Architecture, build, weights
+from tests.test_data_yolo import write as write_yolo
 from training import checkpoint
 
 ROOT = Path(train.__file__).parent
@@ -110,6 +111,33 @@ def test_train_leaves_a_whole_run(trained, shapes):
     pictures = read_voc(shapes, "val").pictures
     assert drawn == [f"{i}_{p.path.stem}" for i, p in enumerate(pictures, start=1)]
     assert not [path for path in trained.iterdir() if path.name.startswith(".")]
+
+
+def test_what_was_read_is_told_and_a_made_split_kept_before_the_training(
+    tmp_path, capsys, monkeypatch
+):
+    names = [f"Foto ä {number}" for number in range(10)]
+    files = {f"my photos/images/{name}.png": None for name in names}
+    files |= {f"my photos/labels/{name}.txt": "0 0.5 0.5 0.4 0.4" for name in names}
+    write_yolo(tmp_path, files | {"my photos/classes.txt": "cat\ndog\n"})
+    folder, before = tmp_path / "first run", {}
+
+    def fit(*_, **__):
+        before["text"] = capsys.readouterr()
+        before["split"] = json.loads((folder / "split.json").read_text("utf-8"))
+        return []
+
+    monkeypatch.setattr("training.fit.fit", fit)
+    options = ["--data", str(tmp_path / "my photos"), "--output", str(folder), *QUICK]
+    assert train.main([*options, "--weights", "none"]) == 0
+    out, err = before["text"]
+    number = len(before["split"]["train"])
+    assert f"train: YOLO, {number} pictures (0 without objects), {number} boxes" in out
+    assert f"  cat {10 - number}, dog 0" in out  # of val
+    assert "no lists, so names were split by their hash, 80% train and 20% val" in err
+    listed = before["split"]["train"] + before["split"]["val"]
+    assert sorted(Path(path).stem for path in listed) == names
+    assert f"train.py --resume '{folder}'" in capsys.readouterr().out
 
 
 def test_train_goes_on_from_a_detector(trained, shapes, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from base.memory import is_out_of_memory
 
@@ -15,7 +16,7 @@ def explain(
     folder: the run's, whose checkpoint is whole where there is one; batch_size,
     accumulate, lr: as the run had them.
     """
-    resume = f"python train.py --resume {folder}"
+    resume = f"python train.py --resume {quote(str(folder))}"
     if is_out_of_memory(error):
         return _memory_line(batch_size, accumulate, resume)
     if isinstance(error, FloatingPointError):
