@@ -67,14 +67,15 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     named = _name_pictures(parts)
     writer = WRITERS[to]
     yield from writer(out, named, class_names)
-    with tqdm(total=sum(map(len, named.values())), unit="picture") as progress:
+    total = sum(map(len, named.values()))
+    with tqdm(total=total, unit="picture", disable=None) as progress:
         for split, pictures in named.items():
             folder = writers.picture_folder(out, to, split)
             folder.mkdir(parents=True, exist_ok=True)
             for name, annotated in pictures.items():
                 shutil.copyfile(annotated.path, folder / name)
                 progress.update()
-    yield f"{out}: {to}, {progress.n} pictures, {len(class_names)} classes"
+    yield f"{out}: {to}, {total} pictures, {len(class_names)} classes"
 
 
 def _annotated(annotated: Annotated, _: dict[str, int]) -> Annotated:

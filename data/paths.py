@@ -44,13 +44,16 @@ class Finder:
 
 
 def picture_folders(path: Path, root: Path) -> list[Path]:
-    """Where the pictures of an annotation file may lie, after COCO, CVAT, Roboflow."""
+    """Where the pictures of an annotation file may lie.
+
+    After COCO, CVAT, Roboflow and FiftyOne (data/).
+    """
     name = path.stem.removeprefix("instances_")  # instances_val2017.json: val2017/
     split = split_in_name(path.name)
     bases = [root]
     if path.parent.name.lower() == "annotations":
         bases.append(path.parent.parent)
-    places = [path.parent, path.parent / "images"]
+    places = [path.parent, path.parent / "images", path.parent / "data"]
     for base in bases:
         inside = base / "images"
         places += [base / name, inside / name]

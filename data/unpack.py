@@ -42,7 +42,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
             if not member.isfile():
                 raise ValueError(f"{archive}: {member.name}: neither file nor folder.")
         _check(archive, ((member.name, member.size) for member in members))
-        for member in tqdm(members, desc=f"unpacking {archive.name}"):
+        for member in tqdm(members, desc=f"unpacking {archive.name}", disable=None):
             _write(tar.extractfile(member), folder / member.name)
 
 
@@ -50,7 +50,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as bundle:
         members = [m for m in bundle.infolist() if not m.is_dir()]
         _check(archive, ((member.filename, member.file_size) for member in members))
-        for member in tqdm(members, desc=f"unpacking {archive.name}"):
+        for member in tqdm(members, desc=f"unpacking {archive.name}", disable=None):
             with bundle.open(member) as source:  # a link would become a small file
                 _write(source, folder / member.filename)
 

@@ -13,8 +13,8 @@ LAYOUTS = (  # folder of pictures, folders of annotations, compared in lower cas
 )
 IN_WORDS = (
     "Pascal VOC: JPEGImages/ + Annotations/*.xml (ImageSets/Main/*.txt if there are "
-    "lists), images/ + annotations/ or annots/, a VOCdevkit/ with VOC2007/, VOC2012/, "
-    "or XML beside the pictures, in train/, valid/, test/ or not"
+    "lists), a VOCdevkit/ with VOC2007/, VOC2012/, images/ + annotations/ or annots/, "
+    "or XML beside the pictures, both in train/, valid/, test/ or not"
 )
 
 
@@ -55,11 +55,18 @@ def _subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:
 
 
 def _tree(root: Path) -> Tree | None:
+    folders = _folders(root)
+    return _read_tree(root, *folders) if folders else None
+
+
+def _folders(root: Path) -> tuple[Path, Path] | None:
+    """The folders of pictures and of annotations in one of LAYOUTS."""
     for pictures_name, annotations_names in LAYOUTS:
         pictures = _subfolders(root, pictures_name)
         annotations = [f for name in annotations_names for f in _subfolders(root, name)]
         if pictures and annotations:
-            return _read_tree(root, pictures[0], annotations[0])
+            xmls = _subfolders(annotations[0], "xmls")  # Oxford-IIIT Pet
+            return pictures[0], (xmls or annotations)[0]
     return None
 
 
@@ -86,17 +93,19 @@ def _annotations_in(folder: Path) -> dict[str, Path]:
 
 
 def _tree_beside(root: Path) -> Tree | None:
-    """A folder whose XML files lie beside the pictures, or one such for each split."""
+    """A folder whose XML files lie beside the pictures, or a folder for each split."""
     if _annotations_in(root):
         return _read_tree(root, root, root)
     by_stem: dict[str, Path] = {}
     annotations: dict[str, Path] = {}
     lists: dict[str, list[str]] = {}
     for folder in sorted(p for p in root.iterdir() if p.is_dir()):
-        split, found = split_in_name(folder.name), _annotations_in(folder)
+        split = split_in_name(folder.name)
+        pictures_folder, annotations_folder = _folders(folder) or (folder, folder)
+        found = _annotations_in(annotations_folder)
         if not split or not found:
             continue
-        pictures = {p.stem: p for p in reversed(_pictures_in(folder))}
+        pictures = {p.stem: p for p in reversed(_pictures_in(pictures_folder))}
         by_stem |= {f"{folder.name}/{stem}": p for stem, p in pictures.items()}
         annotations |= {f"{folder.name}/{stem}": p for stem, p in found.items()}
         stems = sorted(pictures.keys() | found.keys())

@@ -59,6 +59,7 @@ PLACES = [  # JSON files by split, folder of the pictures of a split
     ("annotations/{}.json", "images/{}"),
     ("{}/_annotations.coco.json", "{}"),
     ("{}.json", "images"),
+    ("{}_labels.json", "data"),  # FiftyOne
 ]
 
 

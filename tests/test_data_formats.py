@@ -24,13 +24,14 @@ def test_xml_beside_the_pictures(tmp_path):
     assert keys(read_dataset(tmp_path, "trainval")) == list("abcdefgh")
 
 
-def test_a_folder_for_each_split_as_roboflow_writes_voc(tmp_path):
+@pytest.mark.parametrize("folders", [(".", "."), ("images", "annotations")])
+def test_a_folder_for_each_split_as_roboflow_writes_voc(tmp_path, folders):
     for folder, stems in {"train": "ab", "valid": "a", "test": "c"}.items():
-        write_voc(tmp_path / folder, {s: [BOX] for s in stems}, folders=(".", "."))
+        write_voc(tmp_path / folder, {s: [BOX] for s in stems}, folders=folders)
     for split, stems in {"train": "ab", "val": "a", "test": "c"}.items():
         dataset = read_dataset(tmp_path, split)
         assert keys(dataset) == list(stems) and not dataset.split_was_made
-        assert {p.path.parent.name for p in dataset.pictures} == {
+        assert {p.path.relative_to(tmp_path).parts[0] for p in dataset.pictures} == {
             "valid" if split == "val" else split
         }
 

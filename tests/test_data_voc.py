@@ -36,6 +36,7 @@ def one_box(root, box, **xml):
         ("images", "annotations"),
         ("images", "annots"),
         ("Images", "Annotations"),
+        ("images", "annotations/xmls"),  # Oxford-IIIT Pet
     ],
 )
 def test_folders_of_each_layout_are_found(tmp_path, folders):
