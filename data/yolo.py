@@ -40,7 +40,7 @@ def find(path: Path) -> list["YoloSource"]:
     files = sorted((*path.glob("*.yaml"), *path.glob("*.yml")))
     for file in filter(Path.is_file, files):
         content = _load_yaml(file) if IS_OURS.search(_text(file)) else {}
-        if "names" in content or "nc" in content:
+        if {"names", "nc"} & set(content) or (content and file.stem == "data"):
             return [_from_yaml(file, content)]
     source = _from_folder(path)
     return [source] if source else []
@@ -64,10 +64,12 @@ def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
         split, given = split_in_name(key) or key, content.get(key)
         for name in given if isinstance(given, list) else [given] * bool(given):
             place = finder.find(str(name))
-            if place is None and split != "test":  # many name a test split without one
+            is_there = place and (place.is_dir() or place.suffix.lower() == ".txt")
+            if not is_there and (place or split != "test"):  # many name a test for none
                 raise ValueError(
-                    f"{path}: {key}: {name} is not there; expected a folder of "
-                    "pictures or a list of them, from the folder of this file."
+                    f"{path}: {key}: {name} is {'neither' if place else 'not there'}; "
+                    "expected a folder of pictures or a .txt list of them, from the "
+                    "folder of this file."
                 )
             lists.setdefault(split, []).extend(_pictures(place) if place else [])
     names = _yaml_names(path, content)

@@ -208,6 +208,8 @@ BROKEN = [
     ("names: [a\n", "data.yaml: not a YAML file: .*line 2"),
     ("names: 3\n", "data.yaml: names: expected a list of class names"),
     (f"train: nowhere\n{NAMES}", "data.yaml: train: nowhere is not there"),
+    (f"test: images/a.png\n{NAMES}", "data.yaml: test: images/a.png is neither; exp"),
+    ("train: images\nval: images\n", "data.yaml: names: expected a list .* None"),
 ]
 
 
