@@ -4,6 +4,7 @@
     python compare.py --data D --backbones small,vgg16/light,MobileNet@0.25 --seeds 3
     python compare.py --data D --backbones vgg16 --epochs 20 -- --batch-size 4
     python compare.py --runs runs/a runs/b --split test      # runs that are there
+    python compare.py --data D --runs runs/a a.onnx a.tflite # what export.py wrote
     python compare.py --list                                 # what is in runs/
 
 Leaves report.html, table.csv, table.md and map_vs_fps.png in --output. The same command
@@ -19,8 +20,8 @@ from typing import TYPE_CHECKING
 from base.command_line import Parser, exit_status
 
 if TYPE_CHECKING:
+    from comparison.exports import Compared
     from comparison.plan import Combination
-    from comparison.runs import Run
 TRAIN = Path(__file__).with_name("train.py")
 RUNS = Path("runs")  # train.py's
 EPOCHS = 60  # train.py's
@@ -43,11 +44,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="train each N times; default: %(default)s")
     group.add_argument("--weights", nargs="+", default=[], metavar="[NAME=]VALUE",
         help="what to start from, as train.py's --weights; with NAME= for one backbone")
-    group.add_argument("--runs", nargs="+", type=Path, default=[], metavar="FOLDER",
-        help="runs of train.py that are there already")
+    group.add_argument("--runs", nargs="+", type=Path, default=[], metavar="RUN|FILE",
+        help="runs of train.py that are there already, or what export.py wrote")
     group = parser.add_argument_group("data and budget")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated pictures; default: those of the first of --runs")
+        help="annotated pictures; default: those of the first of --runs that tells")
     group.add_argument("--train-split", default="train", metavar="NAME",
         help="default: %(default)s")
     group.add_argument("--val-split", default="val", metavar="NAME",
@@ -91,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Train, score, measure, write."""
-    from comparison import runs
+    from comparison import exports, runs
 
     if args.list:
         print(runs.list_runs(args.list))
@@ -102,10 +103,10 @@ def run(args: argparse.Namespace) -> int:
         if failed is None:
             print("stopped; the same command goes on.")
             return 130
-    folders = [*args.runs, *runs.finished_runs(args.output)]
-    if not folders:
+    paths = [*args.runs, *runs.finished_runs(args.output)]
+    if not paths:
         raise ValueError(f"{args.output}: no training came to its end.")
-    report(args, [runs.read_run(folder) for folder in dict.fromkeys(folders)])
+    report(args, [exports.read(path) for path in dict.fromkeys(paths)])
     for name in failed:
         print(f"{name} failed, see above; the same command tries again")
     return 1 if failed else 0
@@ -160,8 +161,8 @@ def existing(args: argparse.Namespace) -> "list[Combination]":
     return [c for c, reason in zip(wanted, reasons, strict=True) if reason is None]
 
 
-def report(args: argparse.Namespace, compared: "list[Run]") -> None:
-    """Score and time the runs; tables, plots, page."""
+def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
+    """Score and time them; tables, plots, page."""
     from base.quiet_keras import import_keras
 
     keras = import_keras()
@@ -170,10 +171,10 @@ def report(args: argparse.Namespace, compared: "list[Run]") -> None:
     from data import read_dataset
     from training import devices
 
-    roots = args.data or compared[0].options["data"]
+    roots = args.data or next((run.data for run in compared if run.data), None)
     if not roots:
-        raise ValueError(f"{compared[0].folder} learned the demo set; give --data.")
-    names = compared[0].summary["class_names"]
+        raise ValueError("none of --runs tells what it learned from; give --data.")
+    names = compared[0].class_names
     dataset = networks.readable(read_dataset(roots, args.split, names)).check_boxes()
     print(f"\n{dataset.describe()}")
     entries = networks.compare(compared, dataset, args.rounds)

@@ -4,7 +4,8 @@
 - outlook.py: what can't be trained, and about how long the rest takes
 - processes.py: each training as a process of its own
 - runs.py: finished runs, and the list of them
-- networks.py: their detections and their speed, by Keras
+- exports.py: exported files that stand beside them
+- networks.py: the detections and the speed of both
 - scores.py: what detections are worth; intervals.py: how far chance reaches
 - entries.py: a line of the table: a combination with all its seeds
 - verdict.py: which to take; table.py: terminal, CSV, Markdown

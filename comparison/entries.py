@@ -6,8 +6,9 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from comparison.exports import Compared
 from comparison.intervals import interval, is_told_apart, resampled_map
-from comparison.runs import Run
+from comparison.runs import TRAINING
 from comparison.scores import Score
 
 SPEEDS = ("fps", "fps_low", "fps_high", "latency_ms_p50", "latency_ms_p99")
@@ -15,14 +16,14 @@ SPEEDS = ("fps", "fps_low", "fps_high", "latency_ms_p50", "latency_ms_p99")
 
 @dataclass
 class Entry:
-    """Runs that differ in their seed only, and what they come to.
+    """Runs that differ in their seed only, or an exported file; what they come to.
 
     `draws` is mAP50 over the pictures drawn again, the mean of the seeds. `cost` has
     parameters_m, gflops, weights_mb; `speed` the figures of `measure_fps`, or nothing.
     """
 
     name: str
-    runs: list[Run]
+    runs: list[Compared]
     scores: list[Score]
     draws: np.ndarray
     cost: dict[str, float] = field(default_factory=dict)
@@ -47,7 +48,6 @@ class Entry:
         """All that the table shows, means over the seeds, by column."""
         low, high = interval(self.draws)
         several = len(self.points) > 1
-        summaries = [run.summary for run in self.runs]
         return {
             "mAP50": self.mAP50,
             "mAP50_low": low,
@@ -57,10 +57,7 @@ class Entry:
             "val_acc": fmean(score.detected.val_acc for score in self.scores),
             **{name: self.speed.get(name, np.nan) for name in SPEEDS},
             **self.cost,
-            "minutes": fmean(summary["minutes"] for summary in summaries),
-            "epochs": fmean(len(run.history) for run in self.runs),
-            "train_images_per_second": fmean(r.images_per_second for r in self.runs),
-            "peak_memory_gib": fmean(_memory(summary) for summary in summaries),
+            **{key: fmean(run.training[key] for run in self.runs) for key in TRAINING},
             "seeds": len(self.runs),
         }
 
@@ -84,15 +81,10 @@ class Entry:
         return self.mAP50 - other.mAP50, *interval(self.draws - other.draws)
 
 
-def _memory(summary: dict) -> float:
-    # nan where the system did not tell, which JSON keeps as null
-    return summary.get("peak_memory_gib") or np.nan
-
-
 def make_entries(
-    runs: Sequence[Run], scores: Sequence[Score], counts: np.ndarray
+    runs: Sequence[Compared], scores: Sequence[Score], counts: np.ndarray
 ) -> list[Entry]:
-    """Entries of runs that were scored, best mAP50 first.
+    """Entries of what was scored, best mAP50 first.
 
     `counts` (draws, I) as `draw_pictures` gives them. Entries that share their name are
     told by their first run's folder.
@@ -102,7 +94,7 @@ def make_entries(
         groups.setdefault(run.settings, []).append(i)
     entries = []
     for members in groups.values():
-        members = sorted(members, key=lambda i: runs[i].options["seed"])
+        members = sorted(members, key=lambda i: runs[i].seed)
         draws = [resampled_map(scores[i].matched, counts) for i in members]
         entries.append(
             Entry(

@@ -119,13 +119,12 @@ def settings(items: Mapping[str, str]) -> str:
 
 
 def commands(entries: Sequence[Entry]) -> str:
-    """How each run was trained, to be unfolded."""
+    """What each is and how it was trained, to be unfolded."""
     return "\n".join(
         f"<details><summary>{escape(entry.name)}</summary>"
         + "".join(
-            f"<p>{escape(str(run.folder))}, on {escape(run.summary['device'])}, "
-            f"{escape(run.summary['precision'])}</p>"
-            f"<pre>{escape(run.command())}</pre>"
+            f"<p>{escape(run.about)}</p>"
+            + (f"<pre>{escape(run.command())}</pre>" if run.command() else "")
             for run in entry.runs
         )
         + "</details>"

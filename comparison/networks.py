@@ -1,26 +1,30 @@
-"""The networks of runs: what they find in a split, what they cost, how fast they are.
+"""The networks compared: what they find in a split, what they cost, how fast they are.
 
-A run's detections are kept beside its weights, so that a comparison that grows scores
-only what is new.
+Detections are kept beside the weights or the exported file, so that a comparison that
+grows scores only what is new.
 """
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from base.files import written
 from comparison.entries import Entry, make_entries
+from comparison.exports import Compared, Export
 from comparison.intervals import draw_pictures
 from comparison.runs import Run
 from comparison.scores import Detected, score
-from data import Dataset, tell_broken
+from data import Batches, Dataset, tell_broken
+from detection.whole import detect_all
 from evaluation import race
 from models import weights
 from models.cost import count_gflops
+from runtimes import files_of
 from training.validation import Validation
 
 BATCH_SIZE = 8  # evaluate.py's default
@@ -28,35 +32,66 @@ BATCH_SIZE = 8  # evaluate.py's default
 
 @dataclass
 class Network:
-    """A run's detector, normalisation folded, and what it is called for."""
+    """A detector and what it is called for.
+
+    find: its detections (K, 6) in each picture of the split, and its val acc.
+    predict: finished outputs of uint8 images (B, 300, 300, 3), to be timed.
+    cost: parameters in M and GFLOPs, nan where the file does not tell; the file in MB.
+    """
 
     path: Path
-    check: Validation
+    find: Callable[[], tuple[list[np.ndarray], float]]
+    predict: Callable[[np.ndarray], Any]
     threshold: float
-    cost: dict[str, float]  # parameters in M, GFLOPs, weights file in MB
+    cost: dict[str, float]
 
 
-def load(run: Run, dataset: Dataset) -> Network:
-    """The network of a run's weights that are fair to score on the data set's split.
+def load(compared: Compared, dataset: Dataset) -> Network:
+    """The network of an exported file, or of a run's weights.
 
     ValueError where its classes are not those of the data set.
     """
+    open_it = _exported if isinstance(compared, Export) else _trained
+    network, class_names = open_it(compared, dataset)
+    if class_names != dataset.class_names:
+        raise ValueError(
+            f"{network.path}: expected the classes {', '.join(dataset.class_names)}. "
+            f"Received: {', '.join(class_names)}; compare runs of one data set."
+        )
+    size = sum(path.stat().st_size for path in files_of(network.path))
+    network.cost["weights_mb"] = size / 1e6
+    return network
+
+
+def _trained(run: Run, dataset: Dataset) -> tuple[Network, list[str]]:
+    """By Keras: the weights that are fair to score on the split, folded; classes."""
     path = run.weights(dataset.split)
     model, description = weights.load(path)
-    if description.class_names != dataset.class_names:
-        raise ValueError(
-            f"{path}: expected the classes {', '.join(dataset.class_names)}. Received: "
-            f"{', '.join(description.class_names)}; compare runs of one data set."
-        )
     architecture = description.architecture
     plain = weights.fold(model, architecture)
-    cost = {
-        "parameters_m": plain.count_params() / 1e6,
-        "gflops": count_gflops(plain),
-        "weights_mb": path.stat().st_size / 1e6,
-    }
     check = Validation(plain, architecture.plain(), dataset, BATCH_SIZE)
-    return Network(path, check, description.threshold, cost)
+
+    def find() -> tuple[list[np.ndarray], float]:
+        figures, _, _ = check()
+        return check.detections, figures["val_acc"]
+
+    cost = {"parameters_m": plain.count_params() / 1e6, "gflops": count_gflops(plain)}
+    predict = check.predictor.predict_on_batch
+    network = Network(path, find, predict, description.threshold, cost)
+    return network, description.class_names
+
+
+def _exported(export: Export, dataset: Dataset) -> tuple[Network, list[str]]:
+    """By its own runtime; classes."""
+    called = export.network
+
+    def find() -> tuple[list[np.ndarray], float]:
+        batches = Batches(dataset, BATCH_SIZE, augmented=False)
+        return detect_all(called, batches)[1], np.nan
+
+    cost = {"parameters_m": np.nan, "gflops": np.nan}
+    network = Network(export.path, find, called, called.card.threshold, cost)
+    return network, export.class_names
 
 
 def readable(dataset: Dataset) -> Dataset:
@@ -74,14 +109,14 @@ def readable(dataset: Dataset) -> Dataset:
 
 def detect(network: Network, dataset: Dataset) -> Detected:
     """What a network finds in each picture of a readable split."""
-    content = hashlib.sha256(network.path.read_bytes())
-    content.update(dataset.fingerprint().encode())
+    content = hashlib.sha256(dataset.fingerprint().encode())
+    for path in files_of(network.path):
+        content.update(path.read_bytes())
     key = content.hexdigest()
     stem = network.path.name.removesuffix(".weights.h5")
     kept = network.path.with_name(f"{stem}.{dataset.split}.detections.npz")
     if (found := _read(kept, key)) is None:
-        figures, _, _ = network.check()
-        found = network.check.detections, figures["val_acc"]
+        found = network.find()
         _write(kept, key, *found)
     return Detected(*found, network.threshold)
 
@@ -111,12 +146,14 @@ def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> Non
         )
 
 
-def measure_speed(networks: Sequence[Network], rounds: int) -> list[dict[str, float]]:
+def measure_speed(
+    networks: Sequence[Network], dataset: Dataset, rounds: int
+) -> list[dict[str, float]]:
     """Figures of `measure_fps`: fps in batches of 8, latencies of one picture."""
     # each is traced for two sizes of batch, which TensorFlow would warn of
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    predict = [network.check.predictor.predict_on_batch for network in networks]
-    images, _ = networks[0].check.batches.batch(0, 0)
+    predict = [network.predict for network in networks]
+    images, _ = Batches(dataset, BATCH_SIZE, augmented=False).batch(0, 0)
     ones = race(predict, 1, rounds, images)
     many = race(predict, BATCH_SIZE, rounds, images)
     return [
@@ -125,23 +162,24 @@ def measure_speed(networks: Sequence[Network], rounds: int) -> list[dict[str, fl
     ]
 
 
-def compare(runs: Sequence[Run], dataset: Dataset, rounds: int) -> list[Entry]:
-    """The entries of runs, scored on a readable data set, best mAP50 first.
+def compare(compared: Sequence[Compared], dataset: Dataset, rounds: int) -> list[Entry]:
+    """The entries of runs and exports, scored on a readable data set, best first.
 
     Each is timed `rounds` times, its first seed for all; 0: none is.
     """
-    networks = {run.folder: load(run, dataset) for run in runs}
+    networks = [load(each, dataset) for each in compared]
     scores = []
-    for run in runs:
-        detected = detect(networks[run.folder], dataset)
+    for network in networks:
+        detected = detect(network, dataset)
         scores.append(score(detected, dataset.pictures, dataset.class_names))
-        print(f"  {run.folder}: mAP50 {scores[-1].mAP50:.3f}", flush=True)
-    entries = make_entries(runs, scores, draw_pictures(len(dataset)))
-    firsts = [networks[entry.runs[0].folder] for entry in entries]
+        print(f"  {network.path}: mAP50 {scores[-1].mAP50:.3f}", flush=True)
+    entries = make_entries(compared, scores, draw_pictures(len(dataset)))
+    firsts = [networks[compared.index(entry.runs[0])] for entry in entries]
     for entry, network in zip(entries, firsts, strict=True):
         entry.cost = network.cost
     if rounds:
         print(f"timing {len(firsts)} models in {rounds} rounds ...", flush=True)
-        for entry, speed in zip(entries, measure_speed(firsts, rounds), strict=True):
+        speeds = measure_speed(firsts, dataset, rounds)
+        for entry, speed in zip(entries, speeds, strict=True):
             entry.speed = speed
     return entries

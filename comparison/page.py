@@ -12,7 +12,7 @@ from comparison.entries import Entry
 from comparison.errors import confusion, judge
 from comparison.intervals import DRAWS, SHARE
 from comparison.pictures import page_data
-from comparison.runs import learned
+from comparison.runs import Run, learned
 from comparison.verdict import front, pick, sentence
 from data import Dataset
 from reports.comparing import Point, as_svg, plot_map_vs_fps, plot_runs
@@ -29,7 +29,7 @@ SEEDS = (
 def write(
     folder: Path, entries: Sequence[Entry], dataset: Dataset, about: Mapping[str, str]
 ) -> None:
-    """Write map_vs_fps.png, curves.png and report.html.
+    """Write report.html, and map_vs_fps.png and curves.png where there is something.
 
     `entries` best first; `about` are the settings that all share, by name.
     """
@@ -38,11 +38,14 @@ def write(
         entry.name if len(entry.runs) == 1 else f"{entry.name}, seed {number}": rows
         for entry in entries
         for number, rows in enumerate(run.history for run in entry.runs)
+        if rows
     }
-    over_time = any(run.options["minutes"] for e in entries for run in e.runs)
-    figures = {"curves.png": plot_runs(histories, over_time)}
+    over_time = any(run.options["minutes"] for run in trained(entries))
+    figures = {}
     if points:
-        figures = {"map_vs_fps.png": plot_map_vs_fps(points)} | figures
+        figures["map_vs_fps.png"] = plot_map_vs_fps(points)
+    if histories:
+        figures["curves.png"] = plot_runs(histories, over_time)
     for name, figure in figures.items():
         save_figure(figure, folder / name)
     drawn = [
@@ -53,23 +56,35 @@ def write(
     write_text(folder / "report.html", text)
 
 
+def trained(entries: Sequence[Entry]) -> list[Run]:
+    """The runs among what is compared: of exported files no training is known."""
+    return [run for entry in entries for run in entry.runs if isinstance(run, Run)]
+
+
 def settings(entries: Sequence[Entry], dataset: Dataset) -> dict[str, str]:
-    """What all runs share, by name, for a person to read."""
-    runs = [run for entry in entries for run in entry.runs]
-    files = sorted({run.weights(dataset.split).name for run in runs})
-    lengths = sorted({run.length for run in runs})
-    return {
-        "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} pictures",
-        "weights": f"{' and '.join(files)} of each training",
-        "budget": ", ".join(lengths),
-        "intervals": f"the middle {SHARE}% of {DRAWS} draws of the pictures",
+    """What all share, by name, for a person to read."""
+    about = {
+        "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} pictures"
     }
+    if runs := trained(entries):
+        files = sorted({run.weights(dataset.split).name for run in runs})
+        about["weights"] = f"{' and '.join(files)} of each training"
+        about["budget"] = ", ".join(sorted({run.length for run in runs}))
+    about["intervals"] = f"the middle {SHARE}% of {DRAWS} draws of the pictures"
+    return about
 
 
 def warnings(entries: Sequence[Entry], dataset: Dataset) -> list[str]:
     """What makes the figures less than fair, in a sentence each."""
-    runs = [run for entry in entries for run in entry.runs]
+    runs = trained(entries)
     told = []
+    exports = [e.name for e in entries if not isinstance(e.runs[0], Run)]
+    if exports and any(run.options["val_split"] == dataset.split for run in runs):
+        told.append(
+            f"Runs are scored by their last weights here, {', '.join(exports)} by what "
+            "was exported, best weights as a rule, which these pictures chose: choose "
+            "another --split."
+        )
     if learned_here := learned(runs, dataset):
         told.append(
             f"{len(learned_here)} of the {len(dataset)} pictures were trained on, "

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,6 +16,8 @@ from reports import text_table
 
 # what two runs may differ in and still be one training with several seeds
 NOT_SETTINGS = ("seed", "output", "resume", "tensorboard")
+# what a training took, by column of the table
+TRAINING = ("minutes", "epochs", "train_images_per_second", "peak_memory_gib")
 # of a summary
 NEEDED = {"options", "architecture", "class_names", "precision", "minutes", "best"}
 LIST_HEADERS = (
@@ -38,6 +41,21 @@ class Run:
     def options(self) -> dict[str, Any]:
         """Those of train.py, all of them."""
         return self.summary["options"]
+
+    @property
+    def seed(self) -> int:
+        """What its random numbers began with."""
+        return self.options["seed"]
+
+    @property
+    def data(self) -> list[str] | None:
+        """What it learned from; None is the demo set."""
+        return self.options["data"]
+
+    @property
+    def class_names(self) -> list[str]:
+        """Without the background."""
+        return self.summary["class_names"]
 
     @property
     def settings(self) -> str:
@@ -76,6 +94,21 @@ class Run:
         """In training: the median of its epochs."""
         return median(row["images_per_second"] for row in self.history)
 
+    @property
+    def training(self) -> dict[str, float]:
+        """What it took, by the names of TRAINING."""
+        # null in JSON where the system did not tell
+        memory = self.summary.get("peak_memory_gib") or nan
+        speed, epochs = self.images_per_second, float(len(self.history))
+        values = (self.summary["minutes"], epochs, speed, memory)
+        return dict(zip(TRAINING, values, strict=True))
+
+    @property
+    def about(self) -> str:
+        """Where it lies and what trained it, for a person to read."""
+        device, precision = self.summary["device"], self.summary["precision"]
+        return f"{self.folder}, on {device}, {precision}"
+
     def weights(self, split: str) -> Path:
         """The weights to score on a split: the last where it has chosen the best."""
         which = "last" if self.options["val_split"] == split else "best"
@@ -103,7 +136,7 @@ def learned(runs: Sequence[Run], dataset: Dataset) -> list[Path]:
     """
     known = set()
     for data, split in {
-        (tuple(run.options["data"] or ()), run.options["train_split"]) for run in runs
+        (tuple(run.data or ()), run.options["train_split"]) for run in runs
     }:
         with suppress(ValueError, OSError):
             trained = read_dataset(data, split, dataset.class_names)
@@ -119,10 +152,10 @@ def read_run(folder: Path) -> Run:
             rows = [
                 {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)
             ]
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ValueError(
-            f"{folder}: expected a run of train.py that came to its summary; there is "
-            f"no {Path(error.filename).name}."
+            f"{folder}: expected a run of train.py that came to its summary, or a file "
+            f"of export.py; there is no {Path(error.filename).name}."
         ) from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{folder}: {error}") from None
@@ -170,7 +203,7 @@ def list_runs(root: Path) -> str:
 
 def _row(run: Run, root: Path) -> Sequence[Any]:
     summary, best = run.summary, run.summary["best"]
-    data = run.options["data"] or ["the demo set"]
+    data = run.data or ["the demo set"]
     state = "finished" if summary.get("finished", True) else "stopped"
     return (
         *(run.folder.relative_to(root), run.model),

@@ -27,7 +27,7 @@ COLUMNS = (
     Column("latency_ms_p99", "ms p99", ".1f", "one picture at a time, slowest of 100"),
     Column("parameters_m", "M param.", ".1f", "millions, normalisation folded"),
     Column("gflops", "GFLOPs", ".1f", "a picture; a multiply-add counts as two"),
-    Column("weights_mb", "MB", ".1f", "the weights file"),
+    Column("weights_mb", "MB", ".1f", "the file of the weights, or the exported one"),
     Column("minutes", "minutes", ".1f", "of training"),
     Column("epochs", "epochs", ".0f", "of training"),
     Column(

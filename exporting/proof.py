@@ -12,6 +12,7 @@ from detection.detector import Network
 from detection.whole import detect_all
 from evaluation import evaluate_voc, mean_ap, measure_fps
 from reports.tables import text_table
+from runtimes import files_of
 from ssd_utils import iou
 
 SAME_BOX = 1e-3  # the most a float32 file's box may differ, in 0..1 of the picture
@@ -76,10 +77,7 @@ def prove(
 
 def size_of(path: Path) -> int:
     """Bytes of a file, of a folder, or of OpenVINO's pair."""
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    pair = (path, path.with_suffix(".bin")) if path.suffix == ".xml" else (path,)
-    return sum(file.stat().st_size for file in pair)
+    return sum(file.stat().st_size for file in files_of(path))
 
 
 def difference(

@@ -45,6 +45,13 @@ def recognise(path: Path | str) -> str | None:
     return None
 
 
+def files_of(path: Path) -> list[Path]:
+    """What makes up a file: itself, all in a folder, or OpenVINO's pair."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+
+
 def load(
     path: Path | str, threshold: float | None = None, top_k: int | None = None
 ) -> Exported:
