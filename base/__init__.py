@@ -4,6 +4,6 @@
 - files.py: files that appear whole or not at all; names of files that are to be written
 - download.py: files from the network, resumed and checked
 - memory.py: what it looks like when memory runs out
-- quiet_keras.py: Keras without the greeting of its backend
+- quiet_keras.py: Keras and TensorFlow without the greetings of native libraries
 - paper.py: the paper's numbers that are needed where there is no Keras
 """

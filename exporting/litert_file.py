@@ -10,6 +10,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils
 
+from base.quiet_keras import native_messages_hidden
 from exporting import Exportable
 from exporting.graph import OUTPUTS, frozen, is_map, suppress_flat, whole
 from runtimes.card import FILE_NAME, LABELS_NAME
@@ -17,7 +18,8 @@ from runtimes.card import FILE_NAME, LABELS_NAME
 
 def write(exportable: Exportable, path: Path) -> None:
     """Write the file in the card's precision; a zip archive at its end has the card."""
-    content = convert(exportable)
+    with native_messages_hidden():  # the converter tells its settings
+        content = convert(exportable)
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     if flex := flex_operations(model):
         raise ValueError(

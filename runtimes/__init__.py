@@ -9,8 +9,11 @@
 Exported files are programs: run only those that you would run a program of.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+
+import numpy as np
 
 from base.paper import TOP_K
 from runtimes.card import Card
@@ -72,13 +75,26 @@ def load(
     try:
         text, run = adapter.opened(path)
     except Exception as error:  # each runtime has errors of its own
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"{path}: {package} can't open it: {reason}") from error
+        raise ValueError(f"{path}: {package} can't open it: {_line(error)}") from error
     if text is None:
         raise ValueError(f"{path}: not written by export.py: it names no classes.")
     try:
         card = Card.from_json(text)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+    def run_told(images: np.ndarray) -> Mapping[str, np.ndarray]:
+        try:
+            return run(images)
+        except Exception as error:
+            raise ValueError(
+                f"{path}: {package} can't run it: {_line(error)}"
+            ) from error
+
     least = card.threshold if threshold is None else threshold
-    return Exported(card, run, least, TOP_K if top_k is None else top_k)
+    return Exported(card, run_told, least, TOP_K if top_k is None else top_k)
+
+
+def _line(error: Exception) -> str:
+    """A runtime's message, which may be many lines, as one."""
+    return " ".join(str(error).split())[:300]

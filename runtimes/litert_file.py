@@ -5,20 +5,18 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
+from base.quiet_keras import native_messages_hidden
 from runtimes.card import FILE_NAME
 from runtimes.exported import Run
-
-try:
-    from ai_edge_litert.interpreter import Interpreter
-except ImportError:  # TensorFlow brings an interpreter of its own
-    from tensorflow.lite import Interpreter
 
 
 def opened(path: Path | str) -> tuple[str | None, Run]:
     """The card's text and the function."""
-    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-    interpreter.allocate_tensors()
+    with native_messages_hidden():  # it tells which delegate it has
+        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
     run_one = interpreter.get_signature_runner()
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:

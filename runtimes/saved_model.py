@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
+from base.quiet_keras import import_tensorflow
 from runtimes.card import FILE_NAME
 from runtimes.exported import Run
 
+tf = import_tensorflow()
 EXTRAS = "assets.extra"  # tensorflow/cc/saved_model/constants.h
 
 

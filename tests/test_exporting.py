@@ -1,7 +1,10 @@
 """What export.py writes, in its own runtime, against our own detections."""
 
+import os
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,6 +22,8 @@ from tests.exportables import NAMES, expected, exportable, need, pictures, untra
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports need TensorFlow"
 )
+
+ROOT = Path(exporting.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -191,19 +196,53 @@ def test_formats_are_told_by_content(tmp_path, head, name):
     [
         (b"\x08\x08\x12\x07tf2onnx", "onnxruntime", "onnxruntime"),
         (b'<?xml?><net name="x">', "openvino", "openvino"),
+        (b"\x1c\0\0\0TFL3", "ai_edge_litert.interpreter", "ai-edge-litert"),
+        (None, "tensorflow", "tensorflow"),  # a folder
     ],
 )
 def test_a_runtime_that_is_not_there_is_named(
     tmp_path, monkeypatch, head, module, package
 ):
     path = tmp_path / "file"
-    path.write_bytes(head)
+    if head is None:
+        path.mkdir()
+        (path / "saved_model.pb").touch()
+    else:
+        path.write_bytes(head)
     monkeypatch.setitem(sys.modules, module, None)
     for name in [name for name in sys.modules if name.startswith("runtimes.")]:
         if name not in ("runtimes.card", "runtimes.exported"):
             monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ValueError, match=f"file: .* pip install {package}$"):
         runtimes.load(path)
+
+
+@pytest.mark.parametrize("name", ["litert", "saved_model"])
+def test_runtimes_greet_nobody(written, name):
+    """In a process of its own: they greet once, whatever --quiet says."""
+    code = f"""
+import numpy, runtimes
+runtimes.load({str(written(name))!r})(numpy.zeros((1, 300, 300, 3), "uint8"))
+"""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)
+    assert said.stdout + said.stderr == b""
+
+
+def test_converters_tell_nothing(tmp_path, capfd):
+    need("litert")
+    exporting.write("litert", exportable("int8", calibration=1), tmp_path / "a.tflite")
+    received = capfd.readouterr()
+    assert received.out + received.err == ""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_fails_while_it_runs_is_one_line(written, name):
+    network = runtimes.load(written(name))
+    with pytest.raises(ValueError, match=r"tiny\.\w+: .* can't run it: ") as caught:
+        network(np.zeros((1, 200, 300, 3), np.uint8))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino", "litert"])
