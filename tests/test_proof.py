@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from exporting.proof import Difference, Figures, difference, faults
+from exporting.proof import Difference, Figures, difference, faults, table
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports need TensorFlow"
@@ -55,21 +55,35 @@ def test_the_greatest_difference_of_all_pictures():
 
 
 @pytest.mark.parametrize(
-    ("map50", "box", "num_unpaired", "precision", "words"),
+    ("map50", "box", "score", "num_unpaired", "precision", "words"),
     [
-        (0.80, 0.0, 0, "float32", []),
-        (0.85, 5e-4, 0, "float32", []),
-        (0.7901, 0.0, 0, "int8", []),
-        (0.7899, 0.1, 9, "int8", ["fell by 1.01 points"]),
-        (0.80, 0.1, 9, "float16", []),
-        (0.80, 2e-3, 0, "float32", ["moved by 2.0e-03"]),
-        (0.80, 0.0, 1, "float32", ["1 detections have no partner"]),
-        (0.10, 0.1, 2, "float32", ["70.00 points", "moved", "no partner"]),
+        (0.80, 0.0, 0.0, 0, "float32", []),
+        (0.85, 5e-4, 5e-3, 0, "float32", []),
+        (0.7901, 0.0, 0.0, 0, "int8", []),
+        (0.7899, 0.1, 0.1, 9, "int8", ["fell by 1.01 points"]),
+        (np.nan, 0.0, 0.0, 0, "int8", ["fell by nan points"]),  # nothing is proven
+        (0.80, 0.1, 0.1, 9, "float16", []),
+        (0.80, 2e-3, 0.0, 0, "float32", ["moved by 2.0e-03"]),
+        (0.80, 0.0, 2e-2, 0, "float32", ["score changed by 2.0e-02"]),
+        (0.80, 0.0, 0.0, 1, "float32", ["1 detections have no partner"]),
+        (0.10, 0.1, 0.0, 2, "float32", ["70.00 points", "moved", "no partner"]),
     ],
 )
-def test_faults(map50, box, num_unpaired, precision, words):
+def test_faults(map50, box, score, num_unpaired, precision, words):
     figures = [Figures(0.80, 1.0, 10), Figures(map50, 1.0, 10)]
-    found = faults(figures, Difference(box, 0.0, 10, num_unpaired), precision, 1.0)
+    found = faults(figures, Difference(box, score, 10, num_unpaired), precision, 1.0)
     assert len(found) == len(words)
     for fault, word in zip(found, words, strict=True):
         assert word in fault
+
+
+def test_the_table():
+    figures = [Figures(0.8, 12.34, 10_180_000), Figures(0.7, 5.0, 3_100_000)]
+    text = table(["a.h5", "a.onnx"], figures, Difference(1.8e-7, 1.5e-6, 2249, 3))
+    head, before, after = text.splitlines()
+    rows = [" ".join(line.split()) for line in (head, before, after)]
+    assert rows == [
+        "mAP50 boxes differ scores differ unpaired ms a picture MB",
+        "a.h5 0.800 12.3 10.18",
+        "a.onnx 0.700 1.8e-07 1.5e-06 3 of 2249 5.0 3.10",
+    ]
