@@ -1,12 +1,23 @@
 """What docs/deploy.md promises those who serve the files."""
 
+import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import cv2
 import keras
+import numpy as np
 import pytest
 
-DOCS = (Path(__file__).parents[1] / "docs" / "deploy.md").read_text("utf-8")
+import runtimes
+from base.paper import MIN_SCORE
+from tests.exportables import pictures
+
+ROOT = Path(__file__).parents[1]
+DOCS = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports need TensorFlow"
@@ -73,6 +84,22 @@ def test_onnx_has_the_signature(written):
     assert received == promised()
 
 
+def test_litert_has_the_signature(written):
+    path = written("litert")
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(path)).get_signature_runner()
+    details = runner.get_input_details() | runner.get_output_details()
+    received = {
+        name: (np.dtype(value["dtype"]).name, list(value["shape"]))
+        for name, value in details.items()
+    }
+    assert received == {  # one picture at a time
+        name: (kind, [1 if axis is None else axis for axis in shape])
+        for name, (kind, shape) in promised().items()
+    }
+
+
 def test_openvino_has_the_signature(written):
     path = written("openvino")
     import openvino
@@ -87,3 +114,57 @@ def test_openvino_has_the_signature(written):
         for port in (*model.inputs, *model.outputs)
     }
     assert received == promised()
+
+
+# of requirements.txt, what the Pi does not install
+ABSENT = ("tensorflow", "keras", "h5py", "faster_coco_eval", "defusedxml", "msgspec")
+
+
+def test_what_is_copied_to_the_pi_is_enough(written, tmp_path):
+    path = written("litert")
+    (folders,) = re.findall(r"scp -r pi (.*?) raspberrypi:", DOCS, re.DOTALL)
+    for name in folders.replace("\\", "").split():
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    picture = tmp_path / "street.png"
+    cv2.imwrite(str(picture), pictures(1)[0])
+    argv = [str(picture), "--weights", str(path), "--json", "found.json"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({ABSENT})); import detect\n"
+    code += f"sys.exit(detect.main({argv}))"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert json.loads((tmp_path / "found.json").read_text("utf-8"))
+
+
+def programs():
+    """The page's programs, by the package that runs their file."""
+    blocks = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    return {re.search(r"openvino|ai_edge_litert", code)[0]: code for code in blocks}
+
+
+def test_the_program_of_the_pi_runs(written, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(written("litert"), "best.tflite")
+    network = runtimes.load("best.tflite", 0.5)
+    Path("labels.txt").write_text(network.card.labels(), "utf-8")
+    (image,) = pictures(1)
+    Path("street.jpg").write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    capsys.readouterr()
+    exec(programs()["ai_edge_litert"], {})
+    lines = capsys.readouterr().out.splitlines()
+    (rows,) = network(image[None])
+    rows = rows[rows[:, 1] > 0]
+    names = [network.class_names[int(class_id) - 1] for class_id in rows[:, 0]]
+    assert len(names) > 0
+    for line, name, score in zip(lines, names, rows[:, 1], strict=True):
+        assert line.startswith(f"{name} {score!s} [")
+
+
+def test_the_program_of_openvino_runs(written, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for suffix in (".xml", ".bin"):
+        shutil.copy(written("openvino").with_suffix(suffix), f"best{suffix}")
+    found = {"images": pictures(2)}
+    exec(programs()["openvino"], found)
+    expected = runtimes.load("best.xml", MIN_SCORE)(found["images"])
+    np.testing.assert_allclose(found["boxes"], expected[..., 2:], atol=0.01)
+    np.testing.assert_allclose(found["scores"], expected[..., 1], atol=0.01)

@@ -15,7 +15,8 @@ import pytest
 import export
 import exporting
 import runtimes
-from data import draw_shapes
+from base.paper import IMAGE_SIZE
+from data import draw_shapes, plain, read_dataset
 from detect import DEMO_WEIGHTS
 from exporting import proof
 from tests.exportables import need
@@ -55,6 +56,34 @@ def test_a_proven_file_with_its_labels(exported):
     card = runtimes.load(exported).card
     assert (exported.parent / "labels.txt").read_text("utf-8") == card.labels()
     assert card.class_names[:2] == ["circle", "cross"]
+
+
+def test_the_normalisation_is_folded(exported):
+    onnx = pytest.importorskip("onnx")
+    nodes = onnx.load(exported).graph.node
+    assert not [n.name for n in nodes if "batchnorm" in n.name.lower()]
+    assert "BatchNormalization" not in {node.op_type for node in nodes}
+
+
+def test_int8_is_calibrated_on_training_pictures(shapes, tmp_path, monkeypatch):
+    need("onnx")
+    received = []
+
+    def write(name, exportable, path):
+        received.append(exportable.pictures)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(exporting, "write", write)
+    argv = ["--weights", str(DEMO_WEIGHTS), "--format", "onnx", "--data", str(shapes)]
+    argv += ["--output", str(tmp_path / "new.onnx")]
+    assert export.main(argv) == 2
+    assert export.main([*argv, "--precision", "int8"]) == 2
+    assert len(received[0]) == 0
+    expected = [
+        plain(picture.pixels(), np.zeros((0, 5)), IMAGE_SIZE)[0]
+        for picture in read_dataset([shapes], "train").pictures
+    ]
+    np.testing.assert_array_equal(received[1], expected)
 
 
 def test_scripts_take_it_without_keras(exported, shapes, tmp_path):
