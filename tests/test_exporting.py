@@ -129,6 +129,18 @@ def test_litert_needs_no_flex_operation(written):
     assert flex_operations(model) == ["FlexCombinedNonMaxSuppression"]
 
 
+def test_a_file_with_a_flex_operation_is_not_written(written, tmp_path, monkeypatch):
+    content = written("litert").read_bytes()
+    from exporting import litert_file
+
+    monkeypatch.setattr(litert_file, "convert", lambda _: content)
+    monkeypatch.setattr(litert_file, "flex_operations", lambda _: ["FlexWhere"])
+    path = tmp_path / "new.tflite"
+    with pytest.raises(ValueError, match="litert: FlexWhere would need"):
+        exporting.write("litert", exportable(), path)
+    assert not path.exists()
+
+
 def test_outputs_are_put_in_frigates_order(written):
     flatbuffer_utils = pytest.importorskip("tensorflow.lite.tools.flatbuffer_utils")
     from exporting.litert_file import order_outputs
