@@ -6,28 +6,31 @@ DEVICES=2 NORM=none python tests/shared_training.py --data D --devices 2 ...
 import os
 import sys
 
-DEVICES, NORM = int(os.environ.get("DEVICES", "1")), os.environ["NORM"]
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
+DEVICES = int(os.environ.get("DEVICES", "1"))
+NORM = os.environ.get("NORM", "none")
 
-import keras  # noqa: E402  JAX reads its flags when it is imported
 
-if keras.backend.backend() == "tensorflow" and DEVICES > 1:
-    import tensorflow as tf
+def make_devices():
+    """Several on one processor; before Keras is imported."""
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
+    import keras
 
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0],
-        [tf.config.LogicalDeviceConfiguration()] * DEVICES,
-    )
+    if keras.backend.backend() == "tensorflow" and DEVICES > 1:
+        import tensorflow as tf
 
-import train  # noqa: E402
-from models import Architecture  # noqa: E402
-from models.ssd300 import images_input  # noqa: E402
-from ssd_utils import make_priors  # noqa: E402
-from training import fit  # noqa: E402
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * DEVICES,
+        )
 
 
 def detector(num_classes):
     """Every weight decides about every prior."""
+    import keras
+
+    from models.ssd300 import images_input
+    from ssd_utils import make_priors
+
     images = images_input()
     x = keras.layers.Rescaling(1 / 255)(images)
     x = keras.layers.Conv2D(4, 9, strides=16, use_bias=NORM == "none", name="conv1")(x)
@@ -40,16 +43,25 @@ def detector(num_classes):
 
 
 def load_model(_args, class_names):
+    """In place of train.py's."""
+    from models import Architecture
+
     architecture = Architecture("squeezenet", len(class_names) + 1)
     return detector(architecture.num_classes), architecture
 
 
 def load_skeleton(_args, architecture):
+    """In place of train.py's."""
     return detector(architecture.num_classes)
 
 
-train.load_model, train.load_skeleton = load_model, load_skeleton
-train.report = lambda *_: None
-if os.environ.get("EACH_STEP"):  # a checkpoint after each step
-    fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9
-sys.exit(train.main())
+if __name__ == "__main__":
+    make_devices()
+    import train
+    from training import fit
+
+    train.load_model, train.load_skeleton = load_model, load_skeleton
+    train.report = lambda *_: None
+    if os.environ.get("EACH_STEP"):  # a checkpoint after each step
+        fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9
+    sys.exit(train.main())
