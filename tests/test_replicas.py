@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -137,12 +138,18 @@ def test_two_workers_one_of_them_killed(data, alone, tmp_path):
     assert last.startswith("train.py: Another worker of this training is gone")
     assert f"train.py --resume {folder}" in last
     assert len(arrays(folder)[1]) < 5
+    elsewhere = shutil.copytree(folder, tmp_path / "elsewhere")
 
     workers = start_pair(data, folder, "batch", "--resume")
     for worker in workers:
         _, errors = worker.communicate()
         assert worker.returncode == 0, errors
     assert_same(folder, alone / "batch")
+
+    devices = start(data, elsewhere, "batch", "--resume", "--devices", "2", DEVICES="2")
+    _, errors = devices.communicate()
+    assert devices.returncode == 0, errors
+    assert_same(elsewhere, alone / "batch")
 
 
 @tensorflow_only
