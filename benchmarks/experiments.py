@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 SHARED = Path("../shared")
+DEMO = Path("data/sets/shapes")  # train.py's own, drawn where it is not there
 SQUEEZENET = SHARED / "weights/squeezenet_imagenet_notop.h5"
 MOBILENET = SHARED / "weights/mobilenet_2_5_224_tf_no_top.h5"
 
@@ -18,19 +19,21 @@ MOBILENET = SHARED / "weights/mobilenet_2_5_224_tf_no_top.h5"
 class Data:
     """A data set, its two splits and how long its trainings are."""
 
-    folder: str
+    folder: Path
     train_split: str
     val_split: str
     epochs: int
     share: float = 1.0
 
 
+BCCD, RACCOON = SHARED / "data/bccd", SHARED / "data/raccoon"
 DATA = {
-    "bccd": Data("data/bccd", "trainval", "test", epochs=20),
-    "raccoon": Data("data/raccoon", "train", "val", epochs=20),
-    "raccoon, long": Data("data/raccoon", "train", "val", epochs=60),
-    "bccd/4": Data("data/bccd", "trainval", "test", epochs=40, share=0.25),
-    "raccoon/4": Data("data/raccoon", "train", "val", epochs=40, share=0.25),
+    "bccd": Data(BCCD, "trainval", "test", epochs=16),
+    "raccoon": Data(RACCOON, "train", "val", epochs=20),
+    "raccoon, long": Data(RACCOON, "train", "val", epochs=60),
+    "bccd/4": Data(BCCD, "trainval", "test", epochs=32, share=0.25),
+    "raccoon/4": Data(RACCOON, "train", "val", epochs=40, share=0.25),
+    "demo": Data(DEMO, "train", "val", epochs=11),
 }
 
 
@@ -40,13 +43,15 @@ class Experiment:
 
     architecture, settings: arguments of models.Architecture and training.fit.Settings;
     patches: what else is changed, by dotted name -> a function of the original.
-    freeze_share, lr_factor: of the epochs, of the default rate.
+    freeze_share, lr_factor: of the epochs, of the default rate. weigh_classes: as the
+    option of that name.
     """
 
     weights: str = str(SQUEEZENET)
     freeze: bool = False
     freeze_share: float = 0.0
     lr_factor: float = 1.0
+    weigh_classes: bool = False
     architecture: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     patches: dict[str, Callable] = field(default_factory=dict)
@@ -114,6 +119,10 @@ def _rare_objects(original: Callable) -> Callable:
     return heads
 
 
+def _no_decay(original: dict) -> dict:
+    return {**original, "adamw": (original["adamw"][0], {"weight_decay": 0.0})}
+
+
 def _value(value: Any) -> Callable:
     return lambda original: value
 
@@ -123,6 +132,9 @@ AUGMENT = "data.batches.augment"
 ADAPTER = "models.ssd300.adapter"
 FROZEN_LAYERS = "models.start.extractor_layers"
 HEADS = "models.ssd300.heads"
+CLIP_NORM = "training.optimiser.CLIP_NORM"
+OPTIMISERS = "training.optimiser.OPTIMISERS"
+WARMUP_STEPS = "training.schedule.WARMUP_STEPS"
 PROTOTYPE = {  # the crude one that fell: plain adapter, all of ImageNet's layers fixed
     ADAPTER: _plain_adapter,
     FROZEN_LAYERS: _all_published_layers,
@@ -185,6 +197,10 @@ EXPERIMENTS = {
     "full, sgd": Experiment(settings={"optimiser": "sgd", "lr": 1e-2}),
     "full, steps": Experiment(settings={"schedule": "steps"}),
     "full, average": Experiment(settings={"average": True}),
+    "full, weighed classes": Experiment(weigh_classes=True),
+    "full, no clipping": Experiment(patches={CLIP_NORM: _value(None)}),
+    "full, no decay": Experiment(patches={OPTIMISERS: _no_decay}),
+    "full, no warm-up": Experiment(patches={WARMUP_STEPS: _value(1)}),
 }
 
 # file name -> data set, experiments
