@@ -53,6 +53,32 @@ def server():
 
 
 @pytest.fixture(scope="session")
+def shapes(tmp_path_factory):
+    """A small drawn data set: 21 pictures to train, 4 of val, 5 of test."""
+    from data import draw_shapes
+
+    return draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=30)
+
+
+@pytest.fixture
+def slim_squeezenet():
+    """squeezenet is some layers long, see tests.slim."""
+    from tests.slim import slim
+
+    with slim():
+        yield
+
+
+@pytest.fixture(scope="session")
+def untrained(shapes, tmp_path_factory):
+    """The weights file of tests.scripts.write_untrained, for slim_squeezenet."""
+    from tests.scripts import write_untrained
+
+    path = tmp_path_factory.mktemp("weights") / "untrained.weights.h5"
+    return write_untrained(shapes, path)
+
+
+@pytest.fixture(scope="session")
 def written(tmp_path_factory):
     """Exported files of a tiny detector, see tests.exportables.written_once."""
     from tests.exportables import written_once

@@ -24,7 +24,7 @@ import runtimes
 from base.paper import MIN_SCORE
 from comparison import outlook, plan, processes
 from comparison.scores import Detected, score
-from data import Batches, draw_shapes
+from data import Batches
 from detection.whole import detect_all
 from exporting.proof import size_of
 from models import weights
@@ -50,12 +50,6 @@ else:
     folder.mkdir(parents=True)
     (folder / "checkpoint.npz").write_text("")
 """
-
-
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory):
-    """A small drawn data set: 21 pictures to train, 4 of val, 5 of test."""
-    return draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=30)
 
 
 @pytest.fixture
