@@ -65,13 +65,20 @@ def serve(content_type, parts, cut=False):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _serving(ThreadingHTTPServer, Handler) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _serving(server, handler):
+    """The port on 127.0.0.1 at which it answers, in threads of its own."""
+    with server(("127.0.0.1", 0), handler) as started:
+        started.daemon_threads = True
+        threading.Thread(target=started.serve_forever, daemon=True).start()
+        try:
+            yield started.server_address[1]
+        finally:
+            started.shutdown()
 
 
 def multipart(frames):
@@ -121,11 +128,5 @@ def serve_rtsp(stream):
                 length = len(head) + len(part)
                 self.wfile.write(struct.pack(">cBH", b"$", 0, length) + head + part)
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Camera)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"rtsp://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _serving(socketserver.ThreadingTCPServer, Camera) as port:
+        yield f"rtsp://127.0.0.1:{port}"
