@@ -95,7 +95,7 @@ def test_bad_batches_one_after_another_are_the_end():
         watched.step(*batch(math.nan), 1e-3)
 
 
-def test_statistics_of_a_bad_batch_are_undone_too():
+def test_statistics_of_a_bad_batch_are_undone_too(slim_squeezenet):
     model = build(Architecture("squeezenet", 3))
     optimiser = make_optimiser("adamw", model.trainable_variables)
     watched = Guard(Trainer(model, "voc").compile_for(optimiser), skip=True)

@@ -92,7 +92,7 @@ def test_a_new_optimiser_warms_up_again():
 
 @pytest.mark.core
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_decay_spares_scales_and_shifts(name):
+def test_decay_spares_scales_and_shifts(name, slim_squeezenet):
     model = build(Architecture("squeezenet", 3))
     optimiser = make_optimiser(name, model.trainable_variables)
     decayed = {
@@ -286,7 +286,7 @@ def test_accumulated_update_equals_that_of_the_large_batch(name, accumulate):
     assert parts_losses == pytest.approx(whole_losses, rel=1e-5)
 
 
-def test_accumulated_update_of_a_detector():
+def test_accumulated_update_of_a_detector(slim_squeezenet):
     images = np.concatenate([batch_of(1, seed)[0] for seed in range(4)])
     truth = np.concatenate([batch_of(1, seed)[1] for seed in range(4)])
     truth[2] = 0
@@ -304,16 +304,26 @@ def test_accumulated_update_of_a_detector():
         assert parts == pytest.approx(whole, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("precision", "steps"),
-    [
-        pytest.param("float32", 4, marks=pytest.mark.core),
-        ("mixed_bfloat16", 4),
-        # its first steps are lost to finding the scale of the loss
-        ("mixed_float16", 12),
-    ],
-)
-def test_steps_in_each_precision_lower_the_loss(precision, steps):
+PRECISIONS = [  # and steps
+    pytest.param("float32", 4, marks=pytest.mark.core),
+    ("mixed_bfloat16", 4),
+    # its first steps are lost to finding the scale of the loss
+    ("mixed_float16", 12),
+]
+
+
+@pytest.mark.parametrize(("precision", "steps"), PRECISIONS)
+def test_steps_in_each_precision_lower_the_loss(precision, steps, slim_squeezenet):
+    check_steps(precision, steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "steps"), PRECISIONS)
+def test_so_they_do_in_the_whole_network(precision, steps):
+    check_steps(precision, steps)
+
+
+def check_steps(precision, steps):
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
     model = build(Architecture("squeezenet", 3))
