@@ -49,8 +49,8 @@ def augment(
     window = min_iou_crop(window, truth, rng)
     window = whole_pixels(window, image.shape)
     interpolation = INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
-    image = take_window(image, window, size, interpolation)  # (size, size, 3)
-    image = fill_outside(photometric(image, rng), window)
+    part = photometric(_shown(image, window, size, interpolation), rng)
+    image = _in_mean(part, window, size)  # (size, size, 3)
     truth = truth_in_window(truth, window)  # (M or fewer, 5)
     return mirror(image, truth, rng)
 
@@ -151,28 +151,29 @@ def take_window(
 
     The window lies on edges of pixels (`whole_pixels`) and meets the picture.
     """
+    return _in_mean(_shown(image, window, size, interpolation), window, size)
+
+
+def _shown(
+    image: np.ndarray, window: np.ndarray, size: int, interpolation: int
+) -> np.ndarray:
+    """The picture in the window, as large as it is in the taken one: (h, w, 3)."""
     height, width = image.shape[:2]
     pixels = np.round(window * (width, height, width, height)).astype(int)
     x0, y0 = np.maximum(pixels[:2], 0)
     x1, y1 = np.minimum(pixels[2:], (width, height))
     left, top, right, bottom = _inside(window, size)
-    part = cv2.resize(
-        image[y0:y1, x0:x1], (right - left, bottom - top), interpolation=interpolation
-    )
-    taken = np.full((size, size, 3), MEAN, np.uint8)
-    taken[top:bottom, left:right] = part
-    return taken
+    side = right - left, bottom - top
+    return cv2.resize(image[y0:y1, x0:x1], side, interpolation=interpolation)
 
 
-def fill_outside(image: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """A taken window with the mean wherever it shows no picture."""
-    size = image.shape[0]
+def _in_mean(part: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 3): what is shown, in its place, and the mean around it."""
     left, top, right, bottom = _inside(window, size)
-    if (left, top, right, bottom) == (0, 0, size, size):
-        return image
-    filled = np.full_like(image, MEAN)
-    filled[top:bottom, left:right] = image[top:bottom, left:right]
-    return filled
+    border = top, size - bottom, left, size - right
+    if not any(border):
+        return part
+    return cv2.copyMakeBorder(part, *border, cv2.BORDER_CONSTANT, value=MEAN)
 
 
 def _inside(window: np.ndarray, size: int) -> tuple[int, int, int, int]:

@@ -30,6 +30,10 @@ REDUCED = (  # cv2.ImreadModes
 )
 
 
+# OpenCV from 4.11 on decodes JPEG to RGB itself; the same bytes as by converting after
+DECODES_RGB = hasattr(cv2, "IMREAD_COLOR_RGB")
+
+
 class Unreachable(ValueError):
     """The file itself can't be had: removed, no permission, a disk that fails."""
 
@@ -76,6 +80,9 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
     if not _is_whole(raw, kind):
         raise ValueError(f"{path}: the {kind} file is cut off before its end.")
     flags = _decode_flags(size_wh, kind, min_side) | cv2.IMREAD_IGNORE_ORIENTATION
+    is_rgb = DECODES_RGB and kind == "JPEG"
+    if is_rgb:
+        flags = flags & ~cv2.IMREAD_COLOR | cv2.IMREAD_COLOR_RGB
     try:
         image = cv2.imdecode(data, flags)
     except cv2.error as error:
@@ -84,7 +91,9 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
         raise ValueError(f"{path}: can't be decoded ({error.err}).") from error
     if image is None:
         raise ValueError(f"{path}: can't be decoded, the {kind} data is broken.")
-    return _upright(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), orientation)  # (H, W, 3)
+    if not is_rgb:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return _upright(image, orientation)  # (H, W, 3)
 
 
 def _check_bytes(path: Path, num_bytes: int) -> None:

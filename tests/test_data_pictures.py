@@ -112,6 +112,16 @@ def test_large_jpegs_come_smaller_but_not_below_min_side(tmp_path, min_side, hei
     assert read_picture(tmp_path / "a.jpg", min_side).shape[0] == height
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("min_side", [0, 80])
+def test_decoding_to_rgb_equals_converting_after(tmp_path, monkeypatch, mode, min_side):
+    noise = np.random.default_rng(0).integers(0, 256, (160, 240, 3), np.uint8)
+    Image.fromarray(noise).convert(mode).save(tmp_path / "a.jpg", quality=90)
+    straight = read_picture(tmp_path / "a.jpg", min_side)
+    monkeypatch.setattr(pictures, "DECODES_RGB", False)
+    np.testing.assert_array_equal(straight, read_picture(tmp_path / "a.jpg", min_side))
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.98])
 def test_cut_files_are_refused_by_name(tmp_path, suffix, share):
