@@ -14,6 +14,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.machine import machine
+
+if TYPE_CHECKING:
+    import keras
 
 DIRECTIONS = ("forward", "by data", "by filter")
 # ours: calls of each, of which the fastest counts, after one that warms up
@@ -77,31 +83,57 @@ def main() -> None:
 
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device)
-    print(devices.headline(device, precision), end="\n\n")
+    print(machine("tensorflow", "torch"))
     model = build(Architecture(args.backbone, 21, trunk=args.trunk))
-    found = convolutions(model)
-    rows, sums = [], dict.fromkeys(DIRECTIONS, 0.0)
-    for convolution, count in found.items():
-        best = fastest(convolution, args.batch_size, precision)
-        cells = [str(convolution), count]
-        for direction, (seconds, engine) in best.items():
-            rate = convolution.gflops * args.batch_size / seconds
-            cells.append(f"{rate:.0f} {engine}")
-            sums[direction] += count * seconds
-        rows.append(cells)
-    gflops = sum(one.gflops * count for one, count in found.items())
-    print(f"{args.backbone}, batch {args.batch_size}; GFLOP/s, and whose:\n")
-    print(markdown_table(("side, maps, kernel", "times", *DIRECTIONS), rows))
-    pictures = args.batch_size
+    ceiling = measure(model, args.batch_size, precision)
+    rows = []
+    for one, best in ceiling.best.items():
+        gflops = one.gflops * args.batch_size
+        rates = [
+            f"{gflops / seconds:.0f} {engine}" for seconds, engine in best.values()
+        ]
+        rows.append((str(one), ceiling.counts[one], *rates))
     print(
-        f"\n{gflops:.1f} GFLOPs a picture forward; at most "
-        f"{pictures / sums['forward']:.2f} pictures/s forward, "
-        f"{pictures / sum(sums.values()):.2f} in training "
-        f"({', '.join(f'{name} {s:.2f} s' for name, s in sums.items())} a batch)"
+        f"{args.backbone}, batch {args.batch_size}, {precision}; GFLOP/s, and whose:\n"
+    )
+    print(markdown_table(("side, maps, kernel", "times", *DIRECTIONS), rows))
+    print(
+        f"\nat most {args.batch_size / ceiling.forward:.2f} pictures/s forward, "
+        f"{args.batch_size / ceiling.training:.2f} in training "
+        f"({', '.join(f'{name} {ceiling.sum(name):.2f} s' for name in DIRECTIONS)})"
     )
 
 
-def convolutions(model) -> Counter[Convolution]:
+@dataclass(frozen=True)
+class Ceiling:
+    """How often there is each convolution; direction -> best seconds and engine."""
+
+    counts: Counter[Convolution]
+    best: dict[Convolution, dict[str, tuple[float, str]]]
+
+    def sum(self, direction: str) -> float:
+        """Seconds of a batch."""
+        times = {one: best[direction][0] for one, best in self.best.items()}
+        return sum(self.counts[one] * seconds for one, seconds in times.items())
+
+    @property
+    def forward(self) -> float:
+        """Seconds of a batch, without anything but convolutions."""
+        return self.sum("forward")
+
+    @property
+    def training(self) -> float:
+        """Seconds of a batch, there and back."""
+        return sum(map(self.sum, DIRECTIONS))
+
+
+def measure(model: "keras.Model", batch_size: int, precision: str) -> Ceiling:
+    """Each convolution of the model, alone."""
+    counts = convolutions(model)
+    return Ceiling(counts, {one: fastest(one, batch_size, precision) for one in counts})
+
+
+def convolutions(model: "keras.Model") -> Counter[Convolution]:
     """How often the model has each convolution.
 
     A transposed one counts as the convolution that leads the other way, whose backward

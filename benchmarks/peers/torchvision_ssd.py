@@ -1,0 +1,130 @@
+"""torchvision's SSDs, in the settings that they can have on a processor.
+
+    pip install torch torchvision   # no part of this project's requirements
+
+Weights are random: time does not depend on them.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+NUM_CLASSES = 21  # VOC's, background included
+# torchvision, references/detection: --lr, --momentum, --weight-decay of SSD300's recipe
+SGD = {"lr": 0.002, "momentum": 0.9, "weight_decay": 5e-4}
+
+
+def trainer(
+    name: str, is_last: bool, is_half: bool
+) -> Callable[[np.ndarray, np.ndarray], float]:
+    """A step of ssd300_vgg16 or ssdlite320_mobilenet_v3_large: its loss, a number.
+
+    Of images uint8 (B, 300, 300, 3) and truth (B, M, 5), as data.Batches gives them.
+    is_last: channels last in memory; is_half: bfloat16.
+    """
+    import torch
+
+    model = _build(name, is_last).train()
+    optimiser = torch.optim.SGD(model.parameters(), **SGD)
+
+    def step(images: np.ndarray, truth: np.ndarray) -> float:
+        pictures = [_picture(image) for image in images]
+        targets = [_target(rows[rows[:, 4] > 0]) for rows in truth]
+        optimiser.zero_grad()
+        with _precision(is_half):
+            loss = sum(model(pictures, targets).values())
+        loss.backward()
+        optimiser.step()
+        return float(loss)
+
+    return step
+
+
+def detector(
+    name: str, is_last: bool, is_half: bool
+) -> Callable[[np.ndarray], list[dict[str, Any]]]:
+    """What finds the objects of images uint8 (B, 300, 300, 3)."""
+    import torch
+
+    model = _build(name, is_last).eval()
+
+    def detect(images: np.ndarray) -> list[dict[str, Any]]:
+        with torch.inference_mode(), _precision(is_half):
+            return model([_picture(image) for image in images])
+
+    return detect
+
+
+def _build(name: str, is_last: bool) -> "torch.nn.Module":
+    import torch
+
+    make = getattr(import_torchvision().models.detection, name)
+    model = make(weights=None, weights_backbone=None, num_classes=NUM_CLASSES)
+    layout = torch.channels_last if is_last else torch.contiguous_format
+    return model.to(memory_format=layout)
+
+
+def _precision(is_half: bool) -> Any:
+    import torch
+
+    return torch.autocast("cpu", torch.bfloat16) if is_half else nullcontext()
+
+
+def _picture(image: np.ndarray) -> "torch.Tensor":
+    import torch
+
+    return torch.from_numpy(image).permute(2, 0, 1).float().div(255)
+
+
+def _target(rows: np.ndarray) -> dict[str, "torch.Tensor"]:
+    import torch
+
+    return {
+        "boxes": torch.from_numpy(rows[:, :4] * 300.0),
+        "labels": torch.from_numpy(rows[:, 4].astype(np.int64)),
+    }
+
+
+@cache
+def import_torchvision() -> ModuleType:
+    """torchvision, with all cores; non-maximum suppression is OpenCV's where need be.
+
+    Compiled operations of its wheel do not load beside each build of PyTorch; the two
+    that its Python code names when it is imported are declared then.
+    """
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    try:
+        import torchvision
+    except RuntimeError:  # operator torchvision::nms does not exist
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+        library.define("qnms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+        library.impl("nms", _suppress, "CPU")
+        import torchvision
+
+        torchvision.ops.boxes._assert_has_ops = lambda: None
+        torchvision.declared = library  # operations live as long as it
+    return torchvision
+
+
+def _suppress(
+    boxes: "torch.Tensor", scores: "torch.Tensor", threshold: float
+) -> "torch.Tensor":
+    """Indices of the boxes (N, 4) kept, best first."""
+    import torch
+
+    corners = boxes.double().numpy()
+    sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    kept = cv2.dnn.NMSBoxes(sides, scores.double().numpy(), 0.0, threshold)
+    return torch.as_tensor(np.array(kept, np.int64).ravel())
