@@ -8,6 +8,15 @@ import pytest
 from file_server import make_server
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
+MOST_PROCESSES = 4  # each holds a TensorFlow of its own: some 2 GiB
+
+
+def pytest_xdist_auto_num_workers(config):
+    """For `-n auto`; 0, which is this one, for a single file and where -s shows all."""
+    paths = {name.partition("::")[0] for name in config.args}
+    if config.option.capture == "no" or (len(paths) == 1 and Path(*paths).is_file()):
+        return 0
+    return min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
 class Shared:

@@ -10,6 +10,7 @@ from data import draw_shapes
 from data.unlabelled import read_unlabelled
 from models import Architecture, build, extractor_layers, weights
 from models.weights import Description
+from tests.slim import slim
 from training.imitate import DISTANCES, TARGETS, junction, targets
 
 NAMES = ["a", "b"]
@@ -25,7 +26,8 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("graft")
     keras.utils.set_random_seed(0)
     architecture = Architecture("squeezenet", 3)
-    donor = build(architecture)
+    with slim():
+        donor = build(architecture)
     for layer in donor.layers:  # statistics as after a training
         if layer.name.endswith("_batchnorm"):
             gamma, beta, mean, variance = layer.get_weights()
@@ -65,7 +67,7 @@ def half_of(model):
 
 
 @pytest.mark.parametrize("trains", [False, True])
-def test_graft(trains, files, tmp_path, capsys):
+def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
     out = tmp_path / "graft.weights.h5"
     more = ["--train-extractor"] if trains else []
     assert graft.main(options(files, out, *more)) == 0
@@ -85,7 +87,7 @@ def test_graft(trains, files, tmp_path, capsys):
     assert "distance" in capsys.readouterr().out
 
 
-def test_it_refuses(files, tmp_path, capsys):
+def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
     out = tmp_path / "graft.weights.h5"
     out.write_text("mine")
     a = tmp_path / "a.weights.h5"

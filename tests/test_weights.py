@@ -124,7 +124,6 @@ def test_the_command_speaks_without_the_backends_greeting(tmp_path):
     assert line.startswith("python -m models.weights: ") and "no such file" in line
 
 
-@pytest.mark.core
 def test_description_there_and_back():
     description = Description(
         Architecture("vgg16", 4, 512, "light", "none", "coco", True),
