@@ -1,0 +1,1 @@
+"""What others do, written anew from their sources, to be measured beside ours."""
