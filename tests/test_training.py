@@ -20,7 +20,7 @@ from training import devices, runs
 from training.average import Average
 from training.devices import Device, choose_precision
 from training.engine import PARTS, Trainer, train_epoch, validate
-from training.fit import class_weights
+from training.fit import Waited, class_weights
 from training.optimiser import OPTIMISERS, make_optimiser
 from training.schedule import Schedule
 
@@ -502,11 +502,31 @@ def test_history_and_summary(tmp_path):
             ["1", "0.333333", "0"],
             ["2", "0.333333", "0"],
         ]
+    # a newer version goes on with a run that had a column less
+    runs.write_history(path, [*rows, {**rows[0], "epoch": 3, "waiting": 0.5}])
+    with path.open(newline="") as file:
+        lines = list(csv.reader(file))
+    assert [line[-1] for line in lines] == ["waiting", "", "", "0.5"]
     runs.write_json(tmp_path / "summary.json", {"a": [1, 0.5], "b": {"c": tmp_path}})
     assert json.loads((tmp_path / "summary.json").read_text()) == {
         "a": [1, 0.5],
         "b": {"c": str(tmp_path)},
     }
+
+
+def test_waiting_is_counted_not_work(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("training.fit.time.perf_counter", lambda: clock[0])
+
+    def slow():
+        for item in range(3):
+            clock[0] += 2
+            yield item
+
+    waited = Waited(slow())
+    for _ in waited:
+        clock[0] += 5
+    assert waited.seconds == 6  # three items of 2
 
 
 def test_json_is_json_where_a_figure_is_missing(tmp_path):

@@ -66,7 +66,7 @@ def train(folder, resume=False, seed=0, on_epoch=None, **settings):
 
 
 # what tells how long it took
-CLOCKS = {"seconds", "images_per_second"}
+CLOCKS = {"seconds", "images_per_second", "waiting"}
 
 
 def result(folder):

@@ -1,9 +1,10 @@
 """A whole training: epochs, validation, history, best and last weights, checkpoints."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -56,7 +57,8 @@ def fit(
     """Train and leave best.weights.h5, last.weights.h5, history.csv in `folder`.
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
-    the validation as `val_...`, mAP50, seconds since the start and images per second.
+    the validation as `val_...`, mAP50, seconds since the start, images per second and
+    the share of the training steps' time in which they waited for pictures.
     `notes` goes into the weights files. Best is the highest mAP50 on `val_set`.
     `on_epoch` sees each new row. `replicas` are the devices that share the work; the
     model was made in their scope.
@@ -151,18 +153,39 @@ def _train_epoch(
     first_step, started = schedule.step, schedule.seconds
     try:
         with closing(batches.epoch(state.epoch, so_far.steps)) as rest:
-            means = train_epoch(state.guard.step, rest, schedule, on_step, so_far)
+            timed = Waited(rest)
+            means = train_epoch(state.guard.step, timed, schedule, on_step, so_far)
     except FloatingPointError as error:
         where = _where(state, batches, so_far.steps)
         raise FloatingPointError(f"{where}: {error}") from error
     num_images = (schedule.step - first_step) * state.settings.update_size
+    seconds = schedule.seconds - started
     return {
         "epoch": state.epoch + 1,
         "seconds": 0.0,  # known after the validation
         "lr": float(ops.convert_to_numpy(state.guard.trainer.optimizer.learning_rate)),
         **means,
-        "images_per_second": num_images / (schedule.seconds - started),
+        "images_per_second": num_images / seconds,
+        "waiting": timed.seconds / seconds,
     }
+
+
+class Waited:
+    """Goes through items and counts the seconds that it waited for them."""
+
+    def __init__(self, items: Iterator) -> None:
+        self._items = items
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        started = time.perf_counter()
+        try:
+            return next(self._items)
+        finally:
+            self.seconds += time.perf_counter() - started
 
 
 def _where(state: State, batches: Batches, step: int) -> str:
@@ -225,5 +248,6 @@ def _line(row: dict, settings: Settings) -> str:
         f"loss {row['loss']:6.3f} (box {row['box_loss']:.3f}, class "
         f"{row['class_loss']:.3f})  val loss {row['val_loss']:6.3f}  "
         f"val acc {row['val_acc']:.3f}  mAP50 {row['mAP50']:.3f}  "
-        f"{row['images_per_second']:.1f} images/s"
+        f"{row['images_per_second']:.1f} images/s, "
+        f"{row['waiting']:.0%} waiting for pictures"
     )

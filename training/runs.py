@@ -94,9 +94,14 @@ def _finite(value: Any) -> Any:
 
 
 def write_history(path: Path, rows: list[dict]) -> None:
-    """history.csv: a row per epoch under the column names."""
+    """history.csv: a row per epoch under the column names.
+
+    Columns that only later rows have, of a run that goes on with a newer version, come
+    last.
+    """
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns)
     writer.writeheader()
     for row in rows:
         writer.writerow(
