@@ -25,6 +25,7 @@ MAP_SIZES = (38, 19, 10, 5, 3, 1)  # the paper, fig. 2: cells along a side of ea
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
 POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
 NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
+NUM_WISHES = 16  # ours: priors that an object may ask for before all are looked at
 EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
 
 
@@ -224,53 +225,134 @@ def match(truth: Tensor, priors: Tensor) -> tuple[Tensor, Tensor]:
     greatest IoU being served first, so that none is lost where two want the same; then
     every prior is positive whose IoU with an object is above 0.5.
     """
-    real = truth[..., 4] > 0  # (B, M)
-    overlaps = iou(truth[..., :4], centers_to_corners(priors))  # (B, M, P)
-    overlaps = ops.where(real[..., None], overlaps, ops.zeros_like(overlaps))
-    own = _own_priors(overlaps)  # (B, M)
-    prior_range = ops.arange(ops.shape(priors)[0], dtype="int32")
-    is_own = own[..., None] == prior_range  # (B, M, P)
-    overlaps = ops.where(is_own, 2 * ops.ones_like(overlaps), overlaps)
-    matches = ops.argmax(overlaps, axis=1)  # (B, P)
-    positives = ops.max(overlaps, axis=1) > POSITIVE_IOU  # (B, P)
-    return matches, positives
+    real = truth[..., 4:] > 0  # (B, M, 1)
+    boxes = ops.where(real, truth[..., :4], ops.zeros_like(truth[..., :4]))
+    num_objects, num_priors = truth.shape[1], priors.shape[0]
+    few = min(num_objects, NUM_WISHES)
+    size = max(int((num_priors / few) ** 0.5), 1)  # see _wishes
+    corners = centers_to_corners(priors)
+    corners = ops.pad(corners, ((0, -num_priors % size), (0, 0)))
+    overlaps = iou(boxes, corners)  # (B, M, P padded)
+
+    def own_priors(num_wishes: int) -> tuple[Tensor, Tensor]:
+        values, wishes = _wishes(overlaps, boxes, corners, size, num_wishes)
+        return _own_priors(values, wishes, num_priors)
+
+    own, are_too_few = own_priors(few)  # (B, M), ()
+    if few < num_objects:
+        # of M objects none can be refused by more than M - 1 priors
+        own = ops.cond(are_too_few, lambda: own_priors(num_objects)[0], lambda: own)
+    owners = _owners(own, num_priors)  # (B, P)
+    matches = ops.cast(ops.argmax(overlaps, axis=1), "int32")[:, :num_priors]
+    matches = ops.where(owners >= 0, owners, matches)
+    positives = ops.max(overlaps, axis=1)[:, :num_priors] > POSITIVE_IOU
+    return matches, positives | (owners >= 0)
 
 
-def _own_priors(overlaps: Tensor) -> Tensor:
+def _wishes(
+    overlaps: Tensor, boxes: Tensor, corners: Tensor, size: int, num_wishes: int
+) -> tuple[Tensor, Tensor]:
+    """IoU and index (B, M, K) of each object's best priors, from the best on.
+
+    K is `num_wishes`, or P where there are fewer. Of equal ones the first comes first.
+    What is among the K greatest lies in one of the K groups of greatest maximum: with
+    groups of `size` neighbours, sqrt(P / K), least is sorted. Their IoUs are computed
+    once more: with `overlaps` (B, M, P) only reduced, a compiler need not write it to
+    memory.
+    """
+    num_objects, num_priors = overlaps.shape[1:]
+    num_groups = num_priors // size
+    count = min(num_wishes, num_groups)
+    shape = (-1, num_objects, num_groups, size)
+    maxima = ops.max(ops.reshape(overlaps, shape), axis=-1)  # (B, M, G)
+    _, chosen = ops.top_k(maxima, count)
+    chosen = ops.sort(ops.cast(chosen, "int32"), axis=-1)  # (B, M, count)
+    flat = (-1, num_objects, count * size)
+    columns = chosen[..., None] * size + ops.arange(size, dtype="int32")
+    columns = ops.reshape(columns, flat)
+    members = ops.take(ops.reshape(corners, (num_groups, size, 4)), chosen, axis=0)
+    members = ops.reshape(members, (*flat, 4))
+    values = iou(boxes[..., None, :], members)[..., 0, :]  # (B, M, count * S)
+    values, at = ops.top_k(values, min(num_wishes, count * size))  # (B, M, K)
+    return values, ops.take_along_axis(columns, ops.cast(at, "int32"), axis=2)
+
+
+def _own_priors(
+    values: Tensor, wishes: Tensor, num_priors: int
+) -> tuple[Tensor, Tensor]:
     """Index (B, M) of the prior that belongs to each object, -1 where it overlaps none.
 
-    Serving pairs in the order of their IoU is the stable matching of objects and
-    priors, so the objects can ask all at once: each for the best prior that has not
-    refused it, of two that ask for the same the one with the lower IoU is refused.
-    A few rounds do for real pictures; the loop ends when nobody is refused.
+    And whether a wish more than the K of anybody would have been asked for.
+    `values` and `wishes` (B, M, K) are IoUs, falling, and priors. Serving pairs in the
+    order of their IoU is the stable matching of objects and priors, so the objects can
+    ask all at once: each for the best prior that has not refused it, of those that ask
+    for the same all but the one of greatest IoU are refused, of equal ones the first
+    stays. A few rounds do for real pictures; the loop ends when nobody is refused.
     """
-    num_objects = overlaps.shape[1]
-    earlier = ops.tri(num_objects, k=-1, dtype="bool")  # (M, M): column before row
-    prior_range = ops.arange(overlaps.shape[2], dtype="int32")
+    num_wishes = values.shape[-1]
+    last = ops.zeros_like(values[..., :1])  # who was refused by all asks no more
+    values = ops.concatenate([values, last], axis=-1)  # (B, M, K + 1)
+    wishes = ops.concatenate([wishes, ops.cast(last, "int32")], axis=-1)
+    num_pictures, num_objects = ops.shape(values)[0], values.shape[1]
+    num_places = num_pictures * (num_priors + 1)
+    first_place = ops.arange(num_pictures, dtype="int32")[:, None] * (num_priors + 1)
+    ranks = ops.arange(num_objects, 0, -1, dtype="int32")  # (M,): the first has most
 
-    def ask(open_overlaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        wanted = ops.cast(ops.argmax(open_overlaps, axis=2), "int32")  # (B, M)
-        value = ops.max(open_overlaps, axis=2)  # (B, M)
-        rival = value[:, None, :]  # (B, 1, M)
-        better = (rival > value[..., None]) | ((rival == value[..., None]) & earlier)
-        same = wanted[:, :, None] == wanted[:, None, :]  # (B, M, M)
+    def greatest(numbers: Tensor, places: Tensor) -> Tensor:
+        # (B, M): the greatest of the numbers with which its place is asked for
+        flat = ops.reshape(places, (-1,))
+        found = ops.segment_max(ops.reshape(numbers, (-1,)), flat, num_places)
+        return ops.take(found, places)
+
+    def ask(turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        at = turns[..., None]
+        wanted = ops.take_along_axis(wishes, at, axis=2)[..., 0]  # (B, M)
+        value = ops.take_along_axis(values, at, axis=2)[..., 0]
+        places = first_place + wanted
+        is_best = value == greatest(value, places)
+        rank = ops.where(is_best, ranks, ops.zeros_like(wanted))
         asks = value > 0
-        refused = asks & ops.any(same & better, axis=2)  # (B, M)
-        return wanted, asks, refused
+        return wanted, asks, asks & (rank < greatest(rank, places))
 
-    def someone_refused(_: Tensor, refused_any: Tensor) -> Tensor:
-        return refused_any
+    def someone_refused(_: Tensor, refused: Tensor) -> Tensor:
+        return ops.any(refused)
 
-    def take_back(open_overlaps: Tensor, refused_any: Tensor) -> tuple[Tensor, Tensor]:
-        wanted, _, refused = ask(open_overlaps)
-        closed = refused[..., None] & (wanted[..., None] == prior_range)  # (B, M, P)
-        open_overlaps = ops.where(closed, ops.zeros_like(open_overlaps), open_overlaps)
-        return open_overlaps, ops.any(ask(open_overlaps)[2])
+    def ask_next(turns: Tensor, refused: Tensor) -> tuple[Tensor, Tensor]:
+        turns = turns + ops.cast(refused, "int32")
+        return turns, ask(turns)[2]
 
-    state = (overlaps, ops.any(ask(overlaps)[2]))
-    open_overlaps, _ = ops.while_loop(someone_refused, take_back, state)
-    wanted, asks, _ = ask(open_overlaps)
-    return ops.where(asks, wanted, -ops.ones_like(wanted))
+    turns = ops.zeros_like(wishes[..., 0])  # (B, M): which wish each object asks for
+    turns, _ = ops.while_loop(someone_refused, ask_next, (turns, ask(turns)[2]))
+    wanted, asks, _ = ask(turns)
+    own = ops.where(asks, wanted, -ops.ones_like(wanted))
+    return own, ops.any(turns == num_wishes)
+
+
+def _owners(own: Tensor, num_priors: int) -> Tensor:
+    """Row (B, P) of the object whose own prior each one is, -1 where it is nobody's."""
+    num_pictures, num_objects = ops.shape(own)[0], own.shape[1]
+    own = ops.where(own < 0, num_priors, own)  # of nobody: a column more, cut off
+    pictures = ops.arange(num_pictures, dtype="int32")[:, None] + 0 * own  # (B, M)
+    places = ops.stack([pictures, own], axis=-1)  # (B, M, 2)
+    rows = ops.arange(1, num_objects + 1, dtype="int32") + 0 * own  # (B, M)
+    owners = ops.scatter(places, rows, (num_pictures, num_priors + 1))
+    return owners[:, :-1] - 1
+
+
+def take_rows(table: Tensor, rows: Tensor) -> Tensor:
+    """Rows (..., K, N) of each table (..., R, N), by their numbers `rows` (..., K).
+
+    What `match` gives picks each prior's row of the truth.
+
+    >>> table = np.arange(6.0).reshape(1, 3, 2)
+    >>> ops.convert_to_numpy(take_rows(table, np.int32([[2, 0]]))).tolist()
+    [[[4.0, 5.0], [0.0, 1.0]]]
+    """
+    num_rows, width = table.shape[-2:]
+    flat = ops.reshape(table, (-1, width))
+    first = ops.arange(0, ops.shape(flat)[0], num_rows, dtype="int32")
+    rows = rows + ops.reshape(first, (*ops.shape(rows)[:-1], 1))
+    return ops.take(flat, rows, axis=0)
 
 
 def suppress(

@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
 
-from models.multibox_loss import MIN_NEGATIVES, NEGATIVE_RATIO, multibox_loss
+from models.multibox_loss import (
+    MIN_NEGATIVES,
+    NEGATIVE_RATIO,
+    _hard_negatives,
+    multibox_loss,
+)
 from ssd_utils import centers_to_corners, iou, make_priors, match
 from training.engine import Trainer
 
@@ -175,6 +180,19 @@ def diagonal_priors():
     priors = np.stack([centers, centers, *([np.full(12, 0.05)] * 2)], axis=1)
     box = numpy(centers_to_corners(priors[:1]))[0]
     return priors.astype("float32"), np.float32([[[*box, 2]]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_hard_negatives_equal_those_by_ranks(seed):
+    """Few different numbers, so many are equal: the first of them are taken."""
+    rng = np.random.default_rng(seed)
+    surprise = rng.integers(0, 6, (4, 50)).astype("float32")
+    positives = rng.random((4, 50)) < np.array([[0.0], [0.02], [0.2], [0.6]])
+    hardness = np.where(positives, -1, surprise)
+    ranks = np.argsort(np.argsort(-hardness, axis=1, kind="stable"), axis=1)
+    wanted = np.maximum(NEGATIVE_RATIO * positives.sum(1, keepdims=True), MIN_NEGATIVES)
+    negatives = numpy(_hard_negatives(surprise, ops.convert_to_tensor(positives)))
+    np.testing.assert_array_equal(negatives, (ranks < wanted) & ~positives)
 
 
 def test_three_negatives_for_each_positive_and_acc():

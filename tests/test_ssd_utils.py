@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from keras import ops
 
 import ssd_utils
+from models.fused import fused
 from ssd_utils import (
     LAYOUTS,
     MAP_SIZES,
+    NUM_WISHES,
     centers_to_corners,
     corners_to_centers,
     decode,
@@ -248,6 +250,31 @@ def test_match_where_many_want_the_same_prior(seed, rows):
         if reachable[picture].all():  # enough priors for everybody
             found = set(matches[picture][positives[picture]])
             assert found == set(range(rows))
+
+
+@pytest.mark.parametrize("rows", [NUM_WISHES, NUM_WISHES + 1, 2 * NUM_WISHES])
+def test_match_where_more_want_the_same_than_there_are_wishes(rows):
+    """Equal objects refuse each other one by one: the last has rows - 1 refusals."""
+    priors = make_priors()[-200:]
+    truth = np.zeros((2, rows, 5), "float32")
+    truth[:] = [0.3, 0.3, 0.7, 0.7, 1]
+    truth[1, :, 2] += np.linspace(0, 0.01, rows)
+    matches, positives = check_match(truth, priors)
+    for picture in range(2):
+        assert set(matches[picture][positives[picture]]) == set(range(rows))
+
+
+@relaxed
+@given(seeds, st.sampled_from([1, 3, 20]))
+def test_match_as_one_kernel_equals_the_plain_one(seed, rows):
+    """A compiler may round differently: of priors as good as equal either is taken."""
+    truth, priors = random_truth(np.random.default_rng(seed), 2, rows), make_priors()
+    overlaps = numpy(iou(truth[..., :4], centers_to_corners(priors)))  # (B, M, P)
+    found = []
+    for matches, positives in (match(truth, priors), fused(match)(truth, priors)):
+        matched = np.take_along_axis(overlaps, numpy(matches)[:, None], axis=1)[:, 0]
+        found.append(np.sort(np.where(numpy(positives), matched, 0), axis=1))
+    np.testing.assert_allclose(*found, atol=1e-5)
 
 
 def test_second_object_whose_only_prior_went_to_a_better_one():
