@@ -1,0 +1,108 @@
+"""Matching and encoding beside rykov8's loop over pictures and boxes in numpy.
+
+    python -m benchmarks.matching
+
+Drawn boxes of 0.05 to 0.5 of a side, all priors. Both are called in turn.
+"""
+
+import time
+
+import numpy as np
+
+HEADERS = ("batch", "boxes each", "ours, ms", "rykov8's loop, ms", "ratio")
+CASES = ((32, 20), (8, 20), (1, 20), (16, 20), (32, 1), (32, 5), (32, 50), (32, 100))
+ROUNDS, PATIENCE = 15, 12.0  # calls that are timed; seconds for each case
+NUM_CLASSES = 21
+
+
+def main() -> None:
+    """Measure and print a Markdown table, and what the loss adds."""
+    from base.quiet_keras import import_keras
+
+    keras = import_keras()
+    from benchmarks.machine import machine
+    from models.fused import fused
+    from reports import markdown_table
+    from ssd_utils import centers_to_corners, make_priors
+
+    print(machine(keras.backend.backend(), "keras", "numpy"))
+    priors = make_priors()
+    corners = keras.ops.convert_to_numpy(centers_to_corners(priors)).astype(float)
+    encoded = fused(match_and_encode)
+    rows = []
+    for batch_size, num_boxes in CASES:
+        truth = draw_truth(batch_size, num_boxes)
+        ours, loop = race(
+            lambda truth=truth: np.asarray(encoded(truth, priors)[0]),
+            lambda truth=truth: assign_all(truth, corners),
+        )
+        cells = (f"{ours * 1e3:.1f}", f"{loop * 1e3:.0f}", f"{loop / ours:.0f}x")
+        rows.append((batch_size, num_boxes, *cells))
+    print(markdown_table(HEADERS, rows), end="\n\n")
+    print(markdown_table(("batch 32, 20 boxes", "ms"), loss_parts(priors)))
+
+
+def draw_truth(batch_size: int, num_boxes: int) -> np.ndarray:
+    """(B, M, 5)."""
+    rng = np.random.default_rng(0)
+    sides = rng.uniform(0.05, 0.5, (batch_size, num_boxes, 2))
+    low = rng.uniform(0, 1, sides.shape) * (1 - sides)
+    class_ids = rng.integers(1, NUM_CLASSES, (batch_size, num_boxes, 1))
+    return np.concatenate([low, low + sides, class_ids], axis=2).astype(np.float32)
+
+
+def match_and_encode(truth, priors):
+    """Offsets (B, P, 4), class indices and positives (B, P)."""
+    from ssd_utils import encode, match, take_rows
+
+    matches, positives = match(truth, priors)
+    matched = take_rows(truth, matches)
+    return encode(matched[..., :4], priors), matched[..., 4], positives
+
+
+def assign_all(truth, corners):
+    """Picture by picture."""
+    from benchmarks.peers.assign_boxes import assign_boxes
+
+    one_hot = np.eye(NUM_CLASSES - 1)[truth[..., 4].astype(int) - 1]
+    boxes = np.concatenate([truth[..., :4], one_hot], axis=2)
+    return [assign_boxes(rows, corners, NUM_CLASSES) for rows in boxes]
+
+
+def race(*calls) -> list[float]:
+    """Median seconds of each call; a round calls each of them once."""
+    for call in calls:
+        call(), call()
+    seconds, begun = [], time.perf_counter()
+    while len(seconds) < ROUNDS and (
+        len(seconds) < 3 or time.perf_counter() - begun < PATIENCE
+    ):
+        seconds.append([])
+        for call in calls:
+            started = time.perf_counter()
+            call()
+            seconds[-1].append(time.perf_counter() - started)
+    return np.median(seconds, axis=0).tolist()
+
+
+def loss_parts(priors) -> list[tuple]:
+    """Milliseconds of matching, and of the loss with it."""
+    from benchmarks.time_shares import compiled
+    from models.fused import fused
+    from models.multibox_loss import multibox_loss
+    from ssd_utils import match
+
+    truth = draw_truth(32, 20)
+    shape = (32, len(priors), 4 + NUM_CLASSES)
+    predictions = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    parts = {
+        "matching": compiled(fused(match), truth, priors),
+        "matching, not fused": compiled(match, truth, priors),
+        "matching and loss": compiled(multibox_loss, predictions, truth, priors),
+    }
+    seconds = race(*parts.values())
+    return [(name, f"{s * 1e3:.1f}") for name, s in zip(parts, seconds, strict=True)]
+
+
+if __name__ == "__main__":
+    main()
