@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,11 +42,19 @@ def exit_status(
 ) -> int:
     """Call `run(args)`: its own status or 0; 2 after one line, 130 after Ctrl-C.
 
+    141, without a word, where nobody reads on, as in `detect.py ... | head`: what
+    shells give for a tool that SIGPIPE ended.
+
     Errors that a user can cause are ValueError, OSError, FloatingPointError and memory
     that runs out; all others are ours, and keep their traceback.
     """
     try:
-        return run(args) or 0
+        status = run(args) or 0
+        sys.stdout.flush()  # here, where its pipe may still be found closed in peace
+        return status
+    except BrokenPipeError:
+        _say_no_more()
+        return 141
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
@@ -56,6 +65,16 @@ def exit_status(
     except KeyboardInterrupt:
         print(f"{prog}: {when_stopped}", file=sys.stderr)
         return 130
+
+
+def _say_no_more() -> None:
+    """What is still to be printed goes nowhere: Python complains at its end otherwise.
+
+    Both streams may be the one pipe, as in `2>&1 | head`.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
 
 
 def next_line(weights: Path | str) -> str:
