@@ -30,8 +30,12 @@ HEAD = 256  # ours: bytes at a file's beginning that tell its format
 
 
 def recognise(path: Path | str) -> str | None:
-    """The format of an exported file or folder by its content; None for all others."""
+    """The format of an exported file or folder by its content; None for all others.
+
+    ValueError for a part of one, which says what to name instead.
+    """
     path = Path(path)
+    _check_whole(path)
     if path.is_dir():
         return "saved_model" if (path / "saved_model.pb").is_file() else None
     if not path.is_file():
@@ -46,6 +50,14 @@ def recognise(path: Path | str) -> str | None:
     if head[:1] == b"\x08" and head[2:3] in (b"\x12", b"\x1a", b"\x3a"):
         return "onnx"
     return None
+
+
+def _check_whole(path: Path) -> None:
+    if path.name == "saved_model.pb":
+        raise ValueError(f"{path}: a part of a SavedModel; name its folder.")
+    graph = path.with_suffix(".xml")
+    if path.suffix == ".bin" and recognise(graph) == "openvino":
+        raise ValueError(f"{path}: OpenVINO's weights; name {graph.name} beside it.")
 
 
 def files_of(path: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+import detect
 import exporting
 import runtimes
 from base.paper import MIN_SCORE
@@ -201,6 +202,22 @@ def test_formats_are_told_by_content(tmp_path, head, name):
     assert runtimes.recognise(path) == name
     assert runtimes.recognise(tmp_path / "nowhere") is None
     assert runtimes.recognise(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [("saved_model.pb", "name its folder"), ("best.bin", "name best.xml beside it")],
+)
+def test_a_part_of_an_export_names_the_whole(tmp_path, capsys, name, mend):
+    (tmp_path / "best.xml").write_text('<?xml version="1.0"?>\n<net name="x">')
+    (tmp_path / name).write_bytes(bytes(9))
+    argv = [str(tmp_path), "--weights", str(tmp_path / name)]
+    (tmp_path / "a.png").touch()
+    assert detect.main(argv) == 2
+    line = capsys.readouterr().err
+    assert f"{name}: " in line and mend in line and line.count("\n") == 1
+    (tmp_path / name).rename(tmp_path / "other.bin")
+    assert runtimes.recognise(tmp_path / "other.bin") is None  # nobody's part
 
 
 @pytest.mark.parametrize(
