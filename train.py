@@ -240,7 +240,8 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         if not kept:
             runs.write_split(own / "split.json", datasets)
         draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
-        with explained(folder, args.batch_size, args.accumulate, settings.lr):
+        sizes = (args.batch_size, args.accumulate)
+        with explained(folder, *sizes, settings.lr, settings.skip_bad_batches):
             history = fit(
                 *(model, architecture, *datasets, settings, own, notes, header),
                 resume=bool(kept),

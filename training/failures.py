@@ -9,21 +9,27 @@ from base.memory import is_out_of_memory
 
 
 def explain(
-    error: Exception, folder: Path, batch_size: int, accumulate: int, lr: float
+    error: Exception,
+    folder: Path,
+    batch_size: int,
+    accumulate: int,
+    lr: float,
+    skips: bool = False,
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
 
     folder: the run's, whose checkpoint is whole where there is one; batch_size,
-    accumulate, lr: as the run had them.
+    accumulate, lr: as the run had them; skips: whether it left bad batches out.
     """
     resume = f"python train.py --resume {quote(str(folder))}"
     if is_out_of_memory(error):
         return _memory_line(batch_size, accumulate, resume)
     if isinstance(error, FloatingPointError):
+        leave_out = ", or leave such batches out: --skip-bad-batches"
         return (
             f"{error}. {folder}/checkpoint.npz is from before it, the weights files "
             f"too. Look at these pictures, try --lr {lr / 4:g} or --precision float32 "
-            "in a new run, or leave such batches out: --skip-bad-batches."
+            f"in a new run{'' if skips else leave_out}."
         )
     if isinstance(error, OSError | ValueError):
         if not (folder / "checkpoint.npz").exists():  # not even the first was written
@@ -34,13 +40,13 @@ def explain(
 
 @contextmanager
 def explained(
-    folder: Path, batch_size: int, accumulate: int, lr: float
+    folder: Path, batch_size: int, accumulate: int, lr: float, skips: bool = False
 ) -> Iterator[None]:
     """ValueError of one line in place of an accident of a training; see `explain`."""
     try:
         yield
     except Exception as error:
-        line = explain(error, folder, batch_size, accumulate, lr)
+        line = explain(error, folder, batch_size, accumulate, lr, skips)
         if line is None:
             raise
         raise ValueError(line) from error
