@@ -184,7 +184,7 @@ def run(args: argparse.Namespace) -> None:
     """Begin or go on; of several workers the first one speaks."""
     import_keras()
     from training import resume, runs
-    from training.replicas import find_replicas
+    from training.machines import find_replicas
 
     kept = resume.read_header(Path(args.resume)) if args.resume else None
     if kept:

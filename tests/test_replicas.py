@@ -19,7 +19,8 @@ import pytest
 import train
 from data import Batches, draw_shapes, read_voc
 from training import checkpoint
-from training.replicas import Mirrored, _cluster
+from training.machines import _cluster
+from training.replicas import Mirrored
 
 SCRIPT = Path(__file__).with_name("shared_training.py")
 BACKEND = keras.backend.backend()
