@@ -266,9 +266,11 @@ def set_up(
     from training import devices
 
     device = devices.find_device()
-    precision = devices.choose_precision(args.precision, device)
     if kept:
         precision = kept["surroundings"]["precision"]
+    else:
+        network = Architecture(args.backbone, num_classes=2, width=args.width)
+        precision = devices.choose_precision(args.precision, device, network)
     keras.config.set_dtype_policy(precision)
     replicas.check(args)
     keras.utils.set_random_seed(args.seed)

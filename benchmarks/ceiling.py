@@ -12,7 +12,7 @@ import argparse
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,9 +82,10 @@ def main() -> None:
     from training import devices
 
     device = devices.find_device()
-    precision = devices.choose_precision(args.precision, device)
+    architecture = Architecture(args.backbone, 21, trunk=args.trunk)
+    precision = devices.choose_precision(args.precision, device, architecture)
     print(machine("tensorflow", "torch"))
-    model = build(Architecture(args.backbone, 21, trunk=args.trunk))
+    model = build(architecture)
     ceiling = measure(model, args.batch_size, precision)
     rows = []
     for one, best in ceiling.best.items():
@@ -127,10 +128,17 @@ class Ceiling:
         return sum(map(self.sum, DIRECTIONS))
 
 
-def measure(model: "keras.Model", batch_size: int, precision: str) -> Ceiling:
+def measure(
+    model: "keras.Model",
+    batch_size: int,
+    precision: str,
+    directions: Sequence[str] = DIRECTIONS,
+) -> Ceiling:
     """Each convolution of the model, alone."""
-    counts = convolutions(model)
-    return Ceiling(counts, {one: fastest(one, batch_size, precision) for one in counts})
+    counts, best = convolutions(model), {}
+    for one in counts:
+        best[one] = fastest(one, batch_size, precision, directions)
+    return Ceiling(counts, best)
 
 
 def convolutions(model: "keras.Model") -> Counter[Convolution]:
@@ -165,17 +173,19 @@ def convolutions(model: "keras.Model") -> Counter[Convolution]:
 
 
 def fastest(
-    convolution: Convolution, batch_size: int, precision: str
+    convolution: Convolution, batch_size: int, precision: str, directions: Sequence[str]
 ) -> dict[str, tuple[float, str]]:
     """Direction -> seconds of a batch and the engine that took them."""
     makers = {"TensorFlow": _tensorflow, "torch": _torch, "torch, last": _torch_last}
-    best = dict.fromkeys(DIRECTIONS, (math.inf, ""))
+    best = dict.fromkeys(directions, (math.inf, ""))
     for engine, make in makers.items():
         try:
             calls = make(convolution, batch_size, precision == "mixed_bfloat16")
         except ImportError:
             continue
         for direction, call in zip(DIRECTIONS, calls, strict=True):
+            if direction not in directions:
+                continue
             best[direction] = min(best[direction], (_seconds(call), engine))
     return best
 

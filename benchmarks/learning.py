@@ -86,19 +86,23 @@ def train(data: str, name: str, seed: int | str) -> dict:
     from base.quiet_keras import import_keras
 
     keras = import_keras()
+    from models import Architecture
     from training import devices
 
     experiment, where, seed = EXPERIMENTS[name], DATA[data], int(seed)
     device = devices.find_device()
-    precision = devices.choose_precision("auto", device)
+    datasets = read(where)
+    options = {"backbone": "squeezenet", **experiment.architecture}
+    architecture = Architecture(num_classes=len(datasets[0].class_names) + 1, **options)
+    precision = devices.choose_precision("auto", device, architecture)
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
-    datasets = read(where)
     with ExitStack() as stack:
         for target, change in experiment.patches.items():
             changed = change(resolve_name(target))
             stack.enter_context(mock.patch(target, changed))
-        model, architecture, history = learn(experiment, where, seed, *datasets)
+        options = (experiment, architecture, where, seed)
+        model, architecture, history = learn(*options, *datasets)
         batch_size = experiment.settings.get("batch_size", 8)
         figures = measure(model, architecture, *datasets, batch_size)
     curve = [row["mAP50"] for row in history]
@@ -126,17 +130,19 @@ def train(data: str, name: str, seed: int | str) -> dict:
 
 
 def learn(
-    experiment: Experiment, where: Data, seed: int, train_set: Any, val_set: Any
+    experiment: Experiment,
+    architecture: Any,
+    where: Data,
+    seed: int,
+    train_set: Any,
+    val_set: Any,
 ) -> tuple[Any, Any, list[dict]]:
-    """The trained model, its architecture, the history."""
-    from models import Architecture, start
+    """The trained model, its architecture now, the history."""
+    from models import start
     from training import RATES
     from training.fit import class_weights, fit
     from training.state import Settings
 
-    architecture = {"backbone": "squeezenet", **experiment.architecture}
-    num_classes = len(train_set.class_names) + 1
-    architecture = Architecture(num_classes=num_classes, **architecture)
     model, architecture = start.start(
         architecture, experiment.weights, train_set.class_names
     )

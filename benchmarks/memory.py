@@ -50,9 +50,11 @@ def measure(
     from training.probe import peak_bytes, step_seconds
 
     device = devices.find_device()
-    keras.config.set_dtype_policy(devices.choose_precision(precision, device))
-    before = peak_bytes(device)
     architecture = Architecture(backbone, 21, trunk=trunk)
+    keras.config.set_dtype_policy(
+        devices.choose_precision(precision, device, architecture)
+    )
+    before = peak_bytes(device)
     seconds = step_seconds(architecture, is_frozen, batch_size, STEPS)
     figures = (
         *(backbone, architecture.trunk, "frozen" if is_frozen else "trained"),

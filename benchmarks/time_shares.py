@@ -27,19 +27,20 @@ def main() -> None:
     from base.quiet_keras import import_keras
 
     keras = import_keras()
+    imported = time.perf_counter()
     from data import Batches, read_voc
     from models import Architecture, build
     from training import devices
 
-    device = devices.find_device()
-    precision = devices.choose_precision(args.precision, device)
-    keras.config.set_dtype_policy(precision)
-    print(devices.headline(device, precision))
-    print(f"import of Keras and its backend: {time.perf_counter() - started:.1f} s")
     dataset = read_voc(args.data, args.split)
     architecture = Architecture(
         args.backbone, len(dataset.class_names) + 1, trunk=args.trunk
     )
+    device = devices.find_device()
+    precision = devices.choose_precision(args.precision, device, architecture)
+    keras.config.set_dtype_policy(precision)
+    print(devices.headline(device, precision))
+    print(f"import of Keras and its backend: {imported - started:.1f} s")
     started = time.perf_counter()
     model = build(architecture)
     print(f"building the model: {time.perf_counter() - started:.1f} s\n")

@@ -42,21 +42,22 @@ def main() -> None:
 
     keras = import_keras()
     from benchmarks.ceiling import measure
-    from benchmarks.peers import torchvision_ssd
+    from benchmarks.peers.torchvision_ssd import TorchvisionSSD
     from data import Batches, read_dataset
     from models import Architecture, build
     from reports import markdown_table
     from training import devices
 
+    dataset = read_dataset([args.data], args.split)
+    num_classes = len(dataset.class_names) + 1
+    architecture = Architecture(  # of train.py's default, which starts from ImageNet
+        args.backbone, num_classes, trunk=args.trunk, pretrained=True
+    )
     device = devices.find_device()
-    precision = devices.choose_precision(args.precision, device)
+    precision = devices.choose_precision(args.precision, device, architecture)
     keras.config.set_dtype_policy(precision)
     is_half = precision == "mixed_bfloat16"
     print(machine("tensorflow", "keras", "torch", "torchvision"))
-    dataset = read_dataset([args.data], args.split)
-    architecture = Architecture(
-        args.backbone, len(dataset.class_names) + 1, trunk=args.trunk
-    )
     ours = f"{architecture.backbone} {architecture.trunk}, {precision}"
     steps: dict[str, Step] = {
         ours: our_step(build(architecture), architecture.layout),
@@ -68,7 +69,8 @@ def main() -> None:
         for half in sorted({False, is_half}):
             name = f"{args.peer}, {'bfloat16' if half else 'float32'}"
             name += ", channels last" * is_last
-            steps[name] = torchvision_ssd.trainer(args.peer, is_last, half)
+            peer = TorchvisionSSD(args.peer, is_last=is_last, is_half=half)
+            steps[name] = peer.step
     batches = Batches(dataset, args.batch_size)
     seconds = race(steps, batches, args.rounds)
     ceiling = measure(build(architecture), args.batch_size, precision).training

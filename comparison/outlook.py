@@ -97,10 +97,11 @@ def _seconds(combinations: list[Combination]) -> list[float]:
     from training.probe import step_seconds
 
     device = devices.find_device()
-    keras.config.set_dtype_policy(devices.choose_precision("auto", device))
     known = {}
     for combination in combinations:
-        key = _architecture(combination), combination.freeze
+        key = architecture, _ = _architecture(combination), combination.freeze
+        precision = devices.choose_precision("auto", device, architecture)
+        keras.config.set_dtype_policy(precision)
         if key not in known:
             step = step_seconds(*key, PROBED_PICTURES, PROBED_STEPS)
             known[key] = step / PROBED_PICTURES

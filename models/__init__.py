@@ -114,6 +114,11 @@ class Architecture:
         return Application(name) if name else None
 
     @property
+    def is_depthwise(self) -> bool:
+        """Whether the extractor has depthwise convolutions."""
+        return self.backbone not in BACKBONES and self.application.is_depthwise
+
+    @property
     def has_adapter(self) -> bool:
         """Whether conv4_0 stands between the extractor and the trunk."""
         return getattr(self.module, "ADAPTER", True)

@@ -48,6 +48,13 @@ class Application:
                 return mode
         raise ValueError(f"--backbone {self.name}: its preprocessing is not known.")
 
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether a map of it is filtered by itself, as MobileNets do."""
+        kinds = (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+        layers = self.build(keras.Input((300, 300, 3)), None)._flatten_layers()
+        return any(isinstance(layer, kinds) for layer in layers)
+
     def extractor(self, images: Tensor, weights: str | None, norm: str) -> Tensor:
         """Features (B, n, n, F) of preprocessed images, n near 38."""
         return self.stages(images, weights)[0]

@@ -396,9 +396,21 @@ XEON = Device("Xeon", 16, None, ("avx2", "avx512f", "amx_bf16"))
     ],
 )
 def test_precision_goes_by_the_hardware(device, precision):
-    assert choose_precision("auto", device) == precision
+    vgg16 = Architecture("vgg16", 2)
+    assert choose_precision("auto", device, vgg16) == precision
     for wanted in ("float32", "mixed_bfloat16", "mixed_float16"):
-        assert choose_precision(wanted, device) == wanted
+        assert choose_precision(wanted, device, vgg16) == wanted
+
+
+@pytest.mark.parametrize(
+    ("device", "precision"),
+    [(XEON, "float32"), (Device("T4", 16, (7, 5)), "mixed_float16")],
+)
+def test_depthwise_network_stays_in_float32_on_a_processor(device, precision):
+    assert choose_precision("auto", device, Architecture("MobileNet", 2)) == precision
+    assert choose_precision("mixed_bfloat16", XEON, Architecture("MobileNet", 2)) == (
+        "mixed_bfloat16"
+    )
 
 
 @pytest.mark.core

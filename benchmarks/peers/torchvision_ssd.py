@@ -1,12 +1,9 @@
 """torchvision's SSDs, in the settings that they can have on a processor.
 
-    pip install torch torchvision   # no part of this project's requirements
-
-Weights are random: time does not depend on them.
-"""
+pip install torch torchvision   # no part of this project's requirements"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import cache
 from types import ModuleType
@@ -18,59 +15,63 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-NUM_CLASSES = 21  # VOC's, background included
 # torchvision, references/detection: --lr, --momentum, --weight-decay of SSD300's recipe
 SGD = {"lr": 0.002, "momentum": 0.9, "weight_decay": 5e-4}
 
 
-def trainer(
-    name: str, is_last: bool, is_half: bool
-) -> Callable[[np.ndarray, np.ndarray], float]:
-    """A step of ssd300_vgg16 or ssdlite320_mobilenet_v3_large: its loss, a number.
+class TorchvisionSSD:
+    """ssd300_vgg16 or ssdlite320_mobilenet_v3_large, from scratch.
 
-    Of images uint8 (B, 300, 300, 3) and truth (B, M, 5), as data.Batches gives them.
-    is_last: channels last in memory; is_half: bfloat16.
+    is_last: channels last in memory; is_half: bfloat16. Classes count the background.
     """
-    import torch
 
-    model = _build(name, is_last).train()
-    optimiser = torch.optim.SGD(model.parameters(), **SGD)
+    def __init__(
+        self,
+        name: str,
+        num_classes: int = 21,
+        is_last: bool = False,
+        is_half: bool = False,
+    ) -> None:
+        import torch
 
-    def step(images: np.ndarray, truth: np.ndarray) -> float:
+        make = getattr(import_torchvision().models.detection, name)
+        model = make(weights=None, weights_backbone=None, num_classes=num_classes)
+        layout = torch.channels_last if is_last else torch.contiguous_format
+        self.model, self.is_half = model.to(memory_format=layout), is_half
+        self.optimiser = torch.optim.SGD(self.model.parameters(), **SGD)
+
+    def step(self, images: np.ndarray, truth: np.ndarray) -> float:
+        """Update the weights; the loss.
+
+        Of images uint8 (B, 300, 300, 3) and truth (B, M, 5), as data.Batches has them.
+        """
+        self.model.train()
         pictures = [_picture(image) for image in images]
         targets = [_target(rows[rows[:, 4] > 0]) for rows in truth]
-        optimiser.zero_grad()
-        with _precision(is_half):
-            loss = sum(model(pictures, targets).values())
+        self.optimiser.zero_grad()
+        with _precision(self.is_half):
+            loss = sum(self.model(pictures, targets).values())
         loss.backward()
-        optimiser.step()
-        return float(loss)
+        self.optimiser.step()
+        return float(loss.detach())
 
-    return step
+    def detect(self, images: Iterable[np.ndarray]) -> list[np.ndarray]:
+        """Detections (K, 6) of each picture uint8 (H, W, 3), which may be of any size.
 
+        Class, score, corners in 0..1, as evaluation.evaluate_voc takes them.
+        """
+        import torch
 
-def detector(
-    name: str, is_last: bool, is_half: bool
-) -> Callable[[np.ndarray], list[dict[str, Any]]]:
-    """What finds the objects of images uint8 (B, 300, 300, 3)."""
-    import torch
-
-    model = _build(name, is_last).eval()
-
-    def detect(images: np.ndarray) -> list[dict[str, Any]]:
-        with torch.inference_mode(), _precision(is_half):
-            return model([_picture(image) for image in images])
-
-    return detect
-
-
-def _build(name: str, is_last: bool) -> "torch.nn.Module":
-    import torch
-
-    make = getattr(import_torchvision().models.detection, name)
-    model = make(weights=None, weights_backbone=None, num_classes=NUM_CLASSES)
-    layout = torch.channels_last if is_last else torch.contiguous_format
-    return model.to(memory_format=layout)
+        self.model.eval()
+        with torch.inference_mode(), _precision(self.is_half):
+            found = self.model([_picture(image) for image in images])
+        rows = []
+        for image, objects in zip(images, found, strict=True):
+            height, width = image.shape[:2]
+            boxes = objects["boxes"].numpy() / (width, height, width, height)
+            columns = (objects["labels"].numpy(), objects["scores"].float().numpy())
+            rows.append(np.column_stack([*columns, boxes]))
+        return rows
 
 
 def _precision(is_half: bool) -> Any:
