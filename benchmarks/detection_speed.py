@@ -1,0 +1,184 @@
+"""Detection beside torchvision's SSDs: JPEG files to boxes, in turns.
+
+    python -m benchmarks.detection_speed [--backbone vgg16] [--peer ssd300_vgg16]
+
+Each round every contestant goes through a folder of its own pictures, 640x480, in
+batches, in an order of its own; the median counts. Ours is detect.py's way, without
+drawing; beside it stands its bare network, normalisation folded, on pictures that are
+ready. All keep what scores 0.01 or more, the most work for suppression. One picture at
+a time gives latency, from the file on. The share of the ceiling is that of
+benchmarks.ceiling, measured right after.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.experiments import SHARED
+from benchmarks.machine import machine
+from benchmarks.training_speed import PEERS
+
+Contestant = Callable[[list[Path]], object]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--backbone", default="vgg16")
+    parser.add_argument("--trunk")
+    parser.add_argument("--peer", default=PEERS[0], choices=PEERS)
+    parser.add_argument("--data", type=Path, default=SHARED / "data/bccd")
+    parser.add_argument("--pictures", type=int, default=100, help="in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--precision", default="auto")
+    args = parser.parse_args()
+    # read once, when TensorFlow starts: it may keep weights in the kernels' own order
+    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
+    from base.quiet_keras import import_keras
+
+    keras = import_keras()
+    from benchmarks.ceiling import measure
+    from models import Architecture, build, weights
+    from reports import markdown_table
+    from training import devices
+
+    architecture = Architecture(args.backbone, 21, trunk=args.trunk)
+    device = devices.find_device()
+    precision = devices.choose_precision(args.precision, device, architecture)
+    keras.config.set_dtype_policy(precision)
+    is_half = precision == "mixed_bfloat16"
+    print(machine("tensorflow", "keras", "torch", "torchvision"))
+    network = weights.fold(build(architecture), architecture)
+    ours = f"{architecture.backbone} {architecture.trunk}, {precision}"
+    contestants = our_contestants(ours, network, architecture, args.batch_size)
+    contestants |= their_contestants(args.peer, args.batch_size, is_half)
+    files = sorted((args.data / "JPEGImages").glob("*.jpg"))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = copies(files, Path(folder), args.pictures)
+        seconds = race(contestants, paths, args.rounds)
+        single = {name: [] for name in contestants}
+        for name, contestant in contestants.items():
+            for path in paths[: args.batch_size] + paths:
+                started = time.perf_counter()
+                contestant([path])
+                single[name].append(time.perf_counter() - started)
+    forward = measure(network, args.batch_size, precision, ["forward"]).forward
+    ceiling = args.batch_size / forward
+    best = max(args.pictures / seconds[n] for n in contestants if n.startswith(PEERS))
+    rows = []
+    for name, times in seconds.items():
+        rate = args.pictures / times
+        shares = f"{rate / ceiling:.0%}" if name.startswith(ours) else ""
+        p50, p99 = np.percentile(single[name][args.batch_size :], [50, 99]) * 1e3
+        rows.append(
+            (
+                name,
+                f"{rate:.2f}",
+                f"{rate / best:.2f}",
+                shares,
+                f"{p50:.0f}",
+                f"{p99:.0f}",
+            )
+        )
+    headers = ("detection", "images/s", f"times {args.peer}'s best", "of the ceiling")
+    print(markdown_table((*headers, "one picture, ms: p50", "p99"), rows))
+
+
+def our_contestants(
+    name: str, network, architecture, batch_size: int
+) -> dict[str, Contestant]:
+    """From files to boxes, and the bare network."""
+    from data.sources import find_sources, read_frames
+    from detection.detector import PictureDetector
+    from detection.stream import detect_frames
+    from models.detector import with_detections
+
+    model = with_detections(network, architecture.layout)
+
+    class Detector:
+        class_names, threshold = [str(i) for i in range(20)], 0.01
+
+        def __call__(self, images: np.ndarray) -> np.ndarray:
+            return np.asarray(model.predict_on_batch(images)[1])
+
+    detector = PictureDetector(Detector(), batch_size)
+    ready = np.random.default_rng(0).integers(
+        0, 256, (batch_size, 300, 300, 3), "uint8"
+    )
+
+    def to_boxes(paths: list[Path]) -> None:
+        sources = find_sources([str(path) for path in paths])
+        for _ in detect_frames(detector, read_frames(sources, print)):
+            pass
+
+    def bare(paths: list[Path]) -> None:
+        for start in range(0, len(paths), batch_size):
+            network.predict_on_batch(ready[: len(paths) - start])
+
+    return {name: to_boxes, f"{name}, the bare network": bare}
+
+
+def their_contestants(
+    peer: str, batch_size: int, is_half: bool
+) -> dict[str, Contestant]:
+    """torchvision's, with their files read by OpenCV."""
+    from benchmarks.peers.torchvision_ssd import TorchvisionSSD
+    from data import read_picture
+
+    def contestant(is_last: bool, half: bool) -> Contestant:
+        network = TorchvisionSSD(peer, is_last=is_last, is_half=half)
+
+        def to_boxes(paths: list[Path]) -> None:
+            for start in range(0, len(paths), batch_size):
+                group = paths[start : start + batch_size]
+                network.detect([read_picture(path) for path in group])
+
+        return to_boxes
+
+    return {
+        f"{peer}, {'bfloat16' if half else 'float32'}" + ", channels last" * is_last: (
+            contestant(is_last, half)
+        )
+        for is_last in (False, True)
+        for half in sorted({False, is_half})
+    }
+
+
+def copies(files: list[Path], folder: Path, number: int) -> list[Path]:
+    """So many files, those there are again and again."""
+    paths = []
+    for at, file in enumerate(islice(cycle(files), number)):
+        paths.append(folder / f"{at:05}.jpg")
+        shutil.copyfile(file, paths[-1])
+    return paths
+
+
+def race(
+    contestants: dict[str, Contestant], paths: list[Path], rounds: int
+) -> dict[str, float]:
+    """Median seconds of a round of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for contestant in contestants.values():
+        contestant(paths[:16])  # graphs are traced
+    rng = np.random.default_rng(0)
+    for _ in range(rounds):
+        for name in rng.permutation(list(contestants)):
+            started = time.perf_counter()
+            contestants[name](paths)
+            seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+if __name__ == "__main__":
+    main()

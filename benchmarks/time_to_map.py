@@ -1,0 +1,160 @@
+"""How soon a detector is useful: mAP on bccd by the minute, beside torchvision's SSDs.
+
+    python -m benchmarks.time_to_map [--minutes 15] [--peers NAME ...]
+
+All train at the same time, each on one thread, so an hour that the machine is slow is
+slow for all. Minutes are those of the clock, with everything in them: start, reading,
+validation after each epoch. Ours is train.py's default with ImageNet's squeezenet, and
+the same from scratch; torchvision's, from scratch too, get our batches, our optimiser
+and our schedule, which suit them better here than their own recipe for 8 GPUs.
+"""
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.experiments import SHARED, SQUEEZENET
+from benchmarks.machine import machine
+from benchmarks.training_speed import PEERS
+
+BATCH_SIZE = 8
+WANTED = (0.80, 0.85, 0.90)
+Curve = list[tuple[float, float]]  # minutes, mAP50
+
+
+def main() -> None:
+    """Train side by side and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--peers", nargs="*", default=[PEERS[1]], choices=PEERS)
+    args = parser.parse_args()
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    spawn = multiprocessing.get_context("spawn")
+    names = [
+        "squeezenet light, ImageNet",
+        "squeezenet light, from scratch",
+        *args.peers,
+    ]
+    with spawn.Pool(len(names)) as pool:
+        curves = pool.starmap(curve_of, [(name, args.minutes) for name in names], 1)
+    from reports import markdown_table
+
+    print(machine("tensorflow", "keras", "torch", "torchvision"))
+    quarters = [args.minutes * share for share in (0.25, 0.5, 0.75, 1)]
+    headers = (
+        f"{len(names)} at a time, a thread each",
+        *(f"mAP50 by {minutes:.0f} min" for minutes in quarters),
+        *(f"min to {wanted:.2f}" for wanted in WANTED),
+    )
+    rows = [
+        (
+            name,
+            *(f"{best_by(curve, minutes):.3f}" for minutes in quarters),
+            *(first_at(curve, wanted) for wanted in WANTED),
+        )
+        for name, curve in zip(names, curves, strict=True)
+    ]
+    print(markdown_table(headers, rows))
+
+
+def curve_of(name: str, minutes: float) -> Curve:
+    """One training; from the start of its process on."""
+    started = time.perf_counter()
+    from base.quiet_keras import import_keras
+
+    keras = import_keras()
+    from data import read_dataset
+
+    keras.utils.set_random_seed(0)
+    train_set = read_dataset([SHARED / "data/bccd"], "trainval")
+    test_set = read_dataset([SHARED / "data/bccd"], "test", train_set.class_names)
+    curve: Curve = []
+
+    def passed() -> float:
+        return (time.perf_counter() - started) / 60
+
+    def keep(score: float) -> None:
+        curve.append((passed(), score))
+        print(f"{name}: {curve[-1][0]:.1f} min, mAP50 {score:.3f}", flush=True)
+
+    train = train_theirs if name in PEERS else train_ours
+    train(name, train_set, test_set, minutes - passed(), keep)
+    return curve
+
+
+def train_ours(
+    name: str, train_set, test_set, minutes: float, keep: Callable[[float], None]
+) -> None:
+    """As train.py does by default."""
+    from models import Architecture, start
+    from training import RATES
+    from training.fit import fit
+    from training.state import Settings
+
+    architecture = Architecture(
+        "squeezenet", len(train_set.class_names) + 1, trunk="light"
+    )
+    weights = str(SQUEEZENET) if name.endswith("ImageNet") else "none"
+    model, architecture = start.start(architecture, weights, train_set.class_names)
+    settings = Settings(None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"])
+    with tempfile.TemporaryDirectory() as folder:
+        fit(
+            *(model, architecture, train_set, test_set, settings, Path(folder), {}),
+            on_epoch=lambda row: keep(row["mAP50"]),
+        )
+
+
+def train_theirs(
+    name: str, train_set, test_set, minutes: float, keep: Callable[[float], None]
+) -> None:
+    """torchvision's network in our loop."""
+    import torch
+
+    from benchmarks.peers.torchvision_ssd import TorchvisionSSD
+    from data import Batches, read_picture
+    from evaluation import evaluate_voc, mean_ap
+    from training import RATES
+    from training.schedule import Schedule
+
+    peer = TorchvisionSSD(name, len(train_set.class_names) + 1)
+    torch.set_num_threads(1)
+    peer.optimiser = torch.optim.AdamW(peer.model.parameters())
+    schedule = Schedule("cosine", RATES["adamw"], None, minutes)
+    batches = Batches(train_set, BATCH_SIZE)
+    pictures = test_set.pictures
+    epoch = 0
+    while schedule.progress < 1:
+        for images, truth in batches.epoch(epoch):
+            for group in peer.optimiser.param_groups:
+                group["lr"] = schedule.rate()
+            peer.step(images, truth)
+            schedule.step += 1
+            if schedule.progress >= 1:
+                break
+        epoch += 1
+        found = [peer.detect([read_picture(p.path)])[0] for p in pictures]
+        truths = [picture.truth for picture in pictures]
+        difficult = [picture.difficult for picture in pictures]
+        curves = evaluate_voc(found, truths, difficult, test_set.class_names)
+        keep(mean_ap(curves)["mAP50"])
+
+
+def best_by(curve: Curve, minutes: float) -> float:
+    """The best score until then, which a user would keep."""
+    return max((score for at, score in curve if at <= minutes), default=0.0)
+
+
+def first_at(curve: Curve, wanted: float) -> str:
+    """Minutes until the score is reached."""
+    reached = [at for at, score in curve if score >= wanted]
+    return f"{reached[0]:.1f}" if reached else "not reached"
+
+
+if __name__ == "__main__":
+    main()
