@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from keras import ops
 
+from base.fused import fused
 from base.paper import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
 
 Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
@@ -234,14 +235,15 @@ def match(truth: Tensor, priors: Tensor) -> tuple[Tensor, Tensor]:
     corners = ops.pad(corners, ((0, -num_priors % size), (0, 0)))
     overlaps = iou(boxes, corners)  # (B, M, P padded)
 
-    def own_priors(num_wishes: int) -> tuple[Tensor, Tensor]:
+    def own_priors(num_wishes: int) -> Tensor:
         values, wishes = _wishes(overlaps, boxes, corners, size, num_wishes)
-        return _own_priors(values, wishes, num_priors)
+        own, are_too_few = _own_priors(values, wishes, num_priors)  # (B, M), ()
+        if num_wishes >= num_objects:  # nobody is refused by more than M - 1 priors
+            return own
+        more = min(4 * num_wishes, num_objects)
+        return ops.cond(are_too_few, lambda: own_priors(more), lambda: own)
 
-    own, are_too_few = own_priors(few)  # (B, M), ()
-    if few < num_objects:
-        # of M objects none can be refused by more than M - 1 priors
-        own = ops.cond(are_too_few, lambda: own_priors(num_objects)[0], lambda: own)
+    own = own_priors(few)  # (B, M)
     owners = _owners(own, num_priors)  # (B, P)
     matches = ops.cast(ops.argmax(overlaps, axis=1), "int32")[:, :num_priors]
     matches = ops.where(owners >= 0, owners, matches)
@@ -342,7 +344,7 @@ def _owners(own: Tensor, num_priors: int) -> Tensor:
 def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Rows (..., K, N) of each table (..., R, N), by their numbers `rows` (..., K).
 
-    What `match` gives picks each prior's row of the truth.
+    So what `match` gives picks each prior's row of the truth.
 
     >>> table = np.arange(6.0).reshape(1, 3, 2)
     >>> ops.convert_to_numpy(take_rows(table, np.int32([[2, 0]]))).tolist()
@@ -401,7 +403,7 @@ def detect(
     boxes, scores, class_ids = candidates(
         predictions[..., :4], predictions[..., 4:], priors, score_threshold
     )
-    stay = suppress(boxes, scores, class_ids, iou_threshold)
+    stay = fused(suppress)(boxes, scores, class_ids, iou_threshold)
     return best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
 
 
@@ -414,17 +416,18 @@ def candidates(
     (B, P, C), by score from high to low; scores under `score_threshold` are 0.
     """
     scores = ops.softmax(logits, axis=-1)[..., 1:]  # (B, P, C - 1)
-    num_classes = scores.shape[-1]
-    num_pairs = scores.shape[1] * num_classes
-    scores, pairs = ops.top_k(
-        ops.reshape(scores, (-1, num_pairs)), min(NUM_CANDIDATES, num_pairs)
-    )  # (B, N)
+    num_priors, num_classes = scores.shape[1:]
+    # the N best pairs lie at the N priors that have the best ones
+    _, at = ops.top_k(ops.max(scores, axis=-1), min(NUM_CANDIDATES, num_priors))
+    at = ops.cast(at, "int32")
+    scores = ops.reshape(take_rows(scores, at), (-1, at.shape[1] * num_classes))
+    num_candidates = min(NUM_CANDIDATES, scores.shape[1])
+    scores, pairs = ops.top_k(scores, num_candidates)  # (B, N)
     scores = ops.where(scores >= score_threshold, scores, ops.zeros_like(scores))
     pairs = ops.cast(pairs, "int32")
     class_ids = pairs % num_classes + 1
-    at_prior = (pairs // num_classes)[..., None]  # (B, N, 1)
-    offsets = ops.take_along_axis(offsets, at_prior, axis=1)
-    boxes = decode(offsets, ops.take(priors, at_prior[..., 0], axis=0))  # (B, N, 4)
+    at = ops.take_along_axis(at, pairs // num_classes, axis=1)
+    boxes = decode(take_rows(offsets, at), ops.take(priors, at, axis=0))  # (B, N, 4)
     boxes = ops.clip(boxes, 0.0, 1.0)
     # what lies outside the picture is left without area
     scores = ops.where(_area(boxes) > 0, scores, ops.zeros_like(scores))

@@ -77,7 +77,7 @@ def by_batch(dataset, size: int) -> dict[str, float]:
     from benchmarks.matching import draw_truth
     from data import Batches
     from models import Architecture, build
-    from models.fused import fused
+    from base.fused import fused
     from ssd_utils import make_priors, match
 
     keras.utils.clear_session()
@@ -137,7 +137,7 @@ def by_boxes(dataset, number: int) -> dict[str, float]:
     from benchmarks.scoring import draw
     from data import augment
     from evaluation import evaluate_voc
-    from models.fused import fused
+    from base.fused import fused
     from ssd_utils import make_priors, match
 
     image = dataset.pictures[0].pixels()

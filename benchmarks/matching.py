@@ -21,7 +21,7 @@ def main() -> None:
 
     keras = import_keras()
     from benchmarks.machine import machine
-    from models.fused import fused
+    from base.fused import fused
     from reports import markdown_table
     from ssd_utils import centers_to_corners, make_priors
 
@@ -88,7 +88,7 @@ def race(*calls) -> list[float]:
 def loss_parts(priors) -> list[tuple]:
     """Milliseconds of matching, and of the loss with it."""
     from benchmarks.time_shares import compiled
-    from models.fused import fused
+    from base.fused import fused
     from models.multibox_loss import multibox_loss
     from ssd_utils import match
 

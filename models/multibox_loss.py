@@ -9,7 +9,7 @@ from keras import ops
 from keras.utils.bounding_boxes import compute_ciou
 
 from models import BOX_LOSSES
-from models.fused import fused
+from base.fused import fused
 from ssd_utils import Tensor, decode, encode, match, take_rows
 
 NEGATIVE_RATIO = 3  # the paper, sec. 2.2, "hard negative mining": at most 3:1
