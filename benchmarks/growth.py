@@ -74,10 +74,10 @@ def by_batch(dataset, size: int) -> dict[str, float]:
     """Seconds a batch of the loader, matching and squeezenet's light network."""
     import keras
 
+    from base.fused import fused
     from benchmarks.matching import draw_truth
     from data import Batches
     from models import Architecture, build
-    from base.fused import fused
     from ssd_utils import make_priors, match
 
     keras.utils.clear_session()
@@ -133,11 +133,11 @@ def once(call: Callable) -> float:
 
 def by_boxes(dataset, number: int) -> dict[str, float]:
     """Augmenting a picture, matching a batch of 8, scoring 200 pictures."""
+    from base.fused import fused
     from benchmarks.matching import draw_truth
     from benchmarks.scoring import draw
     from data import augment
     from evaluation import evaluate_voc
-    from base.fused import fused
     from ssd_utils import make_priors, match
 
     image = dataset.pictures[0].pixels()

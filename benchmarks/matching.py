@@ -20,8 +20,8 @@ def main() -> None:
     from base.quiet_keras import import_keras
 
     keras = import_keras()
-    from benchmarks.machine import machine
     from base.fused import fused
+    from benchmarks.machine import machine
     from reports import markdown_table
     from ssd_utils import centers_to_corners, make_priors
 
@@ -87,8 +87,8 @@ def race(*calls) -> list[float]:
 
 def loss_parts(priors) -> list[tuple]:
     """Milliseconds of matching, and of the loss with it."""
-    from benchmarks.time_shares import compiled
     from base.fused import fused
+    from benchmarks.time_shares import compiled
     from models.multibox_loss import multibox_loss
     from ssd_utils import match
 

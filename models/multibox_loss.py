@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from keras import ops
 from keras.utils.bounding_boxes import compute_ciou
 
-from models import BOX_LOSSES
 from base.fused import fused
+from models import BOX_LOSSES
 from ssd_utils import Tensor, decode, encode, match, take_rows
 
 NEGATIVE_RATIO = 3  # the paper, sec. 2.2, "hard negative mining": at most 3:1
