@@ -18,10 +18,7 @@ from data.source import Annotated, EdgesPx, Missing, Object
 from data.split_files import SplitFiles
 from data.splits import split_in_name
 
-IN_WORDS = (
-    "COCO JSON: annotations/instances_SPLIT.json with the pictures in SPLIT/ or "
-    "images/, or train|valid|test/_annotations.coco.json with the pictures beside it"
-)
+IN_WORDS = "COCO JSON: annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json"
 FOLDERS = (".", "annotations")  # where COCO and CVAT put the JSON files
 KEYS = (b'"images"', b'"annotations"', b'"categories"')  # cocodataset.org
 

@@ -73,7 +73,7 @@ def _find(path: Path) -> list[Source]:
     layouts = "; ".join(module.IN_WORDS for module in formats)
     raise ValueError(
         f"{path}: no annotations that are understood. Seen: {_seen(path)}. "
-        f"Understood: {layouts}."
+        f"Understood: {layouts}; all layouts: docs/data.md."
     )
 
 

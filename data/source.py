@@ -2,7 +2,7 @@
 
 A format is one module, named in `formats.FORMATS`, with two things:
 
-    IN_WORDS: str                        its layouts, for messages
+    IN_WORDS: str                        its usual layouts, for messages
     find(path: Path) -> list[Source]     the data sets at a folder or in an annotation
                                          file; empty where that is another format
 

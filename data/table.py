@@ -20,11 +20,7 @@ from data.source import Annotated, EdgesPx, Missing, Object, number
 from data.split_files import SplitFiles
 from data.splits import split_in_name
 
-IN_WORDS = (
-    "CSV: rows of filename,xmin,ymin,xmax,ymax,class (keras-retinanet), with a header "
-    "in any order (TensorFlow Object Detection, Open Images), pictures beside it or in "
-    "images/"
-)
+IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
 COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours
     "picture": ("filename", "imageid", "image_id", "image", "path", "file", "img"),
     "left": ("xmin", "x1", "x_min", "left"),

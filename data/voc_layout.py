@@ -11,11 +11,7 @@ LAYOUTS = (  # folder of pictures, folders of annotations, compared in lower cas
     ("jpegimages", ("annotations",)),  # VOC devkit
     ("images", ("annotations", "annots")),  # raccoon, kangaroo and many others
 )
-IN_WORDS = (
-    "Pascal VOC: JPEGImages/ + Annotations/*.xml (ImageSets/Main/*.txt if there are "
-    "lists), a VOCdevkit/ with VOC2007/, VOC2012/, images/ + annotations/ or annots/, "
-    "or XML beside the pictures, both in train/, valid/, test/ or not"
-)
+IN_WORDS = "Pascal VOC: JPEGImages/ + Annotations/, or XML beside the pictures"
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,7 @@ from data.pictures import SUFFIXES, is_picture_name, picture_size
 from data.source import Annotated, EdgesPx, Missing, Object
 from data.splits import split_in_name
 
-IN_WORDS = (
-    "YOLO: data.yaml with names and paths, images/ + labels/*.txt, or labels beside "
-    "the pictures with classes.txt or obj.names"
-)
+IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the pictures"
 # Label Studio, CVAT, Roboflow
 NAME_FILES = ("classes.txt", "obj.names", "_darknet.labels")
 LIST_KEYS = ("train", "val", "valid", "test")  # of data.yaml; ultralytics, Darknet
