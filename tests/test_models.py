@@ -6,17 +6,13 @@ A new backbone is tested by being in models.BACKBONES.
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from models import BACKBONES, TRUNKS, Architecture, build, extractor_layers, weights
 from models.cost import count_gflops, describe_cost
 from models.layers import L2Norm, Preprocess
-from models.start import freeze
 from ssd_utils import LAYOUTS, MAP_SIZES, decode, make_priors
-from training.engine import Trainer
-from training.optimiser import make_optimiser
+from tests.each_backbone import EACH, NUM_CLASSES, infer, numpy, pictures
 
-NUM_CLASSES = 4
 SOURCES = ("conv4_3_norm", "fc7", "conv6_2", "conv7_2", "conv8_2", "conv9_2")
 # DESIGN.md's table: map at 300x300, adapter's kernel
 FEATURES = {
@@ -28,11 +24,6 @@ FEATURES = {
     "ssd300": ((38, 38, 256), None),
     "squeezenet": ((36, 36, 256), 3),
 }
-# one backbone is enough for the other Keras backends
-EACH = [
-    pytest.param(name, marks=pytest.mark.core if name == "squeezenet" else ())
-    for name in BACKBONES
-]
 BatchNorm = keras.layers.BatchNormalization
 
 
@@ -44,21 +35,6 @@ def detector(request):
     model = build(architecture)
     seem_trained(model, pictures(2)[0], np.random.default_rng(2))
     return architecture, model
-
-
-def pictures(count=1, seed=0):
-    """Pictures (count, 300, 300, 3) of two bright rectangles each, and their truth."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 60, (count, 300, 300, 3), dtype="uint8")
-    truth = np.zeros((count, 8, 5), "float32")
-    for image, rows in zip(images, truth, strict=True):
-        for row in range(2):
-            x, y = rng.integers(0, 150, 2)
-            width, height = rng.integers(60, 150, 2)
-            image[y : y + height, x : x + width, row] += 150
-            corners = np.array([x, y, x + width, y + height]) / 300
-            rows[row] = [*corners, row + 1]
-    return images, truth
 
 
 def shape_of(model, layer, side="output"):
@@ -90,14 +66,6 @@ def seem_trained(model, images, rng):
     for layer in model.layers:
         if layer.name.endswith("_mbox_loc"):  # offsets of some tenths, not of tens
             layer.kernel.assign(0.1 * np.array(layer.kernel))
-
-
-def numpy(tensor):
-    return np.asarray(ops.convert_to_numpy(tensor))
-
-
-def infer(model, images, training=False):
-    return numpy(model(images, training=training))
 
 
 # what is built
@@ -379,48 +347,3 @@ def test_fill_refuses_another_shape():
     model = build(Architecture("squeezenet", NUM_CLASSES, norm="none"))
     with pytest.raises(ValueError, match=r"layer conv1: .*\(3, 3, 3, 64\)"):
         weights.fill(model, {"conv1": [np.zeros((3, 3, 3, 8)), np.zeros(8)]})
-
-
-# how it learns
-
-
-def train(model, layout, batch, steps):
-    """Losses of steps on one batch."""
-    optimiser = make_optimiser("adamw", model.trainable_variables)
-    trainer = Trainer(model, layout).compile_for(optimiser)
-    rates = np.minimum(np.arange(1, steps + 1) / 2, 1) * 1e-3  # warm-up
-    return [trainer.step(*batch, rate)["loss"] for rate in rates]
-
-
-def test_training_lowers_the_loss(detector):
-    architecture, model = detector
-    losses = train(model, architecture.layout, pictures(1, seed=6), steps=4)
-    assert np.isfinite(losses).all()
-    assert min(losses[1:]) < 0.8 * losses[0]
-
-
-# resnet50 and inceptionv3 have norms of their own in the extractor
-@pytest.mark.parametrize("name", ["squeezenet", "resnet50", "inceptionv3"])
-def test_frozen_extractor_stays_as_it_is(name):
-    model = build(Architecture(name, NUM_CLASSES, trunk="light"))
-    freeze(model)
-    images, truth = pictures(1, seed=7)
-    features = keras.Model(model.input, model.get_layer("features").output)
-    extractor = [weight for layer in features.layers for weight in layer.weights]
-    others = [w for w in model.weights if all(w is not e for e in extractor)]
-    assert extractor
-    before, others_before = [[np.array(w) for w in ws] for ws in (extractor, others)]
-    train(model, "voc", (images, truth), steps=2)
-    for weight, value in zip(extractor, before, strict=True):
-        np.testing.assert_array_equal(np.array(weight), value, err_msg=weight.path)
-    for weight, value in zip(others, others_before, strict=True):
-        # a bias or shift before relu or of a far map may well have had no gradient
-        if weight.name in ("kernel", "moving_mean"):
-            assert (np.array(weight) != value).any(), weight.path
-    # moving statistics would have an effect in training mode: it gives the same
-    np.testing.assert_allclose(
-        infer(features, images, training=True),
-        infer(features, images),
-        rtol=1e-5,
-        atol=1e-5,
-    )
