@@ -9,7 +9,6 @@ a step with either.
 from collections.abc import Callable
 
 import keras
-from keras import ops
 
 from ssd_utils import Tensor
 
@@ -67,7 +66,8 @@ def _convolution(padding: str) -> Callable[[Tensor, Tensor], Tensor]:
 
         return tf.nn.conv2d(maps, kernel, strides, padding), gradients
 
-    return lambda maps, kernel: convolution(maps, ops.convert_to_tensor(kernel))
+    # a tensor: TensorFlow wants to hear of variables that a function of its own reads
+    return lambda maps, kernel: convolution(maps, tf.convert_to_tensor(kernel))
 
 
 def by_filter(
