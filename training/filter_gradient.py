@@ -87,8 +87,9 @@ def by_filter(
         maps = tf.pad(maps, [(0, 0), *borders, (0, 0)])
     products = []  # picture by picture, which the processor's cache holds
     for picture, gradient in zip(tf.unstack(maps), tf.unstack(upstream), strict=True):
-        shifted = [picture[:, at : at + width] for at in range(num_columns)]
-        windows = tf.concat(shifted, axis=-1)  # (H + k - 1, W', l F in)
+        with tf.control_dependencies(products[-1:]):  # in memory for one at a time
+            shifted = [picture[:, at : at + width] for at in range(num_columns)]
+            windows = tf.concat(shifted, axis=-1)  # (H + k - 1, W', l F in)
         gradient = tf.reshape(gradient, (height * width, filters))
         for at in range(num_rows):
             row = tf.reshape(windows[at : at + height], (height * width, -1))
