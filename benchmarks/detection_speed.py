@@ -49,6 +49,7 @@ def main() -> None:
 
     keras = import_keras()
     from benchmarks.ceiling import measure
+    from benchmarks.peers.torchvision_ssd import in_every_setting
     from models import Architecture, build, weights
     from reports import markdown_table
     from training import devices
@@ -57,12 +58,12 @@ def main() -> None:
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device, architecture)
     keras.config.set_dtype_policy(precision)
-    is_half = precision == "mixed_bfloat16"
     print(machine("tensorflow", "keras", "torch", "torchvision"))
     network = weights.fold(build(architecture), architecture)
     ours = f"{architecture.backbone} {architecture.trunk}, {precision}"
     contestants = our_contestants(ours, network, architecture, args.batch_size)
-    contestants |= their_contestants(args.peer, args.batch_size, is_half)
+    peers = in_every_setting(args.peer, has_half=precision == "mixed_bfloat16")
+    contestants |= {n: to_boxes_by(p, args.batch_size) for n, p in peers.items()}
     files = sorted((args.data / "JPEGImages").glob("*.jpg"))
     with tempfile.TemporaryDirectory() as folder:
         paths = copies(files, Path(folder), args.pictures)
@@ -129,30 +130,16 @@ def our_contestants(
     return {name: to_boxes, f"{name}, the bare network": bare}
 
 
-def their_contestants(
-    peer: str, batch_size: int, is_half: bool
-) -> dict[str, Contestant]:
-    """torchvision's, with their files read by OpenCV."""
-    from benchmarks.peers.torchvision_ssd import TorchvisionSSD
+def to_boxes_by(peer, batch_size: int) -> Contestant:
+    """torchvision's, with its files read by OpenCV."""
     from data import read_picture
 
-    def contestant(is_last: bool, half: bool) -> Contestant:
-        network = TorchvisionSSD(peer, is_last=is_last, is_half=half)
+    def to_boxes(paths: list[Path]) -> None:
+        for start in range(0, len(paths), batch_size):
+            group = paths[start : start + batch_size]
+            peer.detect([read_picture(path) for path in group])
 
-        def to_boxes(paths: list[Path]) -> None:
-            for start in range(0, len(paths), batch_size):
-                group = paths[start : start + batch_size]
-                network.detect([read_picture(path) for path in group])
-
-        return to_boxes
-
-    return {
-        f"{peer}, {'bfloat16' if half else 'float32'}" + ", channels last" * is_last: (
-            contestant(is_last, half)
-        )
-        for is_last in (False, True)
-        for half in sorted({False, is_half})
-    }
+    return to_boxes
 
 
 def copies(files: list[Path], folder: Path, number: int) -> list[Path]:

@@ -42,7 +42,7 @@ def main() -> None:
 
     keras = import_keras()
     from benchmarks.ceiling import measure
-    from benchmarks.peers.torchvision_ssd import TorchvisionSSD
+    from benchmarks.peers.torchvision_ssd import in_every_setting
     from data import Batches, read_dataset
     from models import Architecture, build
     from reports import markdown_table
@@ -56,7 +56,6 @@ def main() -> None:
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device, architecture)
     keras.config.set_dtype_policy(precision)
-    is_half = precision == "mixed_bfloat16"
     print(machine("tensorflow", "keras", "torch", "torchvision"))
     ours = f"{architecture.backbone} {architecture.trunk}, {precision}"
     steps: dict[str, Step] = {
@@ -65,12 +64,8 @@ def main() -> None:
             build(architecture), architecture.layout, is_quick=False
         ),
     }
-    for is_last in (False, True):
-        for half in sorted({False, is_half}):
-            name = f"{args.peer}, {'bfloat16' if half else 'float32'}"
-            name += ", channels last" * is_last
-            peer = TorchvisionSSD(args.peer, is_last=is_last, is_half=half)
-            steps[name] = peer.step
+    peers = in_every_setting(args.peer, has_half=precision == "mixed_bfloat16")
+    steps |= {name: peer.step for name, peer in peers.items()}
     batches = Batches(dataset, args.batch_size)
     seconds = race(steps, batches, args.rounds)
     ceiling = measure(build(architecture), args.batch_size, precision).training

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import cache
+from itertools import product
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ SGD = {"lr": 0.002, "momentum": 0.9, "weight_decay": 5e-4}
 class TorchvisionSSD:
     """ssd300_vgg16 or ssdlite320_mobilenet_v3_large, from scratch.
 
-    is_last: channels last in memory; is_half: bfloat16. Classes count the background.
+    is_last: channels last in memory; is_half: bfloat16; is_compiled: network and heads
+    by torch.compile, which wants a C++ compiler. Classes count the background.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class TorchvisionSSD:
         num_classes: int = 21,
         is_last: bool = False,
         is_half: bool = False,
+        is_compiled: bool = False,
     ) -> None:
         import torch
 
@@ -38,6 +41,9 @@ class TorchvisionSSD:
         model = make(weights=None, weights_backbone=None, num_classes=num_classes)
         layout = torch.channels_last if is_last else torch.contiguous_format
         self.model, self.is_half = model.to(memory_format=layout), is_half
+        if is_compiled:
+            self.model.backbone = torch.compile(self.model.backbone)
+            self.model.head = torch.compile(self.model.head)
         self.optimiser = torch.optim.SGD(self.model.parameters(), **SGD)
 
     def step(self, images: np.ndarray, truth: np.ndarray) -> float:
@@ -72,6 +78,19 @@ class TorchvisionSSD:
             columns = (objects["labels"].numpy(), objects["scores"].float().numpy())
             rows.append(np.column_stack([*columns, boxes]))
         return rows
+
+
+def in_every_setting(name: str, has_half: bool) -> dict[str, TorchvisionSSD]:
+    """By what a table calls them; bfloat16 where the processor is quick at it."""
+    settings = product((False, True), sorted({False, has_half}), (False, True))
+    return {
+        f"{name}, {'bfloat16' if is_half else 'float32'}"
+        + ", channels last" * is_last
+        + ", compiled" * is_compiled: TorchvisionSSD(
+            name, is_last=is_last, is_half=is_half, is_compiled=is_compiled
+        )
+        for is_compiled, is_half, is_last in settings
+    }
 
 
 def _precision(is_half: bool) -> Any:
