@@ -6,7 +6,7 @@ All train at the same time, each on one thread, so an hour that the machine is s
 slow for all. Minutes are those of the clock, with everything in them: start, reading,
 validation after each epoch. Ours is train.py's default with ImageNet's squeezenet, and
 the same from scratch; torchvision's, from scratch too, get our batches, our optimiser
-and our schedule, which suit them better here than their own recipe for 8 GPUs.
+and our schedule in place of their own recipe for 8 GPUs.
 """
 
 import argparse

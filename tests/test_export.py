@@ -16,7 +16,7 @@ import export
 import exporting
 import runtimes
 from base.paper import IMAGE_SIZE
-from data import draw_shapes, plain, read_dataset
+from data import plain, read_dataset
 from detect import DEMO_WEIGHTS
 from exporting import proof
 from tests.exportables import need
@@ -26,12 +26,6 @@ pytestmark = pytest.mark.skipif(
 )
 MS = "latency_ms_p50"
 ROOT = Path(export.__file__).parent
-
-
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory):
-    """A small drawn data set: 21 pictures to train, 4 of val, 5 of test."""
-    return draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=30)
 
 
 @pytest.fixture(scope="module")
