@@ -3,7 +3,7 @@
     python -m benchmarks.cold_start [--weights FILE]
 
 The parts are those of this process, once. Commands are processes of their own, the
-median of several.
+median of several, their files in the disk's cache.
 """
 
 import argparse
@@ -96,8 +96,9 @@ def median_seconds(arguments: list[str], rounds: int) -> float:
     seconds = []
     for _ in range(1 + rounds):
         started = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], capture_output=True)
+        done = subprocess.run([sys.executable, *arguments], capture_output=True)
         seconds.append(time.perf_counter() - started)
+        assert done.returncode == (2 if "--threshold" in arguments else 0), done.stderr
     return statistics.median(seconds[1:])
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.growth --data ../shared/data/bccd
 
-Each table gives seconds and, in the last column, the exponent of the growth from the
+Each table gives seconds and, in brackets, the exponent of the growth from the
 row before: 1 is linear, 0 is free.
 """
 
@@ -95,7 +95,7 @@ def by_batch(dataset, size: int) -> dict[str, float]:
 
 
 def by_pictures(dataset, number: int) -> dict[str, float]:
-    """Opening a data set, an epoch of the loader, scoring; memory after each."""
+    """Opening a data set, an epoch of the loader, scoring; memory after the loader."""
     import tempfile
     from pathlib import Path
 

@@ -19,6 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.peers.torchvision_ssd import import_torchvision
+from benchmarks.race import race
+
 BATCH = 8
 PICTURES = 48  # of each kind, prepared once a round
 ROUNDS = 9
@@ -82,27 +85,13 @@ def batches_of(dataset, is_kept: bool, workers: int = 1):
 
 def beside(dataset, is_kept: bool, rounds: int) -> tuple[str, ...]:
     """Pictures a second of each, and how many times as many ours are."""
-    calls = [ours(dataset, is_kept), amdegroot(dataset, is_kept)]
-    try:
-        calls.append(torchvision(dataset, is_kept))
-    except ImportError:
-        print("torchvision is not installed: not measured")
-    seconds = race(calls, rounds)
-    rates = [f"{len(dataset) / s:.0f}" for s in seconds] + ["-"] * (3 - len(calls))
+    calls = {
+        name: make(dataset, is_kept)
+        for name, make in zip(HEADERS[1:4], (ours, amdegroot, torchvision), strict=True)
+    }
+    seconds = list(race(calls, rounds).values())
+    rates = [f"{len(dataset) / s:.0f}" for s in seconds]
     return (*rates, ", ".join(f"{s / seconds[0]:.1f}x" for s in seconds[1:]))
-
-
-def race(calls: list[Callable], rounds: int) -> list[float]:
-    """Median seconds of each call; a round calls each of them once, all alike."""
-    for call in calls:
-        call(0)
-    seconds = np.zeros((rounds, len(calls)))
-    for round_ in range(rounds):
-        for at, call in enumerate(calls):
-            started = time.perf_counter()
-            call(round_)
-            seconds[round_, at] = time.perf_counter() - started
-    return np.median(seconds, axis=0).tolist()
 
 
 def ours(dataset, is_kept: bool) -> Callable:
@@ -136,7 +125,7 @@ def torchvision(dataset, is_kept: bool) -> Callable:
     """The v2 transforms of its own recipe `ssd`, on uint8 tensors, stacked."""
     import torch
 
-    declare_operators(torch)
+    import_torchvision()
     from torchvision import tv_tensors
     from torchvision.transforms import v2
 
@@ -178,21 +167,6 @@ def torchvision(dataset, is_kept: bool) -> Callable:
             torch.stack(images)
 
     return call
-
-
-def declare_operators(torch) -> None:
-    """Those that torchvision's import asks for, where it was built without them.
-
-    Its transforms need none.
-    """
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(f"{name}(Tensor dets, Tensor scores, float t) -> Tensor")
-    KEPT_LIBRARIES.append(library)
-
-
-KEPT_LIBRARIES = []  # a library that is gone takes its operators along
 
 
 def by_threads(dataset) -> list[tuple]:
@@ -239,10 +213,9 @@ def many_megapixels(dataset) -> list[tuple]:
         "decoded as detection does, both sides 300 or more": read(300),
         "a batch of training": ours(dataset, is_kept=False),
     }
-    seconds = race(list(calls.values()), 3)
     return [
-        (name, f"{s / len(dataset) * 1e3:.1f}")
-        for name, s in zip(calls, seconds, strict=True)
+        (name, f"{seconds / len(dataset) * 1e3:.1f}")
+        for name, seconds in race(calls, 3).items()
     ]
 
 

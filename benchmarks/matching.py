@@ -5,13 +5,13 @@
 Drawn boxes of 0.05 to 0.5 of a side, all priors. Both are called in turn.
 """
 
-import time
-
 import numpy as np
+
+from benchmarks.race import race
 
 HEADERS = ("batch", "boxes each", "ours, ms", "rykov8's loop, ms", "ratio")
 CASES = ((32, 20), (8, 20), (1, 20), (16, 20), (32, 1), (32, 5), (32, 50), (32, 100))
-ROUNDS, PATIENCE = 15, 12.0  # calls that are timed; seconds for each case
+ROUNDS = 9  # calls of each that are timed
 NUM_CLASSES = 21
 
 
@@ -32,10 +32,11 @@ def main() -> None:
     rows = []
     for batch_size, num_boxes in CASES:
         truth = draw_truth(batch_size, num_boxes)
-        ours, loop = race(
-            lambda truth=truth: np.asarray(encoded(truth, priors)[0]),
-            lambda truth=truth: assign_all(truth, corners),
-        )
+        calls = {
+            "ours": lambda at, truth=truth: np.asarray(encoded(truth, priors)[0]),
+            "loop": lambda at, truth=truth: assign_all(truth, corners),
+        }
+        ours, loop = race(calls, ROUNDS).values()
         cells = (f"{ours * 1e3:.1f}", f"{loop * 1e3:.0f}", f"{loop / ours:.0f}x")
         rows.append((batch_size, num_boxes, *cells))
     print(markdown_table(HEADERS, rows), end="\n\n")
@@ -69,22 +70,6 @@ def assign_all(truth, corners):
     return [assign_boxes(rows, corners, NUM_CLASSES) for rows in boxes]
 
 
-def race(*calls) -> list[float]:
-    """Median seconds of each call; a round calls each of them once."""
-    for call in calls:
-        call(), call()
-    seconds, begun = [], time.perf_counter()
-    while len(seconds) < ROUNDS and (
-        len(seconds) < 3 or time.perf_counter() - begun < PATIENCE
-    ):
-        seconds.append([])
-        for call in calls:
-            started = time.perf_counter()
-            call()
-            seconds[-1].append(time.perf_counter() - started)
-    return np.median(seconds, axis=0).tolist()
-
-
 def loss_parts(priors) -> list[tuple]:
     """Milliseconds of matching, and of the loss with it."""
     from base.fused import fused
@@ -100,8 +85,8 @@ def loss_parts(priors) -> list[tuple]:
         "matching, not fused": compiled(match, truth, priors),
         "matching and loss": compiled(multibox_loss, predictions, truth, priors),
     }
-    seconds = race(*parts.values())
-    return [(name, f"{s * 1e3:.1f}") for name, s in zip(parts, seconds, strict=True)]
+    calls = {name: lambda at, part=part: part() for name, part in parts.items()}
+    return [(name, f"{s * 1e3:.1f}") for name, s in race(calls, ROUNDS).items()]
 
 
 if __name__ == "__main__":

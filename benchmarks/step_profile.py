@@ -3,7 +3,8 @@
     python -m benchmarks.step_profile [--backbone vgg16] [--batch-size 4]
 
 With TensorFlow's own gradients by filter, and with training/filter_gradient.py's.
-Processor seconds: operations run side by side, so they add up to more than the step.
+Seconds from an operation's start to its end. Two can run at once, so they add up to
+more than the step.
 Pictures are noise; reading them is no part of it.
 """
 
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 def profile(step: Step, images: np.ndarray, truth: np.ndarray) -> Counter[str]:
-    """Processor seconds of each kind of operation in a step, and the step's own."""
+    """Seconds of each kind of operation in a step, and the step's own."""
     from base.quiet_keras import import_tensorflow
 
     profiler = import_tensorflow().profiler.experimental
@@ -81,7 +82,7 @@ def profile(step: Step, images: np.ndarray, truth: np.ndarray) -> Counter[str]:
 
 
 def read(path: Path) -> Counter[str]:
-    """Seconds of each kind of operation, all threads together."""
+    """Seconds of each kind of operation, those that run side by side added up."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     space = xplane_pb2.XSpace()

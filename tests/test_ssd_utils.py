@@ -16,6 +16,7 @@ from ssd_utils import (
     LAYOUTS,
     MAP_SIZES,
     NUM_WISHES,
+    candidates,
     centers_to_corners,
     corners_to_centers,
     decode,
@@ -426,6 +427,24 @@ def test_detect_equals_a_slow_loop(seed, threshold, top_k):
             detect(predictions[picture : picture + 1], priors, threshold, top_k)
         )
         assert alone[0] == pytest.approx(rows, abs=1e-6)
+
+
+def test_candidates_are_the_best_pairs(monkeypatch):
+    monkeypatch.setattr(ssd_utils, "NUM_CANDIDATES", 20)
+    rng = np.random.default_rng(0)
+    priors = make_priors()[rng.choice(8732, 400, replace=False)]
+    logits = rng.normal(0, 2, (2, 400, 4)).astype("float32")
+    offsets = np.zeros((2, 400, 4), "float32")
+    found = [numpy(part) for part in candidates(offsets, logits, priors, 0.0)]
+    corners = numpy(ops.clip(centers_to_corners(priors), 0, 1))
+    for picture in range(2):
+        shares = np.exp(logits[picture])
+        scores = (shares / shares.sum(axis=1, keepdims=True))[:, 1:]
+        best = np.argsort(-scores, axis=None)[:20]
+        rows, class_ids = np.unravel_index(best, scores.shape)
+        expected = (corners[rows], scores[rows, class_ids], class_ids + 1)
+        for received, wanted in zip(found, expected, strict=True):
+            assert received[picture] == pytest.approx(wanted, abs=1e-6)
 
 
 def test_detect_keeps_the_score_that_equals_the_threshold():

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from base.paper import MIN_SCORE
+
 if TYPE_CHECKING:
     import torch
 
@@ -30,7 +32,7 @@ class TorchvisionSSD:
     def __init__(
         self,
         name: str,
-        num_classes: int = 21,
+        num_classes: int,
         is_last: bool = False,
         is_half: bool = False,
         is_compiled: bool = False,
@@ -38,7 +40,12 @@ class TorchvisionSSD:
         import torch
 
         make = getattr(import_torchvision().models.detection, name)
-        model = make(weights=None, weights_backbone=None, num_classes=num_classes)
+        model = make(
+            weights=None,
+            weights_backbone=None,
+            num_classes=num_classes,
+            score_thresh=MIN_SCORE,  # ssdlite's own would be 0.001
+        )
         layout = torch.channels_last if is_last else torch.contiguous_format
         self.model, self.is_half = model.to(memory_format=layout), is_half
         if is_compiled:
@@ -80,14 +87,16 @@ class TorchvisionSSD:
         return rows
 
 
-def in_every_setting(name: str, has_half: bool) -> dict[str, TorchvisionSSD]:
+def in_every_setting(
+    name: str, num_classes: int, has_half: bool
+) -> dict[str, TorchvisionSSD]:
     """By what a table calls them; bfloat16 where the processor is quick at it."""
     settings = product((False, True), sorted({False, has_half}), (False, True))
     return {
         f"{name}, {'bfloat16' if is_half else 'float32'}"
         + ", channels last" * is_last
         + ", compiled" * is_compiled: TorchvisionSSD(
-            name, is_last=is_last, is_half=is_half, is_compiled=is_compiled
+            name, num_classes, is_last, is_half, is_compiled
         )
         for is_compiled, is_half, is_last in settings
     }
