@@ -12,8 +12,8 @@ import keras
 
 from ssd_utils import Tensor
 
-# measured by hand: for smaller maps, fewer of them or filters that are no multiple of 64 its own
-# is as quick
+# measured by hand: for smaller maps, fewer of them, or filters that are no multiple of
+# 64, TensorFlow's own is as quick
 LEAST_SIDE, LEAST_INPUTS, FILTERS_UNIT = 19, 16, 64
 
 
