@@ -190,6 +190,8 @@ def run(args: argparse.Namespace) -> None:
     if kept:
         args = resumed_options(args, kept["options"])
     replicas = find_replicas(args.devices)
+    if replicas.workers > 1 and not (args.data and (args.output or args.resume)):
+        raise ValueError("several workers take --data, and --output or --resume.")
     if replicas.worker:
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
             train(args, kept, replicas)
@@ -272,7 +274,7 @@ def set_up(
         network = Architecture(args.backbone, num_classes=2, width=args.width)
         precision = devices.choose_precision(args.precision, device, network)
     keras.config.set_dtype_policy(precision)
-    replicas.check(args)
+    replicas.check(args.batch_size, args.accumulate, args.minutes)
     keras.utils.set_random_seed(args.seed)
     print(devices.headline(device, precision) + replicas.describe())
     if problem := devices.unused_gpu(device):

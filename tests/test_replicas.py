@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import keras
@@ -20,7 +19,7 @@ import train
 from data import Batches, draw_shapes, read_voc
 from training import checkpoint
 from training.machines import _cluster
-from training.replicas import Mirrored
+from training.replicas import Mirrored, Replicas
 
 SCRIPT = Path(__file__).with_name("shared_training.py")
 BACKEND = keras.backend.backend()
@@ -201,24 +200,29 @@ def test_more_devices_than_there_are(data, tmp_path):
         (1, {"accumulate": 2}, "--accumulate: several devices of TensorFlow can't"),
         (1, {"precision": "mixed_float16"}, "--precision mixed_float16: several"),
         (2, {"minutes": 3.0}, "--minutes: several workers take --epochs"),
-        (2, {"output": None}, "several workers take --data, and --output or --resume"),
-        (2, {"data": None}, "several workers take --data, and --output or --resume"),
     ],
 )
 def test_what_can_not_be_shared(workers, options, message):
     class Strategy:
         num_replicas_in_sync = 2
 
-    sound = {
-        **{"batch_size": 4, "accumulate": 1, "minutes": None, "resume": None},
-        **{"data": ["D"], "output": "run", "precision": "float32"},
-    }
+    sound = {"batch_size": 4, "accumulate": 1, "minutes": None}
     replicas = Mirrored(Strategy(), 0, workers)
-    replicas.check(Namespace(**sound))
-    wanted = Namespace(**{**sound, **options})
-    keras.config.set_dtype_policy(wanted.precision)
+    replicas.check(**sound)
+    wanted = {**sound, **options}
+    keras.config.set_dtype_policy(wanted.pop("precision", "float32"))
     with pytest.raises(ValueError, match=re.escape(message)):
-        replicas.check(wanted)
+        replicas.check(**wanted)
+
+
+@pytest.mark.parametrize("options", [["--data", "D"], ["--output", "run"]])
+def test_workers_share_data_and_folder(options, monkeypatch, capsys):
+    replicas = Replicas()
+    replicas.workers = 2
+    monkeypatch.setattr("training.machines.find_replicas", lambda _: replicas)
+    assert train.main(options) == 2
+    expected = "several workers take --data, and --output or --resume"
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("devices", ["two", "0", "-1"])

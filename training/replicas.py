@@ -5,7 +5,6 @@ divided by all its positives and gradients are averaged. Normalisation sees the 
 batch too, but for PyTorch, where each process sees its own share; docs/scaling.md.
 """
 
-import argparse
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -52,19 +51,19 @@ class Replicas:
         text = f" · {self.devices} devices" if self.devices > 1 else ""
         return text + (f" of {self.workers} workers" if self.workers > 1 else "")
 
-    def check(self, options: argparse.Namespace) -> None:
-        """ValueError where a training with these options of train.py can't be."""
-        if rest := options.batch_size % self.devices:
+    def check(self, batch_size: int, accumulate: int, minutes: float | None) -> None:
+        """ValueError where such a training can't be shared; as the options of train.py.
+
+        The policy of precision is looked at too.
+        """
+        if rest := batch_size % self.devices:
             raise ValueError(
-                f"--batch-size {options.batch_size} can't be shared by {self.devices} "
-                f"devices; take {options.batch_size - rest + self.devices}."
+                f"--batch-size {batch_size} can't be shared by {self.devices} devices; "
+                f"take {batch_size - rest + self.devices}."
             )
-        if self.workers == 1:
-            return
-        if options.minutes:  # each clock would end its worker at another step
+        # each clock would end its worker at another step
+        if self.workers > 1 and minutes:
             raise ValueError("--minutes: several workers take --epochs.")
-        if not (options.data and (options.output or options.resume)):
-            raise ValueError("several workers take --data, and --output or --resume.")
 
 
 class Sharded(Replicas):
@@ -85,10 +84,10 @@ class Mirrored(Replicas):
         self.strategy, self.worker, self.workers = strategy, worker, workers
         self.devices = self.count = strategy.num_replicas_in_sync
 
-    def check(self, options: argparse.Namespace) -> None:
-        super().check(options)
+    def check(self, batch_size: int, accumulate: int, minutes: float | None) -> None:
+        super().check(batch_size, accumulate, minutes)
         # Keras 3.15 puts both into a branch, inside which tf.distribute can't exchange
-        if options.accumulate > 1:
+        if accumulate > 1:
             raise ValueError(
                 "--accumulate: several devices of TensorFlow can't; take a larger "
                 "--batch-size, which they share, or KERAS_BACKEND=jax."
