@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from base.command_line import Parser, exit_status
+from base.quiet_keras import keep_weights_in_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,4 +183,5 @@ def print_objects(
 
 
 if __name__ == "__main__":
+    keep_weights_in_order()
     sys.exit(main())

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from base.command_line import Parser, exit_status
+from base.quiet_keras import keep_weights_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -261,4 +262,5 @@ def speed_of(detect: "Callable[[np.ndarray], Any]", batches: "Batches") -> dict:
 
 
 if __name__ == "__main__":
+    keep_weights_in_order()
     sys.exit(main())

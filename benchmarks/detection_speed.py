@@ -46,8 +46,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="auto")
     args = parser.parse_args()
-    from base.quiet_keras import import_keras
+    from base.quiet_keras import import_keras, keep_weights_in_order
 
+    keep_weights_in_order()
     keras = import_keras()
     from benchmarks.ceiling import measure
     from benchmarks.peers.torchvision_ssd import in_every_setting

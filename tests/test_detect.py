@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -339,15 +338,22 @@ def test_show_ends_with_q_and_the_video_is_whole(options, tmp_path, monkeypatch)
     assert len(read_video(tmp_path / "out" / "x.mp4")[0]) == 3
 
 
-def test_a_pipe_gets_json_alone(tmp_path):
-    """The real script in a process of its own, real weights, both streams apart."""
-    path = picture(tmp_path / "a.png", scene((200, 150), red=(50, 40, 120, 110)))
-    script = Path(detect.__file__)
+def test_a_process_of_its_own_finds_the_same(shapes, tmp_path):
+    """The real script on real weights, in the kernels' own order; JSON in a pipe."""
+    pictures = [str(path) for path in sorted((shapes / "JPEGImages").iterdir())[:3]]
+    options = [*pictures, "--batch-size", "2", "--output", str(tmp_path / "out")]
+    assert detect.main([*options, "--json", str(tmp_path / "here.json")]) == 0
     answer = subprocess.run(
-        [sys.executable, script, path, "--json", "-", "--output", tmp_path / "out"],
+        [sys.executable, detect.__file__, *options, "--json", "-"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert isinstance(json.loads(answer.stdout), list)
-    assert "1 pictures" in answer.stderr
+    assert "3 pictures" in answer.stderr
+    expected = json.loads((tmp_path / "here.json").read_text("utf-8"))
+    found = json.loads(answer.stdout)
+    assert len(found) == len(expected) > 3
+    for row, wanted in zip(found, expected, strict=True):
+        assert row.pop("bbox") == pytest.approx(wanted.pop("bbox"), abs=0.1)
+        assert row.pop("score") == pytest.approx(wanted.pop("score"), abs=1e-3)
+        assert row == wanted

@@ -49,6 +49,8 @@ class TorchvisionSSD:
         layout = torch.channels_last if is_last else torch.contiguous_format
         self.model, self.is_half = model.to(memory_format=layout), is_half
         if is_compiled:
+            # when it detects, weights stay in the order that kernels want
+            torch._inductor.config.freezing = True
             self.model.backbone = torch.compile(self.model.backbone)
             self.model.head = torch.compile(self.model.head)
         self.optimiser = torch.optim.SGD(self.model.parameters(), **SGD)
