@@ -52,8 +52,30 @@ TILE_PX = 300  # ours: a tile's pixels are those of the network's input
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
     parser = Parser("train.py", __doc__)
-    # fmt: off
-    group = parser.add_argument_group("data")
+    _data_options(parser.add_argument_group("data"))
+    _model_options(parser.add_argument_group("model"))
+    _extractor_options(parser.add_argument_group("extractor"))
+    _training_options(parser.add_argument_group("training"))
+    args = parser.parse_args(argv)
+    args.tile = args.tile or args.tile_size is not None
+    sizes = ("tile_size", "batch_size", "accumulate")
+    rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
+    parser.check_above_0(args, *sizes, *rates)
+    if not args.backbone[:1].isupper():  # others are known when Keras is loaded
+        try:
+            check_backbone(args.backbone)
+        except ValueError as error:
+            parser.error(str(error))
+    if args.resume and (given := _given(parser, args)):
+        parser.error(f"{', '.join(given)} can't be changed by --resume")
+    if args.freeze_epochs < 0:
+        parser.error("--freeze-epochs must be 0 or above")
+    return args
+
+
+# fmt: off
+def _data_options(group: argparse._ArgumentGroup) -> None:
+    """Which pictures."""
     group.add_argument("--data", nargs="+", metavar="FOLDER",
         help="annotated pictures, see docs/data.md, or voc2007, voc0712, coco2017; "
         "without it, the demo set of drawn shapes")
@@ -67,7 +89,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="cut large pictures into tiles: for objects that shrinking would lose")
     group.add_argument("--tile-size", type=int, metavar="N",
         help=f"side of a tile in pixels; implies --tile, which takes {TILE_PX}")
-    group = parser.add_argument_group("model")
+
+
+def _model_options(group: argparse._ArgumentGroup) -> None:
+    """Which network, and what it starts from."""
     group.add_argument("--backbone", default="squeezenet", metavar="NAME",
         help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
         "MobileNetV3Large; default: %(default)s")
@@ -93,7 +118,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--reuse", choices=REUSES,
         help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
         "is the full classifier's file; default: extractor")
-    group = parser.add_argument_group("extractor")
+
+
+def _extractor_options(group: argparse._ArgumentGroup) -> None:
+    """What of the pretrained layers learns."""
     frozen = group.add_mutually_exclusive_group()
     frozen.add_argument("--freeze", action="store_true",
         help="keep the extractor as it is")
@@ -101,7 +129,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="keep it for N epochs, then train it too; default: %(default)s")
     group.add_argument("--backbone-lr-scale", type=float, default=1.0, metavar="S",
         help="the extractor learns at S times the rate; default: %(default)s")
-    group = parser.add_argument_group("training")
+
+
+def _training_options(group: argparse._ArgumentGroup) -> None:
+    """How long, how fast, on what, and where it is kept."""
     length = group.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N",
         help=f"default: {EPOCHS}, for the demo set {DEMO_EPOCHS}")
@@ -140,22 +171,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--resume", metavar="FOLDER",
         help="go on with a run that was stopped; --epochs or --minutes lengthen it, "
         "all other options are the run's")
-    # fmt: on
-    args = parser.parse_args(argv)
-    args.tile = args.tile or args.tile_size is not None
-    sizes = ("tile_size", "batch_size", "accumulate")
-    rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
-    parser.check_above_0(args, *sizes, *rates)
-    if not args.backbone[:1].isupper():  # others are known when Keras is loaded
-        try:
-            check_backbone(args.backbone)
-        except ValueError as error:
-            parser.error(str(error))
-    if args.resume and (given := _given(parser, args)):
-        parser.error(f"{', '.join(given)} can't be changed by --resume")
-    if args.freeze_epochs < 0:
-        parser.error("--freeze-epochs must be 0 or above")
-    return args
+# fmt: on
 
 
 def _number_or_all(text: str) -> str:
