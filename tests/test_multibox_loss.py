@@ -28,7 +28,7 @@ NUM_CLASSES = 4
 def plain_matching():
     """Matching as one kernel may take another of equally good priors than the loop.
 
-    tests/test_ssd_utils.py asks it for the rule.
+    tests/test_matching.py asks it for the rule.
     """
     with mock.patch("models.multibox_loss.fused", lambda function: function):
         yield

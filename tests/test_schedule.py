@@ -1,0 +1,68 @@
+"""How the learning rate goes, by steps and by the clock."""
+
+import math
+
+import numpy as np
+import pytest
+
+from training.schedule import Schedule
+
+
+def rates_of(shape, steps, minutes=None):
+    schedule = Schedule(shape, 1e-3, steps, minutes)
+    rates = []
+    while schedule.progress < 1:
+        rates.append(schedule.rate())
+        schedule.step += 1
+    return np.array([*rates, schedule.rate()])
+
+
+@pytest.mark.parametrize("steps", [1, 5, 100, 600, 2000])
+def test_cosine_rises_then_falls_to_zero(steps):
+    rates = rates_of("cosine", steps)
+    warmup = min(60, max(steps // 10, 1))
+    assert len(rates) == steps + 1
+    assert (rates[:-1] > 0).all()
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+    assert rates.argmax() <= warmup
+    assert rates.max() == pytest.approx(1e-3, rel=0.05)
+    assert (np.diff(rates[warmup:]) < 0).all()
+    # the textbook's formula where the warm-up is over
+    at = np.arange(warmup, steps + 1)
+    expected = 0.5e-3 * (1 + np.cos(np.pi * at / steps))
+    assert rates[warmup:] == pytest.approx(expected)
+
+
+def test_steps_of_the_paper():
+    rates = rates_of("steps", 1200)
+    assert rates[[0, 29, 59]] == pytest.approx([1e-3 / 60, 0.5e-3, 1e-3])
+    assert rates[[60, 799, 800, 999, 1000, 1199]] == pytest.approx(
+        [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5]
+    )
+
+
+def test_schedule_by_the_clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    schedule = Schedule("cosine", 1.0, None, minutes=2)
+    assert schedule.progress == 0
+    rates = []
+    for second in (0, 6, 12, 60, 119, 120, 500):
+        now[0] = 100.0 + second
+        schedule.step += 1
+        rates.append(schedule.rate())
+    cosine = [0.5 * (1 + math.cos(math.pi * s / 120)) for s in (6, 12, 60, 119)]
+    # six seconds of 120 are half of the warm-up
+    assert rates[1:5] == pytest.approx([0.5 * cosine[0], *cosine[1:]])
+    assert schedule.progress == 1
+    assert rates[5:] == pytest.approx([0, 0])
+
+
+def test_a_new_optimiser_warms_up_again():
+    schedule = Schedule("cosine", 1.0, 2000, None)
+    schedule.step = 1000
+    assert schedule.rate() == pytest.approx(0.5)
+    schedule.warm_up()
+    assert schedule.rate() == pytest.approx(0.5 / 60)
+    schedule.step = 1060
+    assert schedule.rate() == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.53)))
