@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training import RATES
+
 SHARED = Path("../shared")
 DEMO = Path("data/sets/shapes")  # train.py's own, drawn where it is not there
 SQUEEZENET = SHARED / "weights/squeezenet_imagenet_notop.h5"
@@ -195,7 +197,12 @@ EXPERIMENTS = {
     },
     # options
     "full, ciou": Experiment(settings={"loss": {"box_loss": "ciou"}}),
-    "full, sgd": Experiment(settings={"optimiser": "sgd", "lr": 1e-2}),
+    **{
+        f"full, sgd{text}": Experiment(
+            settings={"optimiser": "sgd", "lr": RATES["sgd"]}, lr_factor=factor
+        )
+        for text, factor in {"": 1, " at x4": 4}.items()
+    },
     "full, steps": Experiment(settings={"schedule": "steps"}),
     "full, average": Experiment(settings={"average": True}),
     "full, weighed classes": Experiment(weigh_classes=True),
