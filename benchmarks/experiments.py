@@ -222,6 +222,10 @@ PLOTS = {
             *("frozen with fire6..9", "prototype, momentum 0.99"),
         ),
     ),
+    "options": (
+        "raccoon",
+        ("full", "full, average", "full, steps", "full, sgd", "full, ciou"),
+    ),
     "mobilenet": (
         "raccoon",
         ("MobileNet full", "MobileNet frozen", "MobileNet scratch"),

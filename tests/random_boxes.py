@@ -1,4 +1,4 @@
-"""Boxes to test with, and their IoU in Python's own arithmetic."""
+"""What tests of boxes share: random ones, their IoU in Python, how many examples."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Files that don't serve, written in place of one that does."""
+"""Files that don't serve, in place of one that does, and what is said of them."""
 
 import h5py
 import numpy as np
@@ -27,6 +27,7 @@ def missing(path, source):
 
 
 def one_line(error):
+    """The text of what pytest.raises caught, which has no second line."""
     text = str(error.value)
     assert "\n" not in text
     return text

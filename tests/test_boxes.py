@@ -1,4 +1,4 @@
-"""Priors, offsets and IoU against published arrays and slow loops."""
+"""Priors, offsets, IoU against published arrays and loops; ssd_utils' examples."""
 
 import doctest
 

@@ -145,9 +145,9 @@ def test_file_of_another_extractor_is_refused(shared, pretrained):
     assert path.name in one_line(e)
 
 
-@pytest.fixture
-def whole(tmp_path):
-    path = tmp_path / "whole.h5"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "whole.h5"
     write_legacy(path, squeezenet_arrays(np.random.default_rng(7)))
     return path
 
