@@ -163,7 +163,11 @@ def test_layer_names_hold_when_built_again():
 
 
 def check_learns(architecture):
-    """Two steps on one picture: finite, and weights of all parts move."""
+    """Two steps on one picture: finite, and nearly all weights move.
+
+    Still are offsets' biases of maps that no box is matched in, and what normalises a
+    map of one cell: of one picture it leaves zeros. That is 8 of VGG16's 78.
+    """
     keras.utils.set_random_seed(0)
     model = build(architecture)
     optimiser = make_optimiser("adamw", model.trainable_variables)
@@ -177,7 +181,7 @@ def check_learns(architecture):
         abs(numpy(w) - b).max() > 0
         for w, b in zip(model.trainable_weights, before, strict=True)
     ]
-    assert np.mean(moved) > 0.9
+    assert np.mean(moved) > 0.85
 
 
 def test_learns():
