@@ -295,6 +295,7 @@ def plot(name: str, data: str, experiments: tuple[str, ...]) -> None:
         axes.plot(epochs, curves.mean(0), color=colour, label=label)
         axes.fill_between(epochs, curves.min(0), curves.max(0), color=colour, alpha=0.2)
     axes.set(xlabel="epoch", ylabel="mAP50", ylim=(0, 1), title=data)
+    axes.locator_params(axis="x", integer=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(TABLE.with_name(f"learning_{name}.png"), dpi=DPI)
