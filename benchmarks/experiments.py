@@ -174,6 +174,9 @@ EXPERIMENTS = {
     "frozen, mirror only": Experiment(freeze=True, patches={AUGMENT: _mirror_only}),
     "frozen, momentum 0.99": Experiment(freeze=True, patches={MOMENTUM: _value(0.99)}),
     "frozen, batch 2": Experiment(freeze=True, settings={"batch_size": 2}),
+    "frozen, batch 2, accumulate 4": Experiment(
+        freeze=True, settings={"batch_size": 2, "accumulate": 4}
+    ),
     "frozen, other preprocessing": Experiment(
         freeze=True, patches={"models.ssd300SqueezeNet_alt.PREPROCESSING": _value("tf")}
     ),
