@@ -151,6 +151,9 @@ EXPERIMENTS = {
     "scratch": Experiment(weights="none"),
     "staged": Experiment(freeze_share=0.25, settings={"backbone_lr_scale": 0.1}),
     "slow extractor": Experiment(settings={"backbone_lr_scale": 0.1}),
+    # the article's case: the paper's trunk, five times the work of light
+    "ssd full": Experiment(architecture={"trunk": "ssd"}),
+    "ssd frozen": Experiment(freeze=True, architecture={"trunk": "ssd"}),
     # a classifier of keras.applications and its own stages
     **{
         f"MobileNet {name}": Experiment(
