@@ -144,6 +144,9 @@ PROTOTYPE = {  # the crude one that fell: plain adapter, all of ImageNet's layer
     AUGMENT: _mirror_only,
 }
 
+# the extractor's own statistics at the momentum that keras.applications gives them
+SLOW = {"models.layers.follow_weights": _value(lambda parts: None)}
+
 EXPERIMENTS = {
     # regimes
     "full": Experiment(),
@@ -163,6 +166,8 @@ EXPERIMENTS = {
             "full": {"weights": str(MOBILENET)},
             "frozen": {"weights": str(MOBILENET), "freeze": True},
             "scratch": {"weights": "none"},
+            "full, momentum 0.99": {"weights": str(MOBILENET), "patches": SLOW},
+            "scratch, momentum 0.99": {"weights": "none", "patches": SLOW},
         }.items()
     },
     # why frozen learns, or not: one change at a time

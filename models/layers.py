@@ -1,6 +1,6 @@
 """The few layers that all detectors are made of: preprocessing, convolution, fire."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,7 +23,8 @@ PREPROCESSING = {
     # torchvision/models/detection/ssd.py: 255 times its image_mean
     "torchvision": (False, (122.99925, 116.9991, 103.9992), (1.0, 1.0, 1.0)),
 }
-# ours: with some 36 steps an epoch, statistics follow the weights within an epoch
+# ours: with some 36 steps an epoch, statistics follow the weights within an epoch;
+# keras.applications has 0.99 to 0.9997, for the thousands of steps of ImageNet
 BN_MOMENTUM = 0.9
 NORM_SUFFIX = "_batchnorm"  # ours: no layer of keras.applications is named so
 L2_EPSILON = 1e-10  # weiliu89/caffe normalize_layer, eps
@@ -154,6 +155,13 @@ def norm_relu(x: Tensor, name: str, norm: str) -> Tensor:
             momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=f"{name}{NORM_SUFFIX}"
         )(x)
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def follow_weights(parts: Iterable[Layer]) -> None:
+    """Give the BatchNormalization among a classifier's layers our momentum."""
+    for layer in parts:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = BN_MOMENTUM
 
 
 Row: TypeAlias = Callable[[Tensor, str], Tensor]  # Conv, Pool, Mean or Fire

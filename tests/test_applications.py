@@ -64,6 +64,25 @@ def test_preprocessing_is_the_classifiers_own(name):
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
+def test_statistics_follow_within_some_steps():
+    """keras.applications has momenta to 0.9997, for thousands of steps an epoch."""
+    model = build(Architecture("MobileNet", 4, width=0.25))
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    seen = keras.Model(model.input, [model.output, *(norm.input for norm in norms)])
+    images = np.random.default_rng(0).uniform(0, 255, (1, 300, 300, 3))
+    for _ in range(40):
+        _, *features = seen(images, training=True)
+    for norm, batch in zip(norms, features, strict=True):
+        mean = numpy(batch).mean(axis=(0, 1, 2))
+        np.testing.assert_allclose(
+            numpy(norm.moving_mean), mean, atol=0.05 * np.abs(mean).max()
+        )
+
+
 @pytest.mark.core
 def test_structure():
     model = build(Architecture("MobileNet", 4, width=0.25))
