@@ -145,7 +145,7 @@ PROTOTYPE = {  # the crude one that fell: plain adapter, all of ImageNet's layer
 }
 
 # the extractor's own statistics at the momentum that keras.applications gives them
-SLOW = {"models.layers.follow_weights": _value(lambda parts: None)}
+SLOW = {"models.layers.set_momentum": _value(lambda parts: None)}
 
 EXPERIMENTS = {
     # regimes
@@ -154,7 +154,7 @@ EXPERIMENTS = {
     "scratch": Experiment(weights="none"),
     "staged": Experiment(freeze_share=0.25, settings={"backbone_lr_scale": 0.1}),
     "slow extractor": Experiment(settings={"backbone_lr_scale": 0.1}),
-    # the article's case: the paper's trunk, five times the work of light
+    # the article's case: the paper's trunk, eight times the work of light
     "ssd full": Experiment(architecture={"trunk": "ssd"}),
     "ssd frozen": Experiment(freeze=True, architecture={"trunk": "ssd"}),
     # a classifier of keras.applications and its own stages

@@ -187,7 +187,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     import keras
 
     from models import light, native, ssd300
-    from models.layers import Preprocess, follow_weights
+    from models.layers import Preprocess, set_momentum
 
     module = architecture.module
     own_file = getattr(module, "IMAGENET", None)
@@ -220,7 +220,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
             sources = ssd300.trunk(x, norm, architecture.layout, block_norm)
     predictions = ssd300.heads(sources, architecture.num_classes, architecture.layout)
     model = keras.Model(images, predictions, name=architecture.backbone)
-    follow_weights(extractor_layers(model))
+    set_momentum(extractor_layers(model))
     if own_file and weights is not None:
         from models.weights import download, fill_by_name
 

@@ -24,7 +24,7 @@ PREPROCESSING = {
     "torchvision": (False, (122.99925, 116.9991, 103.9992), (1.0, 1.0, 1.0)),
 }
 # ours: with some 36 steps an epoch, statistics follow the weights within an epoch;
-# keras.applications has 0.99 to 0.9997, for the thousands of steps of ImageNet
+# most of keras.applications has 0.99 to 0.9997, for ImageNet's thousands of steps
 BN_MOMENTUM = 0.9
 NORM_SUFFIX = "_batchnorm"  # ours: no layer of keras.applications is named so
 L2_EPSILON = 1e-10  # weiliu89/caffe normalize_layer, eps
@@ -157,8 +157,8 @@ def norm_relu(x: Tensor, name: str, norm: str) -> Tensor:
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def follow_weights(parts: Iterable[Layer]) -> None:
-    """Give the BatchNormalization among a classifier's layers our momentum."""
+def set_momentum(parts: Iterable[Layer]) -> None:
+    """Let moving statistics of an extractor follow its weights within an epoch."""
     for layer in parts:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = BN_MOMENTUM
