@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from base.command_line import Parser, exit_status
+from training import EPOCHS, RUNS
 
 if TYPE_CHECKING:
     from comparison.exports import Compared
     from comparison.plan import Combination
 TRAIN = Path(__file__).with_name("train.py")
-RUNS = Path("runs")  # train.py's
-EPOCHS = 60  # train.py's
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

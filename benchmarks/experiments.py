@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training import RATES
+from training import DEMO, RATES
 
 SHARED = Path("../shared")
-DEMO = Path("data/sets/shapes")  # train.py's own, drawn where it is not there
 SQUEEZENET = SHARED / "weights/squeezenet_imagenet_notop.h5"
 MOBILENET = SHARED / "weights/mobilenet_2_5_224_tf_no_top.h5"
 

@@ -28,12 +28,12 @@ from unittest import mock
 
 from benchmarks.experiments import (
     DATA,
-    DEMO,
     EXPERIMENTS,
     PLOTS,
     Data,
     Experiment,
 )
+from training import DEMO
 
 TABLE = Path("docs/learning.csv")
 COLUMNS = ("quarter", "half", "mAP50", "AP", "train_mAP50", "fresh_mAP50")

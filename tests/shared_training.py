@@ -44,7 +44,7 @@ def detector(num_classes):
 
 
 def load_model(_args, class_names):
-    """In place of train.py's."""
+    """In place of training.prepare's."""
     from models import Architecture
 
     architecture = Architecture("squeezenet", len(class_names) + 1)
@@ -52,17 +52,17 @@ def load_model(_args, class_names):
 
 
 def load_skeleton(_args, architecture):
-    """In place of train.py's."""
+    """In place of training.prepare's."""
     return detector(architecture.num_classes)
 
 
 if __name__ == "__main__":
     make_devices()
     import train
-    from training import fit
+    from training import fit, prepare
     from training.guard import Guard
 
-    train.load_model, train.load_skeleton = load_model, load_skeleton
+    prepare.load_model, prepare.load_skeleton = load_model, load_skeleton
     train.report = lambda *_: None
     if os.environ.get("EACH_STEP"):  # a checkpoint after each step, and time to kill
         fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9

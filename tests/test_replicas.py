@@ -19,6 +19,7 @@ import train
 from data import Batches, draw_shapes, read_voc
 from training import checkpoint
 from training.machines import _cluster
+from training.options import parse
 from training.replicas import Mirrored, Replicas
 
 SCRIPT = Path(__file__).with_name("shared_training.py")
@@ -228,7 +229,7 @@ def test_workers_share_data_and_folder(options, monkeypatch, capsys):
 @pytest.mark.parametrize("devices", ["two", "0", "-1"])
 def test_devices_are_a_number_or_all(devices, capsys):
     with pytest.raises(SystemExit):
-        train.parse([f"--devices={devices}"])
+        parse("", [f"--devices={devices}"])
     assert "expected a number or all" in capsys.readouterr().err
 
 

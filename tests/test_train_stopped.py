@@ -15,7 +15,7 @@ import train
 from data import Batches
 from tests.scripts import QUICK, check_mistake, strict_json
 from tests.slim import slim
-from training import checkpoint
+from training import checkpoint, prepare
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
@@ -70,14 +70,14 @@ def test_resume_of_something_else(stopped, shapes, tmp_path, capsys):
 
 
 def test_resume_with_other_boxes_is_refused(trained, shapes, monkeypatch, capsys):
-    original = train.load_data
+    original = prepare.load_data
 
     def fewer(args):
         train_set, val_set = original(args)
         pictures = train_set.pictures[:-1]
         return dataclasses.replace(train_set, pictures=pictures), val_set
 
-    monkeypatch.setattr(train, "load_data", fewer)
+    monkeypatch.setattr(prepare, "load_data", fewer)
     check_mistake(train, ["--resume", trained], ["--resume", "split train"], capsys)
 
 

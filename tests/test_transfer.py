@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-import train
 from models import Architecture, build, transfer, weights
 from models.__main__ import main
 from models.start import brings_extractor, form_of
 from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
 from models.weights import Description, plain_arrays
+from training.options import parse
+from training.prepare import load_model
 
 ANIMALS = ["cat", "dog", "fox"]
 RNG = np.random.default_rng(0)
@@ -200,7 +201,7 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     model, path = disturbed(architecture), tmp_path / "x.weights.h5"
     weights.save(model, path, Description(architecture, ANIMALS))
     args = ["--backbone=MobileNet", "--width=0.25", f"--init-from={path}", *options]
-    taker, form = train.load_model(train.parse(args), ["fox", "cow"])
+    taker, form = load_model(parse("", args), ["fox", "cow"])
     assert (form.trunk, form.norm) == (trunk, norm)
     ours, theirs = plain_arrays(taker), plain_arrays(model)
     np.testing.assert_allclose(
@@ -211,7 +212,7 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     np.testing.assert_array_equal(kernels[0][..., 1::3], kernels[1][..., 3::4])
     assert "2 classes; afresh: cow" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"x\.weights\.h5: none of its layers fits"):
-        train.load_model(train.parse([*args, "--trunk=ssd"]), ["fox", "cow"])
+        load_model(parse("", [*args, "--trunk=ssd"]), ["fox", "cow"])
 
 
 def test_who_brings_the_extractor(file, shared):

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from base.files import write_text
-from training import checkpoint
+from training import RUNS, checkpoint
 
 if TYPE_CHECKING:
     from data import Dataset
-
-RUNS = Path("runs")  # ours: where runs go that nobody names a folder for
 
 
 def new_run(output: str | None, name: str) -> Path:

@@ -1,0 +1,160 @@
+"""The options of train.py; Keras is not loaded here."""
+
+import argparse
+
+from base.command_line import Parser
+from base.paper import LAYOUT_NAMES
+from models import BACKBONES, BOX_LOSSES, NORMS, REUSES, TRUNKS, check_backbone
+from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
+from training.schedule import SHAPES
+
+
+def parse(description: str, argv: list[str] | None) -> argparse.Namespace:
+    """The options; of mistakes in them one line and exit status 2."""
+    parser = Parser("train.py", description)
+    _data_options(parser.add_argument_group("data"))
+    _model_options(parser.add_argument_group("model"))
+    _extractor_options(parser.add_argument_group("extractor"))
+    _training_options(parser.add_argument_group("training"))
+    args = parser.parse_args(argv)
+    args.tile = args.tile or args.tile_size is not None
+    sizes = ("tile_size", "batch_size", "accumulate")
+    rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
+    parser.check_above_0(args, *sizes, *rates)
+    if not args.backbone[:1].isupper():  # others are known when Keras is loaded
+        try:
+            check_backbone(args.backbone)
+        except ValueError as error:
+            parser.error(str(error))
+    if args.resume and (given := _given(parser, args)):
+        parser.error(f"{', '.join(given)} can't be changed by --resume")
+    if args.freeze_epochs < 0:
+        parser.error("--freeze-epochs must be 0 or above")
+    return args
+
+
+def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
+    """Those of the run that goes on, with the length that was asked for now."""
+    options = {**vars(args), **options, "resume": args.resume}
+    options["tensorboard"] |= args.tensorboard
+    options["devices"] = args.devices or options["devices"]
+    if args.epochs or args.minutes:
+        options |= {"epochs": args.epochs, "minutes": args.minutes}
+    return argparse.Namespace(**options)
+
+
+# fmt: off
+def _data_options(group: argparse._ArgumentGroup) -> None:
+    """Which pictures."""
+    group.add_argument("--data", nargs="+", metavar="FOLDER",
+        help="annotated pictures, see docs/data.md, or voc2007, voc0712, coco2017; "
+        "without it, the demo set of drawn shapes")
+    group.add_argument("--classes", metavar="A,B,...",
+        help="class names; default: those found in the annotations")
+    group.add_argument("--train-split", default="train", metavar="NAME",
+        help="train, trainval, ...; default: %(default)s")
+    group.add_argument("--val-split", default="val", metavar="NAME",
+        help="chooses best weights and threshold; default: %(default)s")
+    group.add_argument("--tile", action="store_true",
+        help="cut large pictures into tiles: for objects that shrinking would lose")
+    group.add_argument("--tile-size", type=int, metavar="N",
+        help=f"side of a tile in pixels; implies --tile, which takes {TILE_PX}")
+
+
+def _model_options(group: argparse._ArgumentGroup) -> None:
+    """Which network, and what it starts from."""
+    group.add_argument("--backbone", default="squeezenet", metavar="NAME",
+        help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
+        "MobileNetV3Large; default: %(default)s")
+    group.add_argument("--width", type=float, default=1.0, metavar="W",
+        help="of a MobileNet, its alpha; default: %(default)s")
+    group.add_argument("--trunk", choices=TRUNKS,
+        help="default: that of --init-from, or light for squeezenet, ssd for the other "
+        "names in small letters, native for classifiers of keras.applications")
+    group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
+        help="width of the adapted 38x38 map; default: %(default)s")
+    group.add_argument("--norm", choices=NORMS,
+        help="BatchNormalization in all that starts from nothing, or the published "
+        "plain network; default: that of --init-from, or batch")
+    group.add_argument("--layout", choices=LAYOUT_NAMES,
+        help="priors; default: those of --init-from, or voc")
+    group.add_argument("--weights", metavar="imagenet|none|FILE|voc|coco",
+        help="what to start from; FILE is an extractor's or a detector's, voc and coco "
+        "are published ones, fetched once; default: imagenet where it exists and "
+        "--init-from brings no extractor, none for the demo set")
+    group.add_argument("--init-from", metavar="FILE|voc|coco",
+        help="take every layer that fits by name and shape from any SSD300, of "
+        "train.py or published, and the classes that it knows by name")
+    group.add_argument("--reuse", choices=REUSES,
+        help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
+        "is the full classifier's file; default: extractor")
+
+
+def _extractor_options(group: argparse._ArgumentGroup) -> None:
+    """What of the pretrained layers learns."""
+    frozen = group.add_mutually_exclusive_group()
+    frozen.add_argument("--freeze", action="store_true",
+        help="keep the extractor as it is")
+    frozen.add_argument("--freeze-epochs", type=int, default=0, metavar="N",
+        help="keep it for N epochs, then train it too; default: %(default)s")
+    group.add_argument("--backbone-lr-scale", type=float, default=1.0, metavar="S",
+        help="the extractor learns at S times the rate; default: %(default)s")
+
+
+def _training_options(group: argparse._ArgumentGroup) -> None:
+    """How long, how fast, on what, and where it is kept."""
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N",
+        help=f"default: {EPOCHS}, for the demo set {DEMO_EPOCHS}")
+    length.add_argument("--minutes", type=float, metavar="M",
+        help="as many epochs as there is time for; the rate falls with the clock")
+    group.add_argument("--batch-size", type=int, default=8, metavar="N",
+        help="pictures in memory at a time; default: %(default)s")
+    group.add_argument("--accumulate", type=int, default=1, metavar="N",
+        help="update once in N batches, as a batch N times larger would; default: "
+        "%(default)s")
+    group.add_argument("--optimizer", default="adamw", choices=RATES,
+        help="default: %(default)s")
+    group.add_argument("--lr", type=float, metavar="RATE",
+        help="peak of the learning rate; default: "
+        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
+    group.add_argument("--schedule", default="cosine", choices=SHAPES,
+        help="how the rate falls; default: %(default)s")
+    group.add_argument("--box-loss", default="smooth_l1", choices=BOX_LOSSES,
+        help="default: %(default)s")
+    group.add_argument("--weigh-classes", action="store_true",
+        help="rare classes count more in the loss, by the root of their frequency")
+    group.add_argument("--average", action="store_true",
+        help="score and keep the moving average of the weights")
+    group.add_argument("--precision", default="auto", choices=PRECISIONS,
+        help="auto goes by the hardware; default: %(default)s")
+    group.add_argument("--devices", type=_number_or_all, metavar="N|all",
+        help="how many GPUs share each batch, see docs/scaling.md; default: one")
+    group.add_argument("--seed", type=int, default=0, metavar="N",
+        help="of weights, order and augmentation; default: %(default)s")
+    group.add_argument("--skip-bad-batches", action="store_true",
+        help="undo and count steps whose loss is not finite, instead of stopping")
+    group.add_argument("--tensorboard", action="store_true",
+        help="also write the curves into the run's folder for TensorBoard")
+    group.add_argument("--output", metavar="FOLDER",
+        help="the run's folder; default: a new one in runs/")
+    group.add_argument("--resume", metavar="FOLDER",
+        help="go on with a run that was stopped; --epochs or --minutes lengthen it, "
+        "all other options are the run's")
+# fmt: on
+
+
+def _number_or_all(text: str) -> str:
+    if text != "all" and not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a number or all, received {text}")
+    return text
+
+
+def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
+    """The options that --resume does not go with, where they were given."""
+    free = ("resume", "epochs", "minutes", "tensorboard", "devices")
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, value in vars(args).items()
+        if name not in free and value != parser.get_default(name)
+    ]
