@@ -67,7 +67,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     from training import prepare, resume, runs
     from training.events import Events
     from training.failures import explained
-    from training.fit import fit
+    from training.fit import Output, fit
 
     events = Events() if args.tensorboard else None
     device, precision = set_up(args, kept, replicas)
@@ -100,12 +100,12 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         if not kept:
             runs.write_split(own / "split.json", datasets)
         draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
+        output = Output(own, notes, header, events and partial(events.write, own))
         sizes = (args.batch_size, args.accumulate)
         with explained(folder, *sizes, settings.lr, settings.skip_bad_batches):
             history = fit(
-                *(model, architecture, *datasets, settings, own, notes, header),
+                *(model, architecture, datasets, settings, output),
                 resume=bool(kept),
-                on_epoch=events and partial(events.write, own),
                 replicas=replicas,
             )
         if history:

@@ -43,7 +43,7 @@ DATA = {
 class Experiment:
     """Differences from the defaults of train.py, squeezenet with trunk light.
 
-    architecture, settings: arguments of models.Architecture and training.fit.Settings;
+    architecture: arguments of models.Architecture; settings: of training.state's.
     patches: what else is changed, by dotted name -> a function of the original.
     freeze_share, lr_factor: of the epochs, of the default rate. weigh_classes: as the
     option of that name.

@@ -140,7 +140,7 @@ def learn(
     """The trained model, its architecture now, the history."""
     from models import start
     from training import RATES
-    from training.fit import class_weights, fit
+    from training.fit import Output, class_weights, fit
     from training.state import Settings
 
     model, architecture = start.start(
@@ -157,9 +157,8 @@ def learn(
         where.epochs, freeze_epochs=freeze_epochs, seed=seed, **settings
     )
     with tempfile.TemporaryDirectory() as folder:
-        history = fit(
-            model, architecture, train_set, val_set, settings, Path(folder), {}
-        )
+        datasets, output = (train_set, val_set), Output(Path(folder))
+        history = fit(model, architecture, datasets, settings, output)
     return model, architecture, history
 
 

@@ -102,7 +102,7 @@ def train_ours(
     """As train.py does by default."""
     from models import Architecture, start
     from training import RATES
-    from training.fit import fit
+    from training.fit import Output, fit
     from training.state import Settings
 
     architecture = Architecture(
@@ -112,10 +112,8 @@ def train_ours(
     model, architecture = start.start(architecture, weights, train_set.class_names)
     settings = Settings(None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"])
     with tempfile.TemporaryDirectory() as folder:
-        fit(
-            *(model, architecture, train_set, test_set, settings, Path(folder), {}),
-            on_epoch=lambda row: keep(row["mAP50"]),
-        )
+        output = Output(Path(folder), on_epoch=lambda row: keep(row["mAP50"]))
+        fit(model, architecture, (train_set, test_set), settings, output)
 
 
 def train_theirs(

@@ -10,7 +10,8 @@ from keras import ops
 from data import draw_shapes, read_voc
 from models import Architecture, build, extractor_layers, weights
 from models.start import freeze
-from training.fit import STUCK_BELOW, Settings, fit, is_stuck
+from training.fit import STUCK_BELOW, Output, fit, is_stuck
+from training.state import Settings
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
@@ -27,15 +28,14 @@ def sets(tmp_path_factory):
 
 def train(sets, folder, frozen=False, **settings):
     """The model after a training, its history, its start."""
-    train_set, val_set = sets
     keras.utils.set_random_seed(0)
-    architecture = Architecture("squeezenet", len(train_set.class_names) + 1)
+    architecture = Architecture("squeezenet", len(sets[0].class_names) + 1)
     model = build(architecture)
     if frozen:
         freeze(model)
     start = arrays(model)
     settings = Settings(**{"epochs": 2, "batch_size": 2, **settings})
-    history = fit(model, architecture, train_set, val_set, settings, folder, {})
+    history = fit(model, architecture, sets, settings, Output(folder))
     return model, history, start
 
 

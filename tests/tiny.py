@@ -14,7 +14,7 @@ from models.ssd300 import images_input
 from ssd_utils import make_priors
 from training import checkpoint
 from training import fit as fit_module
-from training.fit import fit
+from training.fit import Output, fit
 from training.state import Settings
 
 ARCHITECTURE = Architecture("squeezenet", 3)  # its prior layout is what counts
@@ -59,9 +59,9 @@ def train(folder, resume=False, seed=0, on_epoch=None, **settings):
     train_set, val_set = dataset(data, 7), dataset(data, 2, "val")
     model = detector(seed)
     return fit(
-        *(model, ARCHITECTURE, train_set, val_set, settings, folder, {}, {}),
-        resume=resume,
-        on_epoch=on_epoch,
+        *(model, ARCHITECTURE, (train_set, val_set), settings),
+        Output(folder, on_epoch=on_epoch),
+        resume,
     )
 
 

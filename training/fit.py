@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,35 +42,46 @@ class Stopped(Exception):
     """The training was asked to end, and its checkpoint is written."""
 
 
+@dataclass(frozen=True)
+class Output:
+    """What a training leaves: its folder, and what the files in it tell.
+
+    notes: go into the weights files. header: for JSON, goes into each checkpoint, for
+    a training that goes on. on_epoch: sees each new row of the history.
+    """
+
+    folder: Path
+    notes: dict = field(default_factory=dict)
+    header: dict = field(default_factory=dict)
+    on_epoch: Callable[[dict], None] | None = None
+
+
 def fit(
     model: keras.Model,
     architecture: Architecture,
-    train_set: Dataset,
-    val_set: Dataset,
+    datasets: tuple[Dataset, Dataset],
     settings: Settings,
-    folder: Path,
-    notes: dict,
-    header: dict | None = None,
+    output: Output,
     resume: bool = False,
-    on_epoch: Callable[[dict], None] | None = None,
     replicas: Replicas | None = None,
 ) -> list[dict]:
-    """Train and leave best.weights.h5, last.weights.h5, history.csv in `folder`.
+    """Train and leave best.weights.h5, last.weights.h5, history.csv in a folder.
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
     the validation as `val_...`, mAP50, seconds since the start, images per second and
     the share of the training steps' time in which they waited for pictures.
-    `notes` goes into the weights files. Best is the highest mAP50 on `val_set`.
-    `on_epoch` sees each new row. `replicas` are the devices that share the work; the
-    model was made in their scope.
+    `datasets` are those to train on and to validate with; best is the highest mAP50 on
+    the second. `replicas` are the devices that share the work; the model was made in
+    their scope.
 
-    checkpoint.npz in `folder` holds all that it takes to go on, and `header` (for
-    JSON); with `resume` the training goes on from it, and `model` may hold anything.
-    One Ctrl-C ends the training after its step and a checkpoint. FloatingPointError
-    where the loss or a weight is not finite any more, OSError where something can't be
-    written; the checkpoint before it stays.
+    checkpoint.npz beside them holds all that it takes to go on; with `resume` the
+    training does, and `model` may hold anything. One Ctrl-C ends the training after
+    its step and a checkpoint. FloatingPointError where the loss or a weight is not
+    finite any more, OSError where something can't be written; the checkpoint before it
+    stays.
     """
     replicas = replicas or Replicas()
+    train_set, val_set = datasets
     batches = Batches(
         *(train_set, settings.update_size, settings.seed),
         share=(replicas.worker, replicas.workers),
@@ -77,25 +89,20 @@ def fit(
     num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
     state = State(model, architecture, settings, num_steps, replicas)
     check = Validation(model, architecture, val_set, settings.batch_size)
-    keeper = Keeper(folder / checkpoint.NAME, state, header or {})
-    if resume:
-        remove_unfinished(folder)
-        state.restore(keeper.path)
-        if state.is_over:
-            print("All of it is trained; a larger --epochs or --minutes goes on.")
-    else:
-        keeper.save()
+    keeper = Keeper(output, state)
+    keeper.begin(resume)
     at = state.schedule.step
     bar = tqdm(total=num_steps, initial=at, unit="step", disable=None)
     with bar, Interrupt() as interrupt, suppress(Stopped):
+
+        def is_wished() -> bool:  # of several workers all stop at the same step
+            return replicas.total(float(interrupt.wished)) > 0
 
         def on_step(parts: dict | None) -> None:
             _show(bar, parts, state, batches)
             if state.average and parts:
                 state.average.update()
-            # of several workers all stop at the same step
-            wished = replicas.total(float(interrupt.wished)) > 0
-            if wished:
+            if is_wished():
                 keeper.save()
                 raise Stopped
             keeper.save_if_due()
@@ -103,22 +110,13 @@ def fit(
         while not state.is_over:
             state.enter_epoch()
             row = _train_epoch(state, batches, on_step)
-            with state.average.applied() if state.average else nullcontext():
-                figures, threshold, f1 = check()
-                state.end_epoch({**row, "seconds": state.schedule.seconds, **figures})
-                description = weights.Description(
-                    architecture, train_set.class_names, threshold, f1, notes
-                )
-                _save_weights(model, description, state.history, folder)
-            write_history(folder / "history.csv", state.history)
-            if on_epoch:
-                on_epoch(state.history[-1])
+            _end_epoch(state, row, check, output)
             bar.write(_line(state.history[-1], settings))
             if not state.told and is_stuck(state.history, state.schedule.progress):
                 bar.write(STUCK.format(settings.lr, settings.lr / 4))
                 state.told = True
             keeper.save()
-            if replicas.total(float(interrupt.wished)) > 0:
+            if is_wished():
                 raise Stopped
     tell_broken(batches.broken | check.batches.broken)
     return state.history
@@ -127,9 +125,20 @@ def fit(
 class Keeper:
     """Writes a state's checkpoint, at most as often as it is cheap."""
 
-    def __init__(self, path: Path, state: State, header: dict) -> None:
-        self.path, self.state, self.header = path, state, header
+    def __init__(self, output: Output, state: State) -> None:
+        self.folder, self.header, self.state = output.folder, output.header, state
+        self.path = self.folder / checkpoint.NAME
         self._due = 0.0
+
+    def begin(self, resume: bool) -> None:
+        """Take the state from the checkpoint, or write the first one."""
+        if not resume:
+            self.save()
+            return
+        remove_unfinished(self.folder)
+        self.state.restore(self.path)
+        if self.state.is_over:
+            print("All of it is trained; a larger --epochs or --minutes goes on.")
 
     def save(self) -> None:
         """Now."""
@@ -195,19 +204,32 @@ def _where(state: State, batches: Batches, step: int) -> str:
     return f"epoch {state.epoch + 1}, step {step + 1} (pictures {pictures})"
 
 
+def _end_epoch(state: State, row: dict, check: Validation, output: Output) -> None:
+    """Validate, complete the epoch's row, write weights and history."""
+    with state.average.applied() if state.average else nullcontext():
+        figures, threshold, f1 = check()
+        state.end_epoch({**row, "seconds": state.schedule.seconds, **figures})
+        _save_weights(state, check, (threshold, f1), output)
+    write_history(output.folder / "history.csv", state.history)
+    if output.on_epoch:
+        output.on_epoch(state.history[-1])
+
+
 def _save_weights(
-    model: keras.Model,
-    description: weights.Description,
-    history: list[dict],
-    folder: Path,
+    state: State, check: Validation, best: tuple[float, float], output: Output
 ) -> None:
-    """last.weights.h5, and best.weights.h5 where the last epoch is the best."""
-    row = history[-1]
-    training = {"epochs": row["epoch"], "mAP50": row["mAP50"]}
-    description.training = {**description.training, **training}
-    weights.save(model, folder / "last.weights.h5", description)
-    if best_row(history) is row:
-        weights.save(model, folder / "best.weights.h5", description)
+    """last.weights.h5, and best.weights.h5 where the last epoch is the best.
+
+    best: the threshold with the highest F1 of a detection, and that F1.
+    """
+    row = state.history[-1]
+    description = weights.Description(
+        *(check.architecture, check.dataset.class_names, *best),
+        {**output.notes, "epochs": row["epoch"], "mAP50": row["mAP50"]},
+    )
+    weights.save(state.model, output.folder / "last.weights.h5", description)
+    if best_row(state.history) is row:
+        weights.save(state.model, output.folder / "best.weights.h5", description)
 
 
 def class_weights(dataset: Dataset) -> list[float]:
