@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from base.command_line import exit_status, next_line
 from base.quiet_keras import import_keras
 from models import Architecture
-from training import options
+from training import TILE_PX, options
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
-    args = options.parse(__doc__, argv)
+    args = options.parse(argv, __doc__)
     return exit_status("train.py", run, args)
 
 
@@ -72,7 +72,10 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     events = Events() if args.tensorboard else None
     device, precision = set_up(args, kept, replicas)
 
-    train_set, _ = datasets = prepare.load_data(args)
+    splits = (args.train_split, args.val_split)
+    tile_px = (args.tile_size or TILE_PX) if args.tile else None
+    datasets = prepare.load_data(args.data, splits, args.classes, tile_px)
+    train_set, _ = datasets
     surroundings = resume.surroundings(device, precision)
     if kept:
         resume.check_data(kept, datasets)
@@ -81,7 +84,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     with replicas.scope():
         if kept:
             architecture = kept["architecture"]
-            model = prepare.load_skeleton(args, architecture)
+            model = prepare.load_skeleton(architecture, args.freeze)
         else:
             model, architecture = prepare.load_model(args, train_set.class_names)
     settings = prepare.settings_of(args, train_set)
@@ -94,7 +97,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         folder = runs.new_run(args.output, name)
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
     batches = Batches(train_set, args.batch_size, seed=args.seed)
-    notes = prepare.notes_of(args, precision, train_set)
+    notes = prepare.notes_of(vars(args), precision, train_set)
     header = resume.header(vars(args), architecture, datasets, surroundings)
     with runs.folder_of_worker(folder, replicas.worker) as own:
         if not kept:

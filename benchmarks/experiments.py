@@ -43,7 +43,8 @@ DATA = {
 class Experiment:
     """Differences from the defaults of train.py, squeezenet with trunk light.
 
-    architecture: arguments of models.Architecture; settings: of training.state's.
+    architecture, settings: arguments of models.Architecture and of Settings in
+    training.state.
     patches: what else is changed, by dotted name -> a function of the original.
     freeze_share, lr_factor: of the epochs, of the default rate. weigh_classes: as the
     option of that name.

@@ -102,7 +102,7 @@ def train(data: str, name: str, seed: int | str) -> dict:
             changed = change(resolve_name(target))
             stack.enter_context(mock.patch(target, changed))
         options = (experiment, architecture, where, seed)
-        model, architecture, history = learn(*options, *datasets)
+        model, architecture, history = learn(*options, datasets)
         batch_size = experiment.settings.get("batch_size", 8)
         figures = measure(model, architecture, *datasets, batch_size)
     curve = [row["mAP50"] for row in history]
@@ -134,8 +134,7 @@ def learn(
     architecture: Any,
     where: Data,
     seed: int,
-    train_set: Any,
-    val_set: Any,
+    datasets: tuple,
 ) -> tuple[Any, Any, list[dict]]:
     """The trained model, its architecture now, the history."""
     from models import start
@@ -144,20 +143,20 @@ def learn(
     from training.state import Settings
 
     model, architecture = start.start(
-        architecture, experiment.weights, train_set.class_names
+        architecture, experiment.weights, datasets[0].class_names
     )
     if experiment.freeze:
         start.freeze(model)
     settings = {"lr": RATES["adamw"], **experiment.settings}
     settings["lr"] *= experiment.lr_factor
     if experiment.weigh_classes:
-        settings["loss"] = {"class_weights": class_weights(train_set)}
+        settings["loss"] = {"class_weights": class_weights(datasets[0])}
     freeze_epochs = round(experiment.freeze_share * where.epochs)
     settings = Settings(
         where.epochs, freeze_epochs=freeze_epochs, seed=seed, **settings
     )
     with tempfile.TemporaryDirectory() as folder:
-        datasets, output = (train_set, val_set), Output(Path(folder))
+        output = Output(Path(folder))
         history = fit(model, architecture, datasets, settings, output)
     return model, architecture, history
 

@@ -51,7 +51,7 @@ def test_combinations_are_what_train_py_is_told():
     )
     assert len({c.name for c in combinations}) == len(combinations) == 24
     for combination in combinations:
-        args = parse("", combination.options())
+        args = parse(combination.options())
         assert args.backbone == combination.backbone
         assert args.width == (combination.width or 1)
         assert args.trunk == combination.trunk
@@ -88,11 +88,11 @@ def test_a_plan_keeps_what_was_begun(tmp_path):
 
 def test_a_runs_command_is_the_run(tmp_path):
     given = ["--data", "my pictures", "b", "--freeze", "--epochs", "4", "--lr", "0.01"]
-    options = vars(parse("", given))
+    options = vars(parse(given))
     run = read_run(comparisons.write_run(tmp_path / "run", "small", **options))
     words = run.command().replace("'my pictures'", "my+pictures").split()
     assert words[:2] == ["python", "train.py"]
-    again = vars(parse("", [word.replace("+", " ") for word in words[2:]]))
+    again = vars(parse([word.replace("+", " ") for word in words[2:]]))
     assert again == options
 
 

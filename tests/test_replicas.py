@@ -229,7 +229,7 @@ def test_workers_share_data_and_folder(options, monkeypatch, capsys):
 @pytest.mark.parametrize("devices", ["two", "0", "-1"])
 def test_devices_are_a_number_or_all(devices, capsys):
     with pytest.raises(SystemExit):
-        parse("", [f"--devices={devices}"])
+        parse([f"--devices={devices}"])
     assert "expected a number or all" in capsys.readouterr().err
 
 

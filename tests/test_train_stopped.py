@@ -72,8 +72,8 @@ def test_resume_of_something_else(stopped, shapes, tmp_path, capsys):
 def test_resume_with_other_boxes_is_refused(trained, shapes, monkeypatch, capsys):
     original = prepare.load_data
 
-    def fewer(args):
-        train_set, val_set = original(args)
+    def fewer(*args):
+        train_set, val_set = original(*args)
         pictures = train_set.pictures[:-1]
         return dataclasses.replace(train_set, pictures=pictures), val_set
 

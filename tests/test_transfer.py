@@ -201,7 +201,7 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     model, path = disturbed(architecture), tmp_path / "x.weights.h5"
     weights.save(model, path, Description(architecture, ANIMALS))
     args = ["--backbone=MobileNet", "--width=0.25", f"--init-from={path}", *options]
-    taker, form = load_model(parse("", args), ["fox", "cow"])
+    taker, form = load_model(parse(args), ["fox", "cow"])
     assert (form.trunk, form.norm) == (trunk, norm)
     ours, theirs = plain_arrays(taker), plain_arrays(model)
     np.testing.assert_allclose(
@@ -212,7 +212,7 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     np.testing.assert_array_equal(kernels[0][..., 1::3], kernels[1][..., 3::4])
     assert "2 classes; afresh: cow" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"x\.weights\.h5: none of its layers fits"):
-        load_model(parse("", [*args, "--trunk=ssd"]), ["fox", "cow"])
+        load_model(parse([*args, "--trunk=ssd"]), ["fox", "cow"])
 
 
 def test_who_brings_the_extractor(file, shared):

@@ -44,10 +44,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Output:
-    """What a training leaves: its folder, and what the files in it tell.
+    """Where a training leaves its files, what they tell, who hears of each epoch.
 
-    notes: go into the weights files. header: for JSON, goes into each checkpoint, for
-    a training that goes on. on_epoch: sees each new row of the history.
+    notes: in the weights files. header: for JSON, in each checkpoint, what a later
+    --resume needs to know. on_epoch: sees each new row of the history.
     """
 
     folder: Path
@@ -65,20 +65,20 @@ def fit(
     resume: bool = False,
     replicas: Replicas | None = None,
 ) -> list[dict]:
-    """Train and leave best.weights.h5, last.weights.h5, history.csv in a folder.
+    """Train and leave best.weights.h5, last.weights.h5, history.csv in `output.folder`.
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
     the validation as `val_...`, mAP50, seconds since the start, images per second and
     the share of the training steps' time in which they waited for pictures.
-    `datasets` are those to train on and to validate with; best is the highest mAP50 on
-    the second. `replicas` are the devices that share the work; the model was made in
-    their scope.
+    `datasets` are those to train on and to validate with, of the same classes; best is
+    the highest mAP50 on the second. `replicas` are the devices that share the work; the
+    model was made in their scope.
 
     checkpoint.npz beside them holds all that it takes to go on; with `resume` the
-    training does, and `model` may hold anything. One Ctrl-C ends the training after
-    its step and a checkpoint. FloatingPointError where the loss or a weight is not
-    finite any more, OSError where something can't be written; the checkpoint before it
-    stays.
+    training goes on from it, and `model` may hold anything. One Ctrl-C ends the
+    training after its step and a checkpoint. FloatingPointError where the loss or a
+    weight is not finite any more, OSError where something can't be written; the
+    checkpoint before it stays.
     """
     replicas = replicas or Replicas()
     train_set, val_set = datasets
@@ -123,7 +123,7 @@ def fit(
 
 
 class Keeper:
-    """Writes a state's checkpoint, at most as often as it is cheap."""
+    """A state's checkpoint: taken up at the start, written as often as it is cheap."""
 
     def __init__(self, output: Output, state: State) -> None:
         self.folder, self.header, self.state = output.folder, output.header, state
@@ -209,22 +209,25 @@ def _end_epoch(state: State, row: dict, check: Validation, output: Output) -> No
     with state.average.applied() if state.average else nullcontext():
         figures, threshold, f1 = check()
         state.end_epoch({**row, "seconds": state.schedule.seconds, **figures})
-        _save_weights(state, check, (threshold, f1), output)
+        _save_weights(state, check.dataset.class_names, (threshold, f1), output)
     write_history(output.folder / "history.csv", state.history)
     if output.on_epoch:
         output.on_epoch(state.history[-1])
 
 
 def _save_weights(
-    state: State, check: Validation, best: tuple[float, float], output: Output
+    state: State,
+    class_names: list[str],
+    threshold_f1: tuple[float, float],
+    output: Output,
 ) -> None:
     """last.weights.h5, and best.weights.h5 where the last epoch is the best.
 
-    best: the threshold with the highest F1 of a detection, and that F1.
+    threshold_f1: the threshold with the best F1 on the validation set, and that F1.
     """
     row = state.history[-1]
     description = weights.Description(
-        *(check.architecture, check.dataset.class_names, *best),
+        *(state.architecture, class_names, *threshold_f1),
         {**output.notes, "epochs": row["epoch"], "mAP50": row["mAP50"]},
     )
     weights.save(state.model, output.folder / "last.weights.h5", description)

@@ -9,7 +9,7 @@ from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
 from training.schedule import SHAPES
 
 
-def parse(description: str, argv: list[str] | None) -> argparse.Namespace:
+def parse(argv: list[str] | None, description: str | None = None) -> argparse.Namespace:
     """The options; of mistakes in them one line and exit status 2."""
     parser = Parser("train.py", description)
     _data_options(parser.add_argument_group("data"))
@@ -34,7 +34,7 @@ def parse(description: str, argv: list[str] | None) -> argparse.Namespace:
 
 
 def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
-    """Those of the run that goes on, with the length that was asked for now."""
+    """The options of the run that goes on, with the length that was asked for now."""
     options = {**vars(args), **options, "resume": args.resume}
     options["tensorboard"] |= args.tensorboard
     options["devices"] = args.devices or options["devices"]

@@ -1,4 +1,8 @@
-"""What the options of train.py ask for: pictures, a model, settings."""
+"""What the options of train.py ask for: pictures, a model, settings.
+
+The half of that script between its options and its loop, and only its: so `args` comes
+as far as here.
+"""
 
 import argparse
 import sys
@@ -8,24 +12,32 @@ import keras
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, start, transfer
 from models.named import file_of
-from training import DEMO, DEMO_EPOCHS, EPOCHS, RATES, TILE_PX
+from training import DEMO, DEMO_EPOCHS, EPOCHS, RATES
 from training.fit import class_weights
 from training.state import Settings
 
 
-def load_data(args: argparse.Namespace) -> tuple[Dataset, Dataset]:
-    """Training and validation data sets; what is wrong with them goes to stderr."""
-    if args.data is None:
+def load_data(
+    folders: list[str] | None,
+    splits: tuple[str, str],
+    class_names: str | None,
+    tile_px: int | None,
+) -> tuple[Dataset, Dataset]:
+    """Training and validation data sets; what is wrong with them goes to stderr.
+
+    folders None: the demo set. class_names: with commas between them. tile_px: side of
+    the tiles that large pictures are cut into.
+    """
+    if folders is None:
         print(f"no --data: the demo set, drawn in {DEMO}")
         draw_shapes(DEMO)
-    given = list(dict.fromkeys(n.strip() for n in (args.classes or "").split(",")))
+    given = list(dict.fromkeys(n.strip() for n in (class_names or "").split(",")))
     given = [name for name in given if name] or None
-    roots = args.data or [DEMO]
-    train_set = read_dataset(roots, args.train_split, given)
-    val_set = read_dataset(roots, args.val_split, train_set.class_names)
-    if args.tile:
-        side = args.tile_size or TILE_PX
-        train_set, val_set = (tile_dataset(s, side) for s in (train_set, val_set))
+    roots = folders or [DEMO]
+    train_set = read_dataset(roots, splits[0], given)
+    val_set = read_dataset(roots, splits[1], train_set.class_names)
+    if tile_px:
+        train_set, val_set = (tile_dataset(s, tile_px) for s in (train_set, val_set))
     told = []
     for dataset in (train_set, val_set):
         dataset.check_boxes()
@@ -69,10 +81,10 @@ def load_model(
     return model, architecture
 
 
-def load_skeleton(args: argparse.Namespace, architecture: Architecture) -> keras.Model:
+def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
     """The model of a run that goes on; its checkpoint fills it."""
     model = build(architecture)
-    if args.freeze:
+    if frozen:
         start.freeze(model)
     return model
 
@@ -100,10 +112,10 @@ def settings_of(args: argparse.Namespace, train_set: Dataset) -> Settings:
     )
 
 
-def notes_of(args: argparse.Namespace, precision: str, train_set: Dataset) -> dict:
+def notes_of(options: dict, precision: str, train_set: Dataset) -> dict:
     """What the weights file tells of its training."""
     return {
-        "options": vars(args),
+        "options": options,
         "precision": precision,
         "data": train_set.name,
         "tile_px": typical_side(train_set),  # what detect.py --tile cuts

@@ -79,7 +79,7 @@ class State:
         num_steps: int | None,
         replicas: Replicas | None = None,
     ) -> None:
-        self.model, self.layout = model, architecture.layout
+        self.model, self.architecture = model, architecture
         self.replicas = replicas or Replicas()
         self.settings = settings
         self.schedule = Schedule(
@@ -166,7 +166,12 @@ class State:
                 settings.accumulate,
             )
             trainer = Trainer(
-                *(self.model, self.layout, settings.accumulate, self.replicas),
+                *(
+                    self.model,
+                    self.architecture.layout,
+                    settings.accumulate,
+                    self.replicas,
+                ),
                 **settings.loss,
             ).compile_for(optimiser)
         skipped = self.guard.skipped if hasattr(self, "guard") else 0

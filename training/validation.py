@@ -24,16 +24,14 @@ class Validation:
         dataset: Dataset,
         batch_size: int,
     ) -> None:
-        self.architecture = architecture
+        self.layout = architecture.layout
         self.dataset = dataset
-        self.predictor = with_detections(model, architecture.layout)
+        self.predictor = with_detections(model, self.layout)
         self.batches = Batches(dataset, batch_size, augmented=False)
 
     def __call__(self) -> tuple[dict, float, float]:
         """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
-        detections, means = validate(
-            self.predictor, self.architecture.layout, self.batches
-        )
+        detections, means = validate(self.predictor, self.layout, self.batches)
         # a picture that could not be decoded is reported, not scored
         scored = [
             (picture, found)
