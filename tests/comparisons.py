@@ -117,3 +117,10 @@ def entries(folder, skills=(("small", 0.95), ("vgg16", 0.9), ("resnet50", 0.2)))
         entry.speed = {"fps": fps, "fps_low": fps - 1, "fps_high": fps + 1}
         entry.speed |= {"latency_ms_p50": 20.0, "latency_ms_p99": 31.0}
     return made, pictures
+
+
+def scored(folder, skill=0.8, seed=0, **options):
+    """A data set, and what a detector of that skill finds in it."""
+    pictures = dataset(folder, **options)
+    found = detections(pictures.pictures, skill, seed)
+    return pictures, found
