@@ -51,7 +51,7 @@ def load_model(_args, class_names):
     return detector(architecture.num_classes), architecture
 
 
-def load_skeleton(_args, architecture):
+def load_skeleton(architecture, _frozen):
     """In place of training.prepare's."""
     return detector(architecture.num_classes)
 
