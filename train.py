@@ -107,7 +107,11 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         sizes = (args.batch_size, args.accumulate)
         with explained(folder, *sizes, settings.lr, settings.skip_bad_batches):
             history = fit(
-                *(model, architecture, datasets, settings, output),
+                model,
+                architecture,
+                datasets,
+                settings,
+                output,
                 resume=bool(kept),
                 replicas=replicas,
             )

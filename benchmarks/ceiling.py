@@ -166,7 +166,10 @@ def convolutions(model: "keras.Model") -> Counter[Convolution]:
         if isinstance(layer, keras.layers.Conv2DTranspose):
             source, result = result, source
         one = Convolution(
-            *(source[1], source[-1], result[-1], layer.kernel_size[0]),
+            source[1],
+            source[-1],
+            result[-1],
+            layer.kernel_size[0],
             stride=layer.strides[0],
             dilation=layer.dilation_rate[0],
             groups=source[-1] if isinstance(layer, kinds[2]) else 1,

@@ -229,8 +229,12 @@ PLOTS = {
     "causes": (
         "raccoon",
         (
-            *("frozen", "frozen, no norm", "frozen, mirror only", "prototype"),
-            *("frozen with fire6..9", "prototype, momentum 0.99"),
+            "frozen",
+            "frozen, no norm",
+            "frozen, mirror only",
+            "prototype",
+            "frozen with fire6..9",
+            "prototype, momentum 0.99",
         ),
     ),
     "options": (

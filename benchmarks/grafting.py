@@ -24,7 +24,10 @@ WAYS = {
     "graft: adapter and extractor": ["--train-extractor"],
     "the same, cosine": ["--train-extractor", "--distance", "cosine"],
     "the same, junction and heads": [
-        *("--train-extractor", "--targets", "junction", "heads")
+        "--train-extractor",
+        "--targets",
+        "junction",
+        "heads",
     ],
     "graft: adapter": [],
 }

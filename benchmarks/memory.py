@@ -57,8 +57,11 @@ def measure(
     before = peak_bytes(device)
     seconds = step_seconds(architecture, is_frozen, batch_size, STEPS)
     figures = (
-        *(backbone, architecture.trunk, "frozen" if is_frozen else "trained"),
-        *(batch_size, f"{(peak_bytes(device) - before) / 2**30:.2f}"),
+        backbone,
+        architecture.trunk,
+        "frozen" if is_frozen else "trained",
+        batch_size,
+        f"{(peak_bytes(device) - before) / 2**30:.2f}",
         f"{seconds:.2f}",
     )
     print("| " + " | ".join(map(str, figures)) + " |", flush=True)

@@ -65,7 +65,10 @@ def row(backbone: str, num_steps: int) -> list[str]:
         )
         megabytes = path.stat().st_size / 1e6
     return [
-        *(backbone, architecture.trunk, f"{megabytes:.0f}", f"{write:.2f}"),
+        backbone,
+        architecture.trunk,
+        f"{megabytes:.0f}",
+        f"{write:.2f}",
         f"{step:.2f}",
         *(f"{part:.4f} ({part / step:.2%})" for part in (look, copy)),
     ]

@@ -98,8 +98,10 @@ def make_entries(
         draws = [resampled_map(scores[i].matched, counts) for i in members]
         entries.append(
             Entry(
-                *(runs[members[0]].model, [runs[i] for i in members]),
-                *([scores[i] for i in members], np.mean(draws, axis=0)),
+                runs[members[0]].model,
+                [runs[i] for i in members],
+                [scores[i] for i in members],
+                np.mean(draws, axis=0),
             )
         )
     names = [entry.name for entry in entries]

@@ -138,7 +138,7 @@ def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> Non
     lengths = [len(part) for part in rows]
     with written(path) as temporary, temporary.open("wb") as file:
         np.savez(
-            *(file,),
+            file,
             key=key,
             lengths=lengths,
             rows=np.concatenate(rows),

@@ -85,7 +85,12 @@ def combine(
         )
     return [
         Combination(
-            *(name, width, trunk, filters, frozen, seed),
+            name,
+            width,
+            trunk,
+            filters,
+            frozen,
+            seed,
             by_name.get(name, by_name.get("")),
         )
         for seed, (name, width, trunk), filters, frozen in itertools.product(

@@ -21,8 +21,16 @@ TRAINING = ("minutes", "epochs", "train_images_per_second", "peak_memory_gib")
 # of a summary
 NEEDED = {"options", "architecture", "class_names", "precision", "minutes", "best"}
 LIST_HEADERS = (
-    *("run", "model", "data", "epochs", "minutes", "mAP50", "at epoch"),
-    *("val acc", "images/s", "state"),
+    "run",
+    "model",
+    "data",
+    "epochs",
+    "minutes",
+    "mAP50",
+    "at epoch",
+    "val acc",
+    "images/s",
+    "state",
 )
 
 
@@ -206,8 +214,14 @@ def _row(run: Run, root: Path) -> Sequence[Any]:
     data = run.data or ["the demo set"]
     state = "finished" if summary.get("finished", True) else "stopped"
     return (
-        *(run.folder.relative_to(root), run.model),
-        *(",".join(Path(part).name for part in data), len(run.history)),
-        *(f"{summary['minutes']:.1f}", best["mAP50"], best["epoch"]),
-        *(best["val_acc"], f"{run.images_per_second:.1f}", state),
+        run.folder.relative_to(root),
+        run.model,
+        ",".join(Path(part).name for part in data),
+        len(run.history),
+        f"{summary['minutes']:.1f}",
+        best["mAP50"],
+        best["epoch"],
+        best["val_acc"],
+        f"{run.images_per_second:.1f}",
+        state,
     )

@@ -42,8 +42,12 @@ def score(
     found = detected.detections
     curves = evaluate_voc(found, truths, difficult, class_names)
     coco = evaluate_coco(
-        *(found, truths, difficult, [picture.size_wh for picture in pictures]),
-        *(class_names, [picture.areas_px for picture in pictures]),
+        found,
+        truths,
+        difficult,
+        [picture.size_wh for picture in pictures],
+        class_names,
+        [picture.areas_px for picture in pictures],
     )
     matched = match_detections(found, truths, difficult, len(class_names) + 1)
     per_class = {

@@ -42,7 +42,8 @@ def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
         axes.plot([point.fps] * 2, point.ends, color=colour, linewidth=1.4)
         axes.plot(point.fps_ends, [point.mAP50] * 2, color=colour, linewidth=1.4)
         axes.plot(
-            *(point.fps, point.mAP50),
+            point.fps,
+            point.mAP50,
             marker="o",
             markersize=9,
             markerfacecolor=colour if point.on_front else "none",
@@ -75,7 +76,8 @@ def plot_runs(
         for i, (name, rows) in enumerate(histories.items()):
             x = [r["seconds"] / 60 if over_time else r["epoch"] for r in rows]
             axes.plot(
-                *(x, [row[column] for row in rows]),
+                x,
+                [row[column] for row in rows],
                 color=COLOURS[i % len(COLOURS)],
                 linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
                 marker="o" if len(rows) < 3 else None,
@@ -127,7 +129,8 @@ def _plain_ticks(axis: mpl.axis.Axis, values: Sequence[float]) -> None:
 def _legend(figure: Figure, axes: mpl.axes.Axes) -> None:
     handles, names = axes.get_legend_handles_labels()
     figure.legend(
-        *(handles, names),
+        handles,
+        names,
         loc="outside lower center",
         ncols=2,
         frameon=False,

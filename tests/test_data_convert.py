@@ -83,7 +83,12 @@ def test_what_is_written_is_what_other_programs_expect(tmp_path):
     with (tmp_path / "csv" / "val.csv").open(encoding="utf-8", newline="") as file:
         (line,) = csv.DictReader(file)
     assert [line[k] for k in ("xmin", "ymin", "xmax", "ymax", "filename", "class")] == [
-        *("11.5", "2.25", "33.125", "9", "ä b.png", "cat and bird")
+        "11.5",
+        "2.25",
+        "33.125",
+        "9",
+        "ä b.png",
+        "cat and bird",
     ]
     xml = ElementTree.parse(tmp_path / "voc" / "Annotations" / "ä b.xml")
     corners = [float(xml.findtext(f"object/bndbox/{tag}")) for tag in CORNERS]

@@ -148,7 +148,8 @@ PRECISIONS = {  # and steps; float16's first are lost to finding the scale of th
     "precision",
     [
         pytest.param("float32", marks=pytest.mark.core),
-        *("mixed_bfloat16", "mixed_float16"),
+        "mixed_bfloat16",
+        "mixed_float16",
     ],
 )
 def test_steps_in_each_precision_lower_the_loss(precision, slim_squeezenet):

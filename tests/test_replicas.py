@@ -68,7 +68,10 @@ def start_pair(data, folder, norm, *options, **more):
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     return [
         start(
-            *(data, folder, norm, *options),
+            data,
+            folder,
+            norm,
+            *options,
             TF_CONFIG=json.dumps(
                 {
                     "cluster": {"worker": addresses},

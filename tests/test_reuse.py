@@ -95,7 +95,8 @@ def test_a_full_file_fills_fc6_and_fc7(vgg16, tmp_path):
     model, architecture = start(architecture, path, ["a", "b"])
     assert fill_deep(model, architecture.application, path) == [
         *CONVOLUTIONS,
-        *("fc6", "fc7"),
+        "fc6",
+        "fc7",
     ]
     np.testing.assert_array_equal(
         kernels(model, "block2_conv1")[0], kernels(vgg16[0], "block2_conv1")[0]

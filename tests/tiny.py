@@ -59,7 +59,10 @@ def train(folder, resume=False, seed=0, on_epoch=None, **settings):
     train_set, val_set = dataset(data, 7), dataset(data, 2, "val")
     model = detector(seed)
     return fit(
-        *(model, ARCHITECTURE, (train_set, val_set), settings),
+        model,
+        ARCHITECTURE,
+        (train_set, val_set),
+        settings,
         Output(folder, on_epoch=on_epoch),
         resume,
     )

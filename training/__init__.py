@@ -12,7 +12,6 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 # measured: docs/results.md; the demo's fit into five minutes on two cores
 EPOCHS, DEMO_EPOCHS = 60, 11
 TILE_PX = 300  # ours: a tile's pixels are those of the network's input
-DEMO = Path(
-    "data/sets/shapes"
-)  # ours: the demo set, drawn where it is missing; not in git
+# ours: the demo set, drawn where it is missing; not in git
+DEMO = Path("data/sets/shapes")
 RUNS = Path("runs")  # ours: where runs go that nobody names a folder for

@@ -83,7 +83,9 @@ def fit(
     replicas = replicas or Replicas()
     train_set, val_set = datasets
     batches = Batches(
-        *(train_set, settings.update_size, settings.seed),
+        train_set,
+        settings.update_size,
+        settings.seed,
         share=(replicas.worker, replicas.workers),
     )
     num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
@@ -227,7 +229,9 @@ def _save_weights(
     """
     row = state.history[-1]
     description = weights.Description(
-        *(state.architecture, class_names, *threshold_f1),
+        state.architecture,
+        class_names,
+        *threshold_f1,
         {**output.notes, "epochs": row["epoch"], "mAP50": row["mAP50"]},
     )
     weights.save(state.model, output.folder / "last.weights.h5", description)

@@ -143,7 +143,8 @@ class Mirrored(Replicas):
         import tensorflow as tf
 
         kinds = (
-            *(tf.errors.UnavailableError, tf.errors.AbortedError),
+            tf.errors.UnavailableError,
+            tf.errors.AbortedError,
             tf.errors.InternalError,
         )
         try:

@@ -166,12 +166,10 @@ class State:
                 settings.accumulate,
             )
             trainer = Trainer(
-                *(
-                    self.model,
-                    self.architecture.layout,
-                    settings.accumulate,
-                    self.replicas,
-                ),
+                self.model,
+                self.architecture.layout,
+                settings.accumulate,
+                self.replicas,
                 **settings.loss,
             ).compile_for(optimiser)
         skipped = self.guard.skipped if hasattr(self, "guard") else 0
