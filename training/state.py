@@ -89,7 +89,8 @@ class State:
         self.history: list[dict] = []
         self.so_far = EpochSoFar()
         self.told = False
-        self._begin_phase(frozen=settings.freeze_epochs > 0)
+        self.frozen = settings.freeze_epochs > 0
+        self.guard = Guard(self._trainer(), settings.skip_bad_batches)
 
     @property
     def epoch(self) -> int:
@@ -102,9 +103,9 @@ class State:
         return self.schedule.progress >= 1 and not self.so_far.steps
 
     def enter_epoch(self) -> None:
-        """Let the extractor learn, by a new optimiser, where its time has come."""
+        """Let the extractor learn where its time has come."""
         if self.frozen and self.epoch >= self.settings.freeze_epochs:
-            self._begin_phase(frozen=False)
+            self._thaw()
             self.schedule.warm_up()
 
     def end_epoch(self, row: dict) -> None:
@@ -133,7 +134,7 @@ class State:
         """Be what another process saved; ValueError where the file does not fit."""
         state = checkpoint.read_state(path)
         if self.frozen and not state["frozen"]:
-            self._begin_phase(frozen=False)
+            self._thaw()
         expected = {
             group: [
                 (tuple(v.shape), keras.backend.standardize_dtype(v.dtype))
@@ -152,11 +153,16 @@ class State:
         self.so_far = EpochSoFar(**state["so_far"])
         self.guard.skipped = state["skipped"]
 
-    def _begin_phase(self, frozen: bool) -> None:
+    def _thaw(self) -> None:
+        """The extractor learns from now on, by a new optimiser."""
+        self.frozen = False
+        self.guard.trainer = self._trainer()
+
+    def _trainer(self) -> Trainer:
         """A new optimiser; the extractor is frozen, or learns at its own rate."""
         settings = self.settings
         if settings.freeze_epochs:
-            (freeze if frozen else thaw)(self.model)
+            (freeze if self.frozen else thaw)(self.model)
         with self.replicas.scope():
             optimiser = make_optimiser(
                 settings.optimiser,
@@ -165,17 +171,13 @@ class State:
                 settings.backbone_lr_scale,
                 settings.accumulate,
             )
-            trainer = Trainer(
+            return Trainer(
                 self.model,
                 self.architecture.layout,
                 settings.accumulate,
                 self.replicas,
                 **settings.loss,
             ).compile_for(optimiser)
-        skipped = self.guard.skipped if hasattr(self, "guard") else 0
-        self.guard = Guard(trainer, settings.skip_bad_batches)
-        self.guard.skipped = skipped
-        self.frozen = frozen
 
     def _values(self) -> dict[str, Sequence[Any]]:
         groups = {
