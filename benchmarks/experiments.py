@@ -47,7 +47,7 @@ class Experiment:
     training.state.
     patches: what else is changed, by dotted name -> a function of the original.
     freeze_share, lr_factor: of the epochs, of the default rate. weigh_classes: as the
-    option of that name.
+    option of that name. precision: a fixed one, so that machines' rows can be compared.
     """
 
     weights: str = str(SQUEEZENET)
@@ -55,6 +55,7 @@ class Experiment:
     freeze_share: float = 0.0
     lr_factor: float = 1.0
     weigh_classes: bool = False
+    precision: str = "float32"
     architecture: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
     patches: dict[str, Callable] = field(default_factory=dict)
@@ -216,6 +217,7 @@ EXPERIMENTS = {
     },
     "full, steps": Experiment(settings={"schedule": "steps"}),
     "full, average": Experiment(settings={"average": True}),
+    "full, bfloat16": Experiment(precision="mixed_bfloat16"),
     "full, weighed classes": Experiment(weigh_classes=True),
     "full, no clipping": Experiment(patches={CLIP_NORM: _value(None)}),
     "full, no decay": Experiment(patches={OPTIMISERS: _no_decay}),

@@ -94,8 +94,7 @@ def train(data: str, name: str, seed: int | str) -> dict:
     datasets = read(where)
     options = {"backbone": "squeezenet", **experiment.architecture}
     architecture = Architecture(num_classes=len(datasets[0].class_names) + 1, **options)
-    precision = devices.choose_precision("auto", device, architecture)
-    keras.config.set_dtype_policy(precision)
+    keras.config.set_dtype_policy(experiment.precision)
     keras.utils.set_random_seed(seed)
     with ExitStack() as stack:
         for target, change in experiment.patches.items():
@@ -124,7 +123,7 @@ def train(data: str, name: str, seed: int | str) -> dict:
             row["images_per_second"] for row in history
         ),
         "device": device.name,
-        "precision": precision,
+        "precision": experiment.precision,
         "curve": " ".join(f"{value:.3f}" for value in curve),
     }
 
