@@ -70,6 +70,26 @@ def _mirror_only(original: Callable) -> Callable:
     return augment
 
 
+def _crop_and_mirror(original: Callable) -> Callable:
+    def augment(image, truth, rng, size=300):
+        import cv2
+
+        from data.augment import (
+            WHOLE,
+            min_iou_crop,
+            mirror,
+            take_window,
+            truth_in_window,
+            whole_pixels,
+        )
+
+        window = whole_pixels(min_iou_crop(WHOLE, truth, rng), image.shape)
+        image = take_window(image, window, size, cv2.INTER_LINEAR)
+        return mirror(image, truth_in_window(truth, window), rng)
+
+    return augment
+
+
 def _plain_adapter(original: Callable) -> Callable:
     return lambda features, filters, norm, *at: original(features, filters, "none", *at)
 
@@ -196,6 +216,11 @@ EXPERIMENTS = {
     ),
     "prototype, augmented": Experiment(
         freeze=True, patches={k: v for k, v in PROTOTYPE.items() if k != AUGMENT}
+    ),
+    "prototype, crops, bfloat16": Experiment(
+        freeze=True,
+        precision="mixed_bfloat16",
+        patches={**PROTOTYPE, AUGMENT: _crop_and_mirror},
     ),
     # rates
     **{

@@ -10,7 +10,7 @@ trained again, so the table grows over weeks and machines. With `--jobs 2` two t
 side by side, each on its share of the cores, which takes less time in all. `table`
 prints means and ranges as Markdown, `plot` draws docs/learning_NAME.png for each row of
 PLOTS.
-Scored are the last weights, never the best: nothing is chosen on the test pictures.
+Scored are the last weights, never the best: no epoch is chosen on the test pictures.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import statistics
 import tempfile
+import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
@@ -47,8 +48,8 @@ def main() -> None:
     parser.add_argument("what", choices=("run", "table", "plot"))
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("--data", nargs="+", default=["raccoon"], choices=DATA)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="from 0 on")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side")
     args = parser.parse_args()
     if unknown := set(args.names) - set(EXPERIMENTS):
         parser.error(f"no such experiment: {', '.join(unknown)}")
@@ -78,7 +79,10 @@ def run(cases: list[tuple[str, str, str]], jobs: int) -> None:
         jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=1
     ) as pool:
         for future in as_completed([pool.submit(train, *case) for case in cases]):
-            append(future.result())
+            if error := future.exception():  # the others go on
+                traceback.print_exception(error)
+            else:
+                append(future.result())
 
 
 def train(data: str, name: str, seed: int | str) -> dict:
@@ -100,8 +104,9 @@ def train(data: str, name: str, seed: int | str) -> dict:
         for target, change in experiment.patches.items():
             changed = change(resolve_name(target))
             stack.enter_context(mock.patch(target, changed))
-        options = (experiment, architecture, where, seed)
-        model, architecture, history = learn(*options, datasets)
+        model, architecture, history = learn(
+            experiment, architecture, where, seed, datasets
+        )
         batch_size = experiment.settings.get("batch_size", 8)
         figures = measure(model, architecture, *datasets, batch_size)
     curve = [row["mAP50"] for row in history]

@@ -28,7 +28,8 @@ def fill_deep(model: keras.Model, classifier: Application, wanted: str) -> list[
     """Fill extractor, conv4_1 to conv5_3 and, from a full file, fc6 and fc7.
 
     `wanted` is "imagenet" or a file of the classifier's, with its dense layers or not;
-    with "imagenet" the full file is used where Keras has fetched it before. Returns the
+    with "imagenet" the full file is used where Keras has fetched it before. VGG19's
+    fourth convolutions of block4 and block5 have no place in the trunk. Returns the
     names of the layers of the trunk that were filled; ValueError where the classifier
     has no such blocks.
     """

@@ -38,7 +38,8 @@ def start(
             "what both know."
         )
     theirs = description.architecture
-    follows = ("norm", "pretrained", "preprocessing")  # no option's: the file's own
+    # the file's own; another norm is a form of the same network, below
+    follows = ("norm", "pretrained", "preprocessing")
     expected = replace(
         architecture, **{name: getattr(theirs, name) for name in follows}
     )

@@ -139,7 +139,7 @@ def test_weights_file_of_the_classifier(name, width, tmp_path):
     kernels = [w for w in classifier.weights if w.path.endswith("kernel")]
     ours = [w for layer in extractor_layers(model) for w in layer.weights]
     ours = [w for w in ours if w.path.endswith("kernel")]
-    for expected, received in zip(kernels, ours, strict=False):
+    for expected, received in zip(kernels, ours, strict=True):
         np.testing.assert_array_equal(numpy(received), numpy(expected))
     other = Architecture("MobileNetV3Large", 3)
     with pytest.raises(ValueError, match=r"classifier\.weights\.h5 does not fit"):

@@ -61,6 +61,19 @@ def test_some_variables_learn_slower(name):
 
 
 @pytest.mark.core
+def test_large_gradients_are_clipped_together():
+    layer = dense()
+    variables = [layer.kernel, layer.bias]
+    optimiser = make_optimiser("sgd", variables)
+    optimiser.learning_rate = 1e-2
+    kernel = ops.convert_to_tensor([[0.0, 0.0], [0.0, 40.0]])
+    optimiser.apply([kernel, ops.convert_to_tensor([30.0, 0.0])], variables)
+    # of length 50 both together, and cut to 10
+    bias = ops.convert_to_numpy(layer.bias)
+    assert bias == pytest.approx([-1e-2 * 30 * 10 / 50, 0.0], rel=1e-4)
+
+
+@pytest.mark.core
 def test_average_follows_and_gives_the_weights_back():
     layer = dense()
     model = keras.Sequential([keras.Input((2,)), layer])

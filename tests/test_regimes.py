@@ -12,6 +12,7 @@ from models import Architecture, build, extractor_layers, weights
 from models.start import freeze
 from training.fit import STUCK_BELOW, Output, fit, is_stuck
 from training.state import Settings
+from training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
@@ -103,8 +104,14 @@ def test_minutes_end_a_training(sets, tmp_path, monkeypatch):
 
 
 def test_average_is_scored_and_saved(sets, tmp_path):
-    model, _, start = train(sets, tmp_path, epochs=1, average=True)
-    saved, _ = weights.load(tmp_path / "last.weights.h5")
+    model, history, start = train(sets, tmp_path, epochs=1, average=True)
+    saved, description = weights.load(tmp_path / "last.weights.h5")
+    scored, last = (
+        Validation(net, description.architecture, sets[1], 2)()[0]["val_loss"]
+        for net in (saved, model)
+    )
+    assert history[-1]["val_loss"] == pytest.approx(scored, rel=1e-4)
+    assert scored != pytest.approx(last, rel=1e-2)
     path = next(path for path in start if path.endswith("fc7_mbox_conf/kernel"))
     at = [weight.path for weight in model.weights].index(path)
     now = ops.convert_to_numpy(model.weights[at])

@@ -15,14 +15,23 @@ CONVOLUTIONS = [f"conv{block}_{number}" for block in (4, 5) for number in (1, 2,
 
 @pytest.fixture(scope="module")
 def vgg16(tmp_path_factory):
-    """VGG16 with weights of its own, and their file."""
+    return with_file(applications.VGG16, tmp_path_factory.mktemp("vgg"))
+
+
+@pytest.fixture(scope="module")
+def vgg19(tmp_path_factory):
+    return with_file(applications.VGG19, tmp_path_factory.mktemp("vgg"))
+
+
+def with_file(kind, folder):
+    """A VGG with weights of its own, and their file."""
     keras.utils.set_random_seed(3)
-    model = applications.VGG16(include_top=False, weights=None)
+    model = kind(include_top=False, weights=None)
     for layer in model.layers:
         if layer.weights:
             kernel, bias = layer.get_weights()
             layer.set_weights([kernel, bias + np.linspace(-1, 1, len(bias))])
-    path = tmp_path_factory.mktemp("vgg") / "vgg16.weights.h5"
+    path = folder / "vgg.weights.h5"
     model.save_weights(path)
     return model, str(path)
 
@@ -31,9 +40,11 @@ def kernels(model, name):
     return [ops.convert_to_numpy(weight) for weight in model.get_layer(name).weights]
 
 
-@pytest.mark.parametrize("backbone", ["vgg16", "ssd300"])
-def test_blocks_fill_extractor_and_trunk(backbone, vgg16):
-    classifier, path = vgg16
+@pytest.mark.parametrize(
+    ("backbone", "vgg"), [("vgg16", "vgg16"), ("ssd300", "vgg16"), ("vgg19", "vgg19")]
+)
+def test_blocks_fill_extractor_and_trunk(backbone, vgg, request):
+    classifier, path = request.getfixturevalue(vgg)
     architecture = Architecture(backbone, 3, reuse="deep")
     model, architecture = start(architecture, path, ["a", "b"])
     assert architecture.pretrained

@@ -83,6 +83,8 @@ class Trainer(keras.Model):
     def step(self, images: np.ndarray, truth: np.ndarray, rate: float) -> dict:
         """Update the weights once; the batch's parts of the loss, floats by name.
 
+        `acc` is the mean of that of the shares it went through in.
+
         `images` (B, 300, 300, 3), `truth` (B, M, 5), of several workers this one's
         share; `rate` is the learning rate.
         """
@@ -163,7 +165,8 @@ def validate(
     """Detections (K, 6) of each picture, in order, and the loss's parts over all.
 
     The parts are those that one batch of all pictures would have, whatever the batch
-    size: each batch counts by its positives, `acc` by its scored priors.
+    size: each batch counts by its positives (at least 1), `acc` by its scored priors.
+    The loss is the default one whatever the training's options, so runs compare.
 
     `model` gives predictions and detections (models.detector.with_detections);
     `batches` all pictures once (data.Batches, not augmented).

@@ -61,6 +61,6 @@ def _memory_line(batch_size: int, accumulate: int, resume: str) -> str:
     half = batch_size // 2
     return (
         f"out of memory at --batch-size {batch_size}: try --batch-size {half} "
-        f"--accumulate {-(-batch_size * accumulate // half)} in a new run, which "
-        f"updates as before, or close other programs and go on: {resume}"
+        f"--accumulate {-(-batch_size * accumulate // half)} in a new run, whose "
+        f"updates see as many pictures, or close other programs and go on: {resume}"
     )

@@ -7,7 +7,7 @@ import keras
 
 from ssd_utils import Tensor
 
-CLIP_NORM = 10.0  # ours: caps the first steps' gradients, seldom reached later
+CLIP_NORM = 10.0  # ours: a guard; trainings without it: docs/training.md
 # scales and shifts are not decayed: He et al., "Bag of Tricks", 2018, sec. 3.1
 NOT_DECAYED = ["bias", "gamma", "beta"]
 
@@ -15,6 +15,7 @@ NOT_DECAYED = ["bias", "gamma", "beta"]
 class _SomeSlower:
     """An optimiser whose steps on some variables are `slower_by` as large.
 
+    Their decay, which Keras applies apart from the steps, keeps the whole rate.
     It takes the gradients of the whole batch, wherever they were computed.
     """
 

@@ -111,8 +111,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--batch-size", type=int, default=8, metavar="N",
         help="pictures in memory at a time; default: %(default)s")
     group.add_argument("--accumulate", type=int, default=1, metavar="N",
-        help="update once in N batches, as a batch N times larger would; default: "
-        "%(default)s")
+        help="update once in N batches, as a batch N times larger would but for "
+        "its normalisation; default: %(default)s")
     group.add_argument("--optimizer", default="adamw", choices=RATES,
         help="default: %(default)s")
     group.add_argument("--lr", type=float, metavar="RATE",
