@@ -1,0 +1,162 @@
+"""What minutes of training bring: blood cells, from train.py to evaluate.py.
+
+    python -m benchmarks.by_the_clock run
+    python -m benchmarks.by_the_clock table
+
+`run` makes each training of RUNS that docs/by_the_clock.csv lacks, one after another;
+the machine should have nothing else to do. `table` prints means and ranges over the
+seeds and draws docs/by_the_clock.png. Scored are the last weights.
+"""
+
+import argparse
+import csv
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.experiments import BCCD, SQUEEZENET
+from benchmarks.learning import spread
+
+TABLE = Path("docs/by_the_clock.csv")
+# minutes, options of train.py, seeds
+RUNS = (
+    (2, "", 3),
+    (2, "--weigh-classes", 3),
+    (2, "--weigh-classes --freeze", 3),
+    (2, "--weigh-classes --batch-size 4", 1),
+    (2, "--weigh-classes --precision float32", 1),
+    (10, "", 1),
+    (10, "--weigh-classes", 1),
+    (20, "--weigh-classes --weights none", 1),
+)
+
+
+def main() -> None:
+    """Train, or print and draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("run", "table"))
+    if parser.parse_args().what == "table":
+        print_table()
+        plot()
+        return
+    for minutes, options, seeds in RUNS:
+        for seed in range(seeds):
+            if not any(row["seed"] == str(seed) for row in rows_of(minutes, options)):
+                with tempfile.TemporaryDirectory() as folder:
+                    train(minutes, options, seed, Path(folder) / "run")
+                    append(figures(minutes, options, seed, Path(folder) / "run"))
+
+
+def train(minutes: float, options: str, seed: int, folder: Path) -> None:
+    """As a user would, in a folder that is not there yet."""
+    splits = ["--train-split", "trainval", "--val-split", "test"]
+    weights = [] if "--weights" in options else ["--weights", str(SQUEEZENET)]
+    script = [sys.executable, "train.py", "--data", str(BCCD), *splits, *weights]
+    length = ["--minutes", str(minutes), "--seed", str(seed)]
+    subprocess.run(
+        [*script, *options.split(), *length, "--output", str(folder)], check=True
+    )
+
+
+def figures(minutes: float, options: str, seed: int, folder: Path) -> dict:
+    """The row of a run in `folder`, its last weights scored by evaluate.py."""
+    weights, scores = folder / "last.weights.h5", folder / "scores.json"
+    script = [sys.executable, "evaluate.py", "--weights", str(weights)]
+    data = ["--data", str(BCCD), "--split", "test"]
+    subprocess.run([*script, *data, "--json", str(scores)], check=True)
+    scored = json.loads(scores.read_text(encoding="utf-8"))
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+        history = list(csv.DictReader(file))
+    rates = [float(row["images_per_second"]) for row in history]
+    curve = ((float(row["seconds"]) / 60, float(row["mAP50"])) for row in history)
+    return {
+        "minutes": minutes,
+        "options": options,
+        "seed": seed,
+        "epochs": len(history),
+        "mAP50": scored["mAP50"],
+        "AP": scored["AP"],
+        "images_per_second": statistics.median(rates),
+        "device": summary["device"],
+        "precision": summary["precision"],
+        "curve": " ".join(f"{at:.2f}:{score:.3f}" for at, score in curve),
+    }
+
+
+def rows_of(minutes: float, options: str) -> list[dict]:
+    """Those of each seed that was trained."""
+    return [
+        row
+        for row in read_rows()
+        if (row["minutes"], row["options"]) == (str(minutes), options)
+    ]
+
+
+def read_rows() -> list[dict]:
+    """All that were trained so far."""
+    if not TABLE.exists():
+        return []
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def append(row: dict) -> None:
+    """Add a row to the file; the first brings the column names."""
+    from training.runs import write_history
+
+    write_history(TABLE, [*read_rows(), row])
+
+
+def print_table() -> None:
+    """Means and ranges over the seeds, as Markdown."""
+    from reports import markdown_table
+
+    table = []
+    for minutes, options, _ in RUNS:
+        rows = rows_of(minutes, options)
+        if rows:
+            scores = (spread([float(r[c]) for r in rows]) for c in ("mAP50", "AP"))
+            epochs = sorted({int(row["epochs"]) for row in rows})
+            rate = statistics.mean(float(row["images_per_second"]) for row in rows)
+            table.append(
+                (
+                    str(minutes),
+                    f"`{options}`" if options else "none",
+                    str(len(rows)),
+                    "-".join(str(epoch) for epoch in epochs),
+                    *scores,
+                    f"{rate:.1f}",
+                )
+            )
+    headers = ("minutes", "options", "seeds", "epochs", "mAP50", "AP", "images/s")
+    print(markdown_table(headers, table))
+
+
+def plot() -> None:
+    """mAP50 as `train.py` saw it over the minutes, seed 0 of each line of RUNS."""
+    from matplotlib.figure import Figure
+
+    from reports.curves import DPI
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for minutes, options, _ in RUNS:
+        for row in rows_of(minutes, options)[:1]:
+            points = [point.split(":") for point in row["curve"].split()]
+            at, scores = zip(*((float(a), float(b)) for a, b in points), strict=True)
+            axes.plot(at, scores, label=f"{minutes} min {options}")
+    axes.set(xlabel="minutes", ylabel="mAP50", xscale="log", ylim=(0, 1))
+    axes.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize="small")
+    figure.savefig(TABLE.with_suffix(".png"), dpi=DPI)
+
+
+if __name__ == "__main__":
+    main()
