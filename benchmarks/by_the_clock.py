@@ -44,6 +44,8 @@ def main() -> None:
         print_table()
         plot()
         return
+    if not BCCD.exists():
+        parser.error(f"{BCCD}: no such folder; the pictures lie beside the checkout")
     for minutes, options, seeds in RUNS:
         for seed in range(seeds):
             if not any(row["seed"] == str(seed) for row in rows_of(minutes, options)):
@@ -151,7 +153,7 @@ def plot() -> None:
             points = [point.split(":") for point in row["curve"].split()]
             at, scores = zip(*((float(a), float(b)) for a, b in points), strict=True)
             axes.plot(at, scores, label=f"{minutes} min {options}")
-    axes.set(xlabel="minutes", ylabel="mAP50", xscale="log", ylim=(0, 1))
+    axes.set(xlabel="minutes", ylabel="mAP50", xscale="log", ylim=(0, 1), title="bccd")
     axes.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize="small")

@@ -68,7 +68,9 @@ def main() -> None:
         for name in args.names
     ]
     trained = {key(row) for row in read_rows()}
-    run([case for case in wanted if case not in trained], args.jobs)
+    if not (missing := [case for case in wanted if case not in trained]):
+        print(f"{TABLE} has all of these; `table` prints them.")
+    run(missing, args.jobs)
 
 
 def run(cases: list[tuple[str, str, str]], jobs: int) -> None:
