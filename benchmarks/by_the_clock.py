@@ -9,7 +9,6 @@ seeds and draws docs/by_the_clock.png. Scored are the last weights.
 """
 
 import argparse
-import csv
 import json
 import statistics
 import subprocess
@@ -18,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.experiments import BCCD, SQUEEZENET
-from benchmarks.learning import spread
+from benchmarks.learning import append, read_rows, spread
 
 TABLE = Path("docs/by_the_clock.csv")
 # minutes, options of train.py, seeds
@@ -51,7 +50,9 @@ def main() -> None:
             if not any(row["seed"] == str(seed) for row in rows_of(minutes, options)):
                 with tempfile.TemporaryDirectory() as folder:
                     train(minutes, options, seed, Path(folder) / "run")
-                    append(figures(minutes, options, seed, Path(folder) / "run"))
+                    row = figures(minutes, options, seed, Path(folder) / "run")
+                    append(row, TABLE)
+    print(f"{TABLE} has all of RUNS; `table` prints them.")
 
 
 def train(minutes: float, options: str, seed: int, folder: Path) -> None:
@@ -73,8 +74,7 @@ def figures(minutes: float, options: str, seed: int, folder: Path) -> dict:
     subprocess.run([*script, *data, "--json", str(scores)], check=True)
     scored = json.loads(scores.read_text(encoding="utf-8"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
-        history = list(csv.DictReader(file))
+    history = read_rows(folder / "history.csv")
     rates = [float(row["images_per_second"]) for row in history]
     curve = ((float(row["seconds"]) / 60, float(row["mAP50"])) for row in history)
     return {
@@ -95,24 +95,9 @@ def rows_of(minutes: float, options: str) -> list[dict]:
     """Those of each seed that was trained."""
     return [
         row
-        for row in read_rows()
+        for row in read_rows(TABLE)
         if (row["minutes"], row["options"]) == (str(minutes), options)
     ]
-
-
-def read_rows() -> list[dict]:
-    """All that were trained so far."""
-    if not TABLE.exists():
-        return []
-    with TABLE.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def append(row: dict) -> None:
-    """Add a row to the file; the first brings the column names."""
-    from training.runs import write_history
-
-    write_history(TABLE, [*read_rows(), row])
 
 
 def print_table() -> None:

@@ -247,19 +247,19 @@ def key(row: dict) -> tuple[str, str, str]:
     return row["data"], row["experiment"], str(row["seed"])
 
 
-def read_rows() -> list[dict]:
+def read_rows(table: Path = TABLE) -> list[dict]:
     """The rows that were trained so far."""
-    if not TABLE.exists():
+    if not table.exists():
         return []
-    with TABLE.open(newline="", encoding="utf-8") as file:
+    with table.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def append(row: dict) -> None:
+def append(row: dict, table: Path = TABLE) -> None:
     """Add a row to the file; the first brings the column names."""
     from training.runs import write_history
 
-    write_history(TABLE, [*read_rows(), row])
+    write_history(table, [*read_rows(table), row])
     print(row, flush=True)
 
 
