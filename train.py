@@ -68,6 +68,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     from training.events import Events
     from training.failures import explained
     from training.fit import Output, fit
+    from training.probe import largest_batch
 
     events = Events() if args.tensorboard else None
     device, precision = set_up(args, kept, replicas)
@@ -104,8 +105,8 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
             runs.write_split(own / "split.json", datasets)
         draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
         output = Output(own, notes, header, events and partial(events.write, own))
-        sizes = (args.batch_size, args.accumulate)
-        with explained(folder, *sizes, settings.lr, settings.skip_bad_batches):
+        room = largest_batch(model, device) * replicas.devices
+        with explained(folder, settings, room):
             history = fit(
                 model,
                 architecture,

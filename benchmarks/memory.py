@@ -4,7 +4,8 @@
 
 On a processor memory is how much the peak of the process grows over what it has before
 the model is built (getrusage); on an NVIDIA GPU the backend's own count of device
-memory. Each row is a process of its own.
+memory. Each row is a process of its own. "at most" is what training.probe expects, by
+which train.py names a batch size where the memory ran out.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import multiprocessing
 from models import BACKBONES
 
 STEPS = 3  # the fastest one counts; the first is traced
-HEADERS = ("backbone", "trunk", "extractor", "batch size", "GiB", "s a step")
+HEADERS = ("backbone", "trunk", "extractor", "batch size", "GiB", "at most", "s a step")
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def measure(
     keras = import_keras()
     from models import Architecture
     from training import devices
-    from training.probe import peak_bytes, step_seconds
+    from training.probe import peak_bytes, step_bytes, step_seconds, untrained
 
     device = devices.find_device()
     architecture = Architecture(backbone, 21, trunk=trunk)
@@ -55,13 +56,15 @@ def measure(
         devices.choose_precision(precision, device, architecture)
     )
     before = peak_bytes(device)
-    seconds = step_seconds(architecture, is_frozen, batch_size, STEPS)
+    model = untrained(architecture, is_frozen)
+    seconds = step_seconds(model, architecture.layout, batch_size, STEPS)
     figures = (
         backbone,
         architecture.trunk,
         "frozen" if is_frozen else "trained",
         batch_size,
         f"{(peak_bytes(device) - before) / 2**30:.2f}",
+        f"{step_bytes(model, batch_size) / 2**30:.2f}",
         f"{seconds:.2f}",
     )
     print("| " + " | ".join(map(str, figures)) + " |", flush=True)

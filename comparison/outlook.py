@@ -94,7 +94,7 @@ def _seconds(combinations: list[Combination]) -> list[float]:
 
     keras = import_keras()
     from training import devices
-    from training.probe import step_seconds
+    from training.probe import step_seconds, untrained
 
     device = devices.find_device()
     known = {}
@@ -103,7 +103,9 @@ def _seconds(combinations: list[Combination]) -> list[float]:
         precision = devices.choose_precision("auto", device, architecture)
         keras.config.set_dtype_policy(precision)
         if key not in known:
-            step = step_seconds(*key, PROBED_PICTURES, PROBED_STEPS)
+            model = untrained(*key)
+            layout = architecture.layout
+            step = step_seconds(model, layout, PROBED_PICTURES, PROBED_STEPS)
             known[key] = step / PROBED_PICTURES
             keras.backend.clear_session()
     return [known[_architecture(c), c.freeze] for c in combinations]

@@ -8,6 +8,7 @@ import pytest
 
 from base.memory import is_out_of_memory, memory_line
 from training.failures import explain
+from training.state import Settings
 
 
 def named(name, text=""):
@@ -47,17 +48,22 @@ def test_numpy_out_of_memory():
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "accumulate", "expected"),
+    ("batch_size", "accumulate", "largest", "expected"),
     [
-        (8, 1, "--batch-size 4 --accumulate 2"),
-        (8, 2, "--batch-size 4 --accumulate 4"),
-        (3, 1, "--batch-size 1 --accumulate 3"),
-        (5, 2, "--batch-size 2 --accumulate 5"),
-        (1, 4, "--trunk light"),
+        (8, 1, 100, "--batch-size 4 --accumulate 2"),
+        (8, 2, 100, "--batch-size 4 --accumulate 4"),
+        (3, 1, 100, "--batch-size 1 --accumulate 3"),
+        (5, 2, 100, "--batch-size 2 --accumulate 5"),
+        (64, 1, 9, "--batch-size 8 --accumulate 8"),
+        (64, 1, 8, "--batch-size 8 --accumulate 8"),
+        (8, 1, 1, "--batch-size 1 --accumulate 8"),
+        (8, 1, 0, "--trunk light"),
+        (1, 4, 100, "--trunk light"),
     ],
 )
-def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
-    line = explain(MemoryError(), Path("runs/x"), batch_size, accumulate, 1e-3)
+def test_out_of_memory_names_what_to_try(batch_size, accumulate, largest, expected):
+    settings = Settings(1, batch_size=batch_size, accumulate=accumulate)
+    line = explain(MemoryError(), Path("runs/x"), settings, largest)
     assert f"at --batch-size {batch_size}: " in line
     assert expected in line
     assert "--resume runs/x" in line and "\n" not in line
@@ -94,14 +100,14 @@ def test_others(error, expected, tmp_path, monkeypatch):
     folder = Path("runs/x")
     folder.mkdir(parents=True)
     (folder / "checkpoint.npz").touch()
-    line = explain(error, folder, 8, 1, 1e-3)
+    line = explain(error, folder, Settings(1), 8)
     assert str(error) in line and expected in line and "\n" not in line
 
 
 def test_nothing_to_go_on_from(tmp_path):
-    line = explain(OSError("No space left"), tmp_path, 8, 1, 1e-3)
+    line = explain(OSError("No space left"), tmp_path, Settings(1), 8)
     assert "no checkpoint yet" in line and "--resume" not in line
 
 
 def test_a_mistake_of_the_programmer_stays_one():
-    assert explain(AssertionError("M"), Path("runs/x"), 8, 1, 1e-3) is None
+    assert explain(AssertionError("M"), Path("runs/x"), Settings(1), 8) is None

@@ -6,30 +6,26 @@ from pathlib import Path
 from shlex import quote
 
 from base.memory import is_out_of_memory
+from training.state import Settings
 
 
 def explain(
-    error: Exception,
-    folder: Path,
-    batch_size: int,
-    accumulate: int,
-    lr: float,
-    skips: bool = False,
+    error: Exception, folder: Path, settings: Settings, largest_batch: int
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
 
-    folder: the run's, whose checkpoint is whole where there is one; batch_size,
-    accumulate, lr: as the run had them; skips: whether it left bad batches out.
+    folder: the run's, whose checkpoint is whole where there is one. largest_batch: how
+    many pictures a step is expected to have room for.
     """
     resume = f"python train.py --resume {quote(str(folder))}"
     if is_out_of_memory(error):
-        return _memory_line(batch_size, accumulate, resume)
+        return _memory_line(settings, largest_batch, resume)
     if isinstance(error, FloatingPointError):
         leave_out = ", or leave such batches out: --skip-bad-batches"
         return (
             f"{error}. {folder}/checkpoint.npz is from before it, the weights files "
-            f"too. Look at these pictures, try --lr {lr / 4:g} or --precision float32 "
-            f"in a new run{'' if skips else leave_out}."
+            f"too. Look at these pictures, try --lr {settings.lr / 4:g} or --precision "
+            f"float32 in a new run{'' if settings.skip_bad_batches else leave_out}."
         )
     if isinstance(error, OSError | ValueError):
         if not (folder / "checkpoint.npz").exists():  # not even the first was written
@@ -39,28 +35,30 @@ def explain(
 
 
 @contextmanager
-def explained(
-    folder: Path, batch_size: int, accumulate: int, lr: float, skips: bool = False
-) -> Iterator[None]:
+def explained(folder: Path, settings: Settings, largest_batch: int) -> Iterator[None]:
     """ValueError of one line in place of an accident of a training; see `explain`."""
     try:
         yield
     except Exception as error:
-        line = explain(error, folder, batch_size, accumulate, lr, skips)
+        line = explain(error, folder, settings, largest_batch)
         if line is None:
             raise
         raise ValueError(line) from error
 
 
-def _memory_line(batch_size: int, accumulate: int, resume: str) -> str:
-    if batch_size == 1:
+def _memory_line(settings: Settings, largest_batch: int, resume: str) -> str:
+    batch_size = settings.batch_size
+    smaller = batch_size // 2
+    while smaller > max(largest_batch, 1):
+        smaller //= 2
+    if not smaller or not largest_batch:
         return (
-            "out of memory at --batch-size 1: choose --trunk light, a smaller "
-            "--backbone or --freeze, or close other programs and go on: " + resume
+            f"out of memory at --batch-size {batch_size}: choose --trunk light, a "
+            "smaller --backbone or --freeze, or close other programs and go on: "
+            + resume
         )
-    half = batch_size // 2
     return (
-        f"out of memory at --batch-size {batch_size}: try --batch-size {half} "
-        f"--accumulate {-(-batch_size * accumulate // half)} in a new run, whose "
+        f"out of memory at --batch-size {batch_size}: try --batch-size {smaller} "
+        f"--accumulate {-(-settings.update_size // smaller)} in a new run, whose "
         f"updates see as many pictures, or close other programs and go on: {resume}"
     )

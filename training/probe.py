@@ -1,8 +1,10 @@
-"""What a training costs before it is begun: seconds of a step, peak of the memory."""
+"""What a training costs before it is begun: seconds and memory of a step."""
 
 import math
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,19 +16,27 @@ from training.optimiser import make_optimiser
 
 OBJECTS = 8  # ours: boxes in each of the made-up pictures
 
+# what a step needs at most: of itself, for each byte of weights (the gradient, AdamW's
+# two moments), for each byte that the trained part puts out. Ours: above every row of
+# `python -m benchmarks.memory`
+STEP_BYTES, PER_WEIGHT, PER_OUTPUT = 2**29, 6, 2
 
-def step_seconds(
-    architecture: Architecture, is_frozen: bool, batch_size: int, steps: int
-) -> float:
-    """Seconds of the fastest of `steps` training steps on noise; the first is traced.
 
-    The detector starts from nothing; the dtype policy is the one that is set.
-    """
+def untrained(architecture: Architecture, is_frozen: bool) -> keras.Model:
+    """A detector from nothing; its dtype policy is the one that is set."""
     model = build(architecture)
     if is_frozen:
         start.freeze(model)
+    return model
+
+
+def step_seconds(model: keras.Model, layout: str, batch_size: int, steps: int) -> float:
+    """Seconds of the fastest of `steps` training steps on noise; the first is traced.
+
+    layout: that of the model's priors.
+    """
     optimiser = make_optimiser("adamw", model.trainable_variables)
-    trainer = Trainer(model, architecture.layout).compile_for(optimiser)
+    trainer = Trainer(model, layout).compile_for(optimiser)
     shape = (batch_size, 300, 300, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     box = np.float32([0.2, 0.2, 0.6, 0.7, 1])
@@ -37,6 +47,30 @@ def step_seconds(
         trainer.step(images, truth, 1e-3)
         seconds.append(time.perf_counter() - started)
     return min(seconds)
+
+
+def largest_batch(model: keras.Model, device: Device) -> int:
+    """How many pictures a step is expected to have room for, with nothing beside it.
+
+    0 where there is too little for a single one.
+    """
+    if not device.memory_gib:  # the system does not tell
+        return sys.maxsize
+    fixed = step_bytes(model, 0)
+    each = step_bytes(model, 1) - fixed
+    return max(int((device.memory_gib * 2**30 - fixed) / each), 0)
+
+
+def step_bytes(model: keras.Model, batch_size: int) -> float:
+    """The most that a training step is expected to take of the memory.
+
+    What comes before the first trained layer is not kept for the gradient.
+    """
+    layers = list(_layers(model))
+    first = next((i for i, a in enumerate(layers) if a.trainable_weights), 0)
+    outputs = sum(_output_bytes(layer) for layer in layers[first:])
+    weights = sum(_bytes(weight) for weight in model.weights)
+    return STEP_BYTES + PER_WEIGHT * weights + PER_OUTPUT * outputs * batch_size
 
 
 def peak_bytes(device: Device) -> float:
@@ -62,3 +96,20 @@ def peak_bytes(device: Device) -> float:
     import tensorflow as tf
 
     return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """In the order in which they compute; those of a model inside it too."""
+    for layer in model.layers:
+        yield from _layers(layer) if isinstance(layer, keras.Model) else [layer]
+
+
+def _output_bytes(layer: keras.Layer) -> int:
+    """Of one picture."""
+    return sum(_bytes(output) for output in keras.tree.flatten(layer.output))
+
+
+def _bytes(tensor: Any) -> int:
+    """Without the dimension of the batch, which is None."""
+    is_half = "16" in keras.backend.standardize_dtype(tensor.dtype)
+    return math.prod(n for n in tensor.shape if n) * (2 if is_half else 4)
