@@ -198,14 +198,19 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     detector = detection.load(args.weights, MIN_SCORE, **options)
     print(f"tiles of {detector.tile_px} pixels")
     pictures, detections, broken, started = [], [], set(), time.perf_counter()
-    for picture in tqdm(dataset.pictures, unit=" pictures", disable=None):
-        try:
-            prepared = detector.prepare(picture.pixels())
-        except ValueError:
-            broken.add(picture.path)
-            continue
-        pictures.append(picture)
-        detections += detector.detect([prepared])
+    bar = tqdm(dataset.pictures, unit=" pictures", disable=None)
+    for start in range(0, len(dataset), args.batch_size):  # so tiles fill batches
+        group = []
+        for picture in dataset.pictures[start : start + args.batch_size]:
+            bar.update()
+            try:
+                group.append(detector.prepare(picture.pixels()))
+            except ValueError:
+                broken.add(picture.path)
+                continue
+            pictures.append(picture)
+        detections += detector.detect(group)
+    bar.close()
     tell_broken(broken)
     fps = len(pictures) / (time.perf_counter() - started)
     return pictures, detections, {"fps": fps, "tile_px": detector.tile_px}
