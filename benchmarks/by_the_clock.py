@@ -10,6 +10,7 @@ seeds and draws docs/by_the_clock.png. Scored are the last weights.
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,9 @@ RUNS = (
     (2, "--weigh-classes --precision float32", 1),
     (10, "", 1),
     (10, "--weigh-classes", 1),
+    (10, "--weigh-classes --tile-size 480", 1),
+    (10, "--tile-size 480", 1),
+    (30, "--tile-size 480", 1),
     (20, "--weigh-classes --weights none", 1),
 )
 
@@ -71,7 +75,8 @@ def figures(minutes: float, options: str, seed: int, folder: Path) -> dict:
     weights, scores = folder / "last.weights.h5", folder / "scores.json"
     script = [sys.executable, "evaluate.py", "--weights", str(weights)]
     data = ["--data", str(BCCD), "--split", "test"]
-    subprocess.run([*script, *data, "--json", str(scores)], check=True)
+    tiles = re.findall(r"--tile-size|(?<=--tile-size )\d+", options)
+    subprocess.run([*script, *data, *tiles, "--json", str(scores)], check=True)
     scored = json.loads(scores.read_text(encoding="utf-8"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     history = read_rows(folder / "history.csv")
@@ -127,12 +132,14 @@ def print_table() -> None:
 
 def plot() -> None:
     """mAP50 as `train.py` saw it over the minutes, seed 0 of each line of RUNS."""
+    import matplotlib
     from matplotlib.figure import Figure
 
     from reports.curves import DPI
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
+    axes.set_prop_cycle(color=matplotlib.colormaps["tab20"].colors)
     for minutes, options, _ in RUNS:
         for row in rows_of(minutes, options)[:1]:
             points = [point.split(":") for point in row["curve"].split()]
