@@ -198,19 +198,18 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     detector = detection.load(args.weights, MIN_SCORE, **options)
     print(f"tiles of {detector.tile_px} pixels")
     pictures, detections, broken, started = [], [], set(), time.perf_counter()
-    bar = tqdm(dataset.pictures, unit=" pictures", disable=None)
-    for start in range(0, len(dataset), args.batch_size):  # so tiles fill batches
-        group = []
-        for picture in dataset.pictures[start : start + args.batch_size]:
-            bar.update()
-            try:
-                group.append(detector.prepare(picture.pixels()))
-            except ValueError:
-                broken.add(picture.path)
-                continue
-            pictures.append(picture)
-        detections += detector.detect(group)
-    bar.close()
+    group = []
+    for picture in tqdm(dataset.pictures, unit=" pictures", disable=None):
+        try:
+            group.append(detector.prepare(picture.pixels()))
+        except ValueError:
+            broken.add(picture.path)
+            continue
+        pictures.append(picture)
+        if sum(len(prepared.tiles) for prepared in group) >= args.batch_size:
+            detections += detector.detect(group)
+            group = []
+    detections += detector.detect(group)
     tell_broken(broken)
     fps = len(pictures) / (time.perf_counter() - started)
     return pictures, detections, {"fps": fps, "tile_px": detector.tile_px}

@@ -105,7 +105,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
             runs.write_split(own / "split.json", datasets)
         draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
         output = Output(own, notes, header, events and partial(events.write, own))
-        room = largest_batch(model, device) * replicas.devices
+        room = partial(largest_batch, model, device)
         with explained(folder, settings, room):
             history = fit(
                 model,

@@ -10,7 +10,6 @@ seeds and draws docs/by_the_clock.png. Scored are the last weights.
 
 import argparse
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -75,7 +74,8 @@ def figures(minutes: float, options: str, seed: int, folder: Path) -> dict:
     weights, scores = folder / "last.weights.h5", folder / "scores.json"
     script = [sys.executable, "evaluate.py", "--weights", str(weights)]
     data = ["--data", str(BCCD), "--split", "test"]
-    tiles = re.findall(r"--tile-size|(?<=--tile-size )\d+", options)
+    words = options.split()
+    tiles = words[words.index("--tile-size") :][:2] if "--tile-size" in words else []
     subprocess.run([*script, *data, *tiles, "--json", str(scores)], check=True)
     scored = json.loads(scores.read_text(encoding="utf-8"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))

@@ -4,8 +4,8 @@
 
 On a processor memory is how much the peak of the process grows over what it has before
 the model is built (getrusage); on an NVIDIA GPU the backend's own count of device
-memory. Each row is a process of its own. "at most" is what training.probe expects, by
-which train.py names a batch size where the memory ran out.
+memory. Each row is a process of its own. "expected" is what training.probe says; by
+it train.py names a batch size where the memory ran out.
 """
 
 import argparse
@@ -14,7 +14,15 @@ import multiprocessing
 from models import BACKBONES
 
 STEPS = 3  # the fastest one counts; the first is traced
-HEADERS = ("backbone", "trunk", "extractor", "batch size", "GiB", "at most", "s a step")
+HEADERS = (
+    "backbone",
+    "trunk",
+    "extractor",
+    "batch size",
+    "GiB",
+    "expected",
+    "s a step",
+)
 
 
 def main() -> None:

@@ -57,13 +57,13 @@ def test_numpy_out_of_memory():
         (64, 1, 9, "--batch-size 8 --accumulate 8"),
         (64, 1, 8, "--batch-size 8 --accumulate 8"),
         (8, 1, 1, "--batch-size 1 --accumulate 8"),
-        (8, 1, 0, "--trunk light"),
+        (8, 1, 0, "--batch-size 1 --accumulate 8"),
         (1, 4, 100, "--trunk light"),
     ],
 )
 def test_out_of_memory_names_what_to_try(batch_size, accumulate, largest, expected):
     settings = Settings(1, batch_size=batch_size, accumulate=accumulate)
-    line = explain(MemoryError(), Path("runs/x"), settings, largest)
+    line = explain(MemoryError(), Path("runs/x"), settings, lambda: largest)
     assert f"at --batch-size {batch_size}: " in line
     assert expected in line
     assert "--resume runs/x" in line and "\n" not in line
@@ -100,14 +100,14 @@ def test_others(error, expected, tmp_path, monkeypatch):
     folder = Path("runs/x")
     folder.mkdir(parents=True)
     (folder / "checkpoint.npz").touch()
-    line = explain(error, folder, Settings(1), 8)
+    line = explain(error, folder, Settings(1), lambda: 8)
     assert str(error) in line and expected in line and "\n" not in line
 
 
 def test_nothing_to_go_on_from(tmp_path):
-    line = explain(OSError("No space left"), tmp_path, Settings(1), 8)
+    line = explain(OSError("No space left"), tmp_path, Settings(1), lambda: 8)
     assert "no checkpoint yet" in line and "--resume" not in line
 
 
 def test_a_mistake_of_the_programmer_stays_one():
-    assert explain(AssertionError("M"), Path("runs/x"), Settings(1), 8) is None
+    assert explain(AssertionError("M"), Path("runs/x"), Settings(1), lambda: 8) is None

@@ -59,7 +59,7 @@ def test_how_many_pictures_have_room():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows tells no peak")
-def test_a_step_takes_no_more_than_expected():
+def test_a_step_of_squeezenet_takes_no_more_than_expected():
     command = "-m benchmarks.memory --backbones squeezenet --batch-sizes 2"
     result = subprocess.run(
         [sys.executable, *command.split()],

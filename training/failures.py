@@ -1,6 +1,6 @@
 """What stopped a training, in one line with a remedy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -10,16 +10,16 @@ from training.state import Settings
 
 
 def explain(
-    error: Exception, folder: Path, settings: Settings, largest_batch: int
+    error: Exception, folder: Path, settings: Settings, room: Callable[[], int]
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
 
-    folder: the run's, whose checkpoint is whole where there is one. largest_batch: how
-    many pictures a step is expected to have room for.
+    folder: the run's, whose checkpoint is whole where there is one. room: how many
+    pictures a step is expected to have memory for; asked only where that ran out.
     """
     resume = f"python train.py --resume {quote(str(folder))}"
     if is_out_of_memory(error):
-        return _memory_line(settings, largest_batch, resume)
+        return _memory_line(settings, room(), resume)
     if isinstance(error, FloatingPointError):
         leave_out = ", or leave such batches out: --skip-bad-batches"
         return (
@@ -35,28 +35,29 @@ def explain(
 
 
 @contextmanager
-def explained(folder: Path, settings: Settings, largest_batch: int) -> Iterator[None]:
+def explained(
+    folder: Path, settings: Settings, room: Callable[[], int]
+) -> Iterator[None]:
     """ValueError of one line in place of an accident of a training; see `explain`."""
     try:
         yield
     except Exception as error:
-        line = explain(error, folder, settings, largest_batch)
+        line = explain(error, folder, settings, room)
         if line is None:
             raise
         raise ValueError(line) from error
 
 
-def _memory_line(settings: Settings, largest_batch: int, resume: str) -> str:
+def _memory_line(settings: Settings, room: int, resume: str) -> str:
     batch_size = settings.batch_size
-    smaller = batch_size // 2
-    while smaller > max(largest_batch, 1):
-        smaller //= 2
-    if not smaller or not largest_batch:
+    if batch_size == 1:
         return (
-            f"out of memory at --batch-size {batch_size}: choose --trunk light, a "
-            "smaller --backbone or --freeze, or close other programs and go on: "
-            + resume
+            "out of memory at --batch-size 1: choose --trunk light, a smaller "
+            "--backbone or --freeze, or close other programs and go on: " + resume
         )
+    smaller = batch_size // 2
+    while smaller > max(room, 1):
+        smaller //= 2
     return (
         f"out of memory at --batch-size {batch_size}: try --batch-size {smaller} "
         f"--accumulate {-(-settings.update_size // smaller)} in a new run, whose "

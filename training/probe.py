@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from itertools import dropwhile
 from typing import Any
 
 import keras
@@ -16,9 +17,9 @@ from training.optimiser import make_optimiser
 
 OBJECTS = 8  # ours: boxes in each of the made-up pictures
 
-# what a step needs at most: of itself, for each byte of weights (the gradient, AdamW's
-# two moments), for each byte that the trained part puts out. Ours: above every row of
-# `python -m benchmarks.memory`
+# what a step needs: of itself; for each byte of weights (they, the gradient, AdamW's
+# two moments, what else a step copies); for each byte that the trained part puts out.
+# Ours: above every row of docs/training.md, float32 on a processor
 STEP_BYTES, PER_WEIGHT, PER_OUTPUT = 2**29, 6, 2
 
 
@@ -62,13 +63,14 @@ def largest_batch(model: keras.Model, device: Device) -> int:
 
 
 def step_bytes(model: keras.Model, batch_size: int) -> float:
-    """The most that a training step is expected to take of the memory.
+    """What a training step is expected to take of the memory.
 
     What comes before the first trained layer is not kept for the gradient.
     """
-    layers = list(_layers(model))
-    first = next((i for i, a in enumerate(layers) if a.trainable_weights), 0)
-    outputs = sum(_output_bytes(layer) for layer in layers[first:])
+    kept = dropwhile(
+        lambda one: not getattr(one, "trainable_weights", ()), _operations(model)
+    )
+    outputs = sum(_output_bytes(operation) for operation in kept)
     weights = sum(_bytes(weight) for weight in model.weights)
     return STEP_BYTES + PER_WEIGHT * weights + PER_OUTPUT * outputs * batch_size
 
@@ -98,15 +100,15 @@ def peak_bytes(device: Device) -> float:
     return tf.config.experimental.get_memory_info("GPU:0")["peak"]
 
 
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """In the order in which they compute; those of a model inside it too."""
-    for layer in model.layers:
-        yield from _layers(layer) if isinstance(layer, keras.Model) else [layer]
+def _operations(model: keras.Model) -> Iterator[keras.Operation]:
+    """Layers and sums in the order in which they compute; of models inside it too."""
+    for one in model.operations:
+        yield from _operations(one) if isinstance(one, keras.Model) else [one]
 
 
-def _output_bytes(layer: keras.Layer) -> int:
+def _output_bytes(operation: keras.Operation) -> int:
     """Of one picture."""
-    return sum(_bytes(output) for output in keras.tree.flatten(layer.output))
+    return sum(_bytes(output) for output in keras.tree.flatten(operation.output))
 
 
 def _bytes(tensor: Any) -> int:
