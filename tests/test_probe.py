@@ -43,10 +43,14 @@ def test_half_precision_halves_what_is_kept():
     assert each == PER_OUTPUT * 2 * sum(OUTPUTS)
 
 
-def test_layers_of_a_model_inside_count():
-    inner = two_layers()
+def test_sums_and_layers_of_models_inside_count():
     picture = keras.Input((2, 2, 3))
-    assert step_bytes(keras.Model(picture, inner(picture)), 2) == step_bytes(inner, 2)
+    first = layers.Dense(3)(picture)
+    inner = keras.Sequential([layers.Dense(4), layers.Dense(5)])(first + first)
+    model = keras.Model(picture, inner)
+    kept = 2 * 2 * (3 + 3 + 4 + 5)  # the first layer, its sum, the two inside
+    each = step_bytes(model, 1) - step_bytes(model, 0)
+    assert each == PER_OUTPUT * 4 * kept
 
 
 def test_how_many_pictures_have_room():

@@ -102,7 +102,7 @@ def peak_bytes(device: Device) -> float:
 
 def _operations(model: keras.Model) -> Iterator[keras.Operation]:
     """Layers and sums in the order in which they compute; of models inside it too."""
-    for one in model.operations:
+    for one in getattr(model, "operations", model.layers):  # a Sequential has no sums
         yield from _operations(one) if isinstance(one, keras.Model) else [one]
 
 
