@@ -106,7 +106,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
         output = Output(own, notes, header, events and partial(events.write, own))
         room = partial(largest_batch, model, device)
-        with explained(folder, settings, room):
+        with explained(folder, settings, replicas, room):
             history = fit(
                 model,
                 architecture,

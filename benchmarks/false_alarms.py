@@ -3,9 +3,9 @@
     python -m benchmarks.false_alarms --weights W --data my_pictures --split test
 
 Takes evaluate.py's --weights, --data, --split, --tile and --tile-size. Counts the sure
-detections that no annotated object, of whatever class, overlaps, prints AP50 with and without them, and draws
-docs/false_alarms.jpg: the surest of the class that has the most, red, beside what is
-annotated, green.
+detections that no annotated object, of whatever class, overlaps, prints AP50 with and
+without them, and draws docs/false_alarms.jpg: the surest of the class that has the
+most, red, beside what is annotated, green.
 """
 
 from collections.abc import Sequence

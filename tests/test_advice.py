@@ -3,12 +3,15 @@
 import pytest
 
 from training.failures import explain
+from training.replicas import Replicas
 from training.state import Settings
 
 
 @pytest.mark.parametrize("skips", [False, True])
 def test_bad_batches_are_left_out_already(tmp_path, skips):
     error = FloatingPointError("the loss is not finite 11 times in a row")
-    line = explain(error, tmp_path, Settings(1, skip_bad_batches=skips), lambda: 8)
+    line = explain(
+        error, tmp_path, Settings(1, skip_bad_batches=skips), Replicas(), lambda: 8
+    )
     assert "try --lr 0.00025" in line and line.endswith(".")
     assert ("--skip-bad-batches" in line) != skips

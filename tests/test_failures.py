@@ -8,6 +8,7 @@ import pytest
 
 from base.memory import is_out_of_memory, memory_line
 from training.failures import explain
+from training.replicas import Replicas
 from training.state import Settings
 
 
@@ -63,10 +64,28 @@ def test_numpy_out_of_memory():
 )
 def test_out_of_memory_names_what_to_try(batch_size, accumulate, largest, expected):
     settings = Settings(1, batch_size=batch_size, accumulate=accumulate)
-    line = explain(MemoryError(), Path("runs/x"), settings, lambda: largest)
+    line = explain(MemoryError(), Path("runs/x"), settings, Replicas(), lambda: largest)
     assert f"at --batch-size {batch_size}: " in line
     assert expected in line
     assert "--resume runs/x" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "largest", "accumulates", "expected"),
+    [
+        (16, 100, True, "try --batch-size 8 --accumulate 2 in a new run"),
+        (16, 2, True, "try --batch-size 4 --accumulate 4 in a new run"),
+        (16, 2, False, "try --batch-size 4 in a new run, or close"),
+        (6, 100, True, "try --batch-size 2 --accumulate 3 in a new run"),
+        (2, 100, True, "--trunk light"),
+    ],
+)
+def test_two_devices_share_what_is_named(batch_size, largest, accumulates, expected):
+    both = Replicas()
+    both.devices, both.accumulates = 2, accumulates
+    settings = Settings(1, batch_size=batch_size)
+    line = explain(MemoryError(), Path("runs/x"), settings, both, lambda: largest)
+    assert f"at --batch-size {batch_size}: " in line and expected in line
 
 
 @pytest.mark.parametrize(
@@ -100,14 +119,19 @@ def test_others(error, expected, tmp_path, monkeypatch):
     folder = Path("runs/x")
     folder.mkdir(parents=True)
     (folder / "checkpoint.npz").touch()
-    line = explain(error, folder, Settings(1), lambda: 8)
+    line = explain(error, folder, Settings(1), Replicas(), lambda: 8)
     assert str(error) in line and expected in line and "\n" not in line
 
 
 def test_nothing_to_go_on_from(tmp_path):
-    line = explain(OSError("No space left"), tmp_path, Settings(1), lambda: 8)
+    line = explain(
+        OSError("No space left"), tmp_path, Settings(1), Replicas(), lambda: 8
+    )
     assert "no checkpoint yet" in line and "--resume" not in line
 
 
 def test_a_mistake_of_the_programmer_stays_one():
-    assert explain(AssertionError("M"), Path("runs/x"), Settings(1), lambda: 8) is None
+    assert (
+        explain(AssertionError("M"), Path("runs/x"), Settings(1), Replicas(), lambda: 8)
+        is None
+    )

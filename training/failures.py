@@ -6,20 +6,25 @@ from pathlib import Path
 from shlex import quote
 
 from base.memory import is_out_of_memory
+from training.replicas import Replicas
 from training.state import Settings
 
 
 def explain(
-    error: Exception, folder: Path, settings: Settings, room: Callable[[], int]
+    error: Exception,
+    folder: Path,
+    settings: Settings,
+    replicas: Replicas,
+    room: Callable[[], int],
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
 
     folder: the run's, whose checkpoint is whole where there is one. room: how many
-    pictures a step is expected to have memory for; asked only where that ran out.
+    pictures a device is expected to have memory for; asked only where that ran out.
     """
     resume = f"python train.py --resume {quote(str(folder))}"
     if is_out_of_memory(error):
-        return _memory_line(settings, room(), resume)
+        return _memory_line(settings, replicas, room(), resume)
     if isinstance(error, FloatingPointError):
         leave_out = ", or leave such batches out: --skip-bad-batches"
         return (
@@ -36,30 +41,34 @@ def explain(
 
 @contextmanager
 def explained(
-    folder: Path, settings: Settings, room: Callable[[], int]
+    folder: Path, settings: Settings, replicas: Replicas, room: Callable[[], int]
 ) -> Iterator[None]:
     """ValueError of one line in place of an accident of a training; see `explain`."""
     try:
         yield
     except Exception as error:
-        line = explain(error, folder, settings, room)
+        line = explain(error, folder, settings, replicas, room)
         if line is None:
             raise
         raise ValueError(line) from error
 
 
-def _memory_line(settings: Settings, room: int, resume: str) -> str:
-    batch_size = settings.batch_size
-    if batch_size == 1:
+def _memory_line(settings: Settings, replicas: Replicas, room: int, resume: str) -> str:
+    out_of_memory = f"out of memory at --batch-size {settings.batch_size}"
+    close = f"or close other programs and go on: {resume}"
+    smaller = settings.batch_size // replicas.devices // 2  # a device's share
+    if not smaller:
         return (
-            "out of memory at --batch-size 1: choose --trunk light, a smaller "
-            "--backbone or --freeze, or close other programs and go on: " + resume
+            f"{out_of_memory}: choose --trunk light, a smaller --backbone or --freeze, "
+            + close
         )
-    smaller = batch_size // 2
     while smaller > max(room, 1):
         smaller //= 2
+    smaller *= replicas.devices
+    if not replicas.accumulates:
+        return f"{out_of_memory}: try --batch-size {smaller} in a new run, {close}"
+    parts = -(-settings.update_size // smaller)
     return (
-        f"out of memory at --batch-size {batch_size}: try --batch-size {smaller} "
-        f"--accumulate {-(-settings.update_size // smaller)} in a new run, whose "
-        f"updates see as many pictures, or close other programs and go on: {resume}"
+        f"{out_of_memory}: try --batch-size {smaller} --accumulate {parts} in a new "
+        f"run, whose updates see as many pictures, {close}"
     )

@@ -29,10 +29,12 @@ class Replicas:
 
     devices: over all machines. count: how many of them compute a loss of their own.
     worker, workers: this process among all; the first one writes the run's files.
+    accumulates: whether an update can be made of several batches.
     """
 
     devices = count = workers = 1
     worker = 0
+    accumulates = True
 
     def scope(self) -> AbstractContextManager:
         """Inside, models and optimisers are made for these devices."""
@@ -78,6 +80,9 @@ class Sharded(Replicas):
 class Mirrored(Replicas):
     """TensorFlow's devices of one machine or several, by tf.distribute."""
 
+    # Keras 3.15 puts it into a branch, inside which tf.distribute can't exchange
+    accumulates = False
+
     def __init__(
         self, strategy: "tf.distribute.Strategy", worker: int = 0, workers: int = 1
     ) -> None:
@@ -86,12 +91,12 @@ class Mirrored(Replicas):
 
     def check(self, batch_size: int, accumulate: int, minutes: float | None) -> None:
         super().check(batch_size, accumulate, minutes)
-        # Keras 3.15 puts both into a branch, inside which tf.distribute can't exchange
         if accumulate > 1:
             raise ValueError(
                 "--accumulate: several devices of TensorFlow can't; take a larger "
                 "--batch-size, which they share, or KERAS_BACKEND=jax."
             )
+        # the scaling of its loss is such a branch too
         if keras.config.dtype_policy().name == "mixed_float16":
             raise ValueError(
                 "--precision mixed_float16: several devices of TensorFlow can't; take "
