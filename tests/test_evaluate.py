@@ -1,6 +1,7 @@
 """evaluate.py from the command line to the files that it leaves."""
 
 from functools import partial
+from shutil import copytree
 
 import cv2
 import numpy as np
@@ -28,9 +29,16 @@ def copied(untrained, tmp_path):
     return path
 
 
-def test_evaluate_with_tiles_finds_what_the_detector_finds(copied, shapes, tmp_path):
+@pytest.mark.parametrize("breaks", [False, True])
+def test_evaluate_with_tiles_finds_what_the_detector_finds(
+    breaks, copied, shapes, tmp_path, capsys
+):
     """Pictures that fit one tile: the same detections, so the same figures."""
-    options = ["--weights", str(copied), "--data", str(shapes), "--split", "test"]
+    data = copytree(shapes, tmp_path / "data")
+    if breaks:  # not the first and not the last of those that are detected together
+        broken = read_voc(data, "test").pictures[1].path
+        broken.write_bytes(broken.read_bytes()[:1000])
+    options = ["--weights", str(copied), "--data", str(data), "--split", "test"]
     whole, tiled = tmp_path / "whole.json", tmp_path / "tiled.json"
     assert evaluate.main([*options, "--json", str(whole)]) == 0
     assert evaluate.main([*options, "--tile-size", "999", "--json", str(tiled)]) == 0
@@ -38,6 +46,10 @@ def test_evaluate_with_tiles_finds_what_the_detector_finds(copied, shapes, tmp_p
         assert strict_json(tiled)[name] == pytest.approx(
             strict_json(whole)[name], abs=1e-4
         )
+    assert (
+        strict_json(tiled)["pictures"] == strict_json(whole)["pictures"] == 5 - breaks
+    )
+    assert not breaks or capsys.readouterr().out.count(broken.name) == 2
 
 
 def test_evaluate_on_val_prints_writes_and_keeps(copied, shapes, tmp_path, capsys):
