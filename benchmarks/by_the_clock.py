@@ -139,12 +139,14 @@ def plot() -> None:
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    axes.set_prop_cycle(color=matplotlib.colormaps["tab20"].colors)
+    pairs = matplotlib.colormaps["tab20"].colors  # dark and light in turn
+    axes.set_prop_cycle(color=pairs[0::2] + pairs[1::2])
     for minutes, options, _ in RUNS:
         for row in rows_of(minutes, options)[:1]:
             points = [point.split(":") for point in row["curve"].split()]
             at, scores = zip(*((float(a), float(b)) for a, b in points), strict=True)
-            axes.plot(at, scores, label=f"{minutes} min {options}")
+            line = "--" if "--tile-size" in options else "-"
+            axes.plot(at, scores, line, label=f"{minutes} min {options}")
     axes.set(xlabel="minutes", ylabel="mAP50", xscale="log", ylim=(0, 1), title="bccd")
     axes.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
     axes.grid(alpha=0.3)
