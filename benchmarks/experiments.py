@@ -192,7 +192,13 @@ EXPERIMENTS = {
         }.items()
     },
     # why frozen learns, or not: one change at a time
-    "frozen, no norm": Experiment(freeze=True, architecture={"norm": "none"}),
+    **{
+        f"{regime}, no norm{text}": Experiment(
+            freeze=regime == "frozen", lr_factor=factor, architecture={"norm": "none"}
+        )
+        for regime in ("full", "frozen")
+        for text, factor in {"": 1, " at x0.25": 1 / 4, " at x0.125": 1 / 8}.items()
+    },
     "frozen, plain adapter": Experiment(freeze=True, patches={ADAPTER: _plain_adapter}),
     "frozen, identity adapter": Experiment(
         freeze=True, patches={ADAPTER: _identity_adapter}

@@ -143,7 +143,7 @@ def learn(
     datasets: tuple,
 ) -> tuple[Any, Any, list[dict]]:
     """The trained model, its architecture now, the history."""
-    from models import start
+    from models import start, weights
     from training import RATES
     from training.fit import Output, class_weights, fit
     from training.state import Settings
@@ -164,6 +164,8 @@ def learn(
     with tempfile.TemporaryDirectory() as folder:
         output = Output(Path(folder))
         history = fit(model, architecture, datasets, settings, output)
+        # with `average` that is what was scored, not what `fit` leaves in the model
+        weights.load_into(model, output.folder / "last.weights.h5")
     return model, architecture, history
 
 
