@@ -142,13 +142,14 @@ def plot() -> None:
     pairs = matplotlib.colormaps["tab20"].colors  # dark and light in turn
     axes.set_prop_cycle(color=pairs[0::2] + pairs[1::2])
     for minutes, options, _ in RUNS:
-        for row in rows_of(minutes, options)[:1]:
+        for row in (r for r in rows_of(minutes, options) if r["seed"] == "0"):
             points = [point.split(":") for point in row["curve"].split()]
             at, scores = zip(*((float(a), float(b)) for a, b in points), strict=True)
             line = "--" if "--tile-size" in options else "-"
             axes.plot(at, scores, line, label=f"{minutes} min {options}")
     axes.set(xlabel="minutes", ylabel="mAP50", xscale="log", ylim=(0, 1), title="bccd")
-    axes.set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
+    ticks = (0.5, 1, 2, 5, 10, 20, 30)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize="small")
     figure.savefig(TABLE.with_suffix(".png"), dpi=DPI)

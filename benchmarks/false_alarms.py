@@ -2,24 +2,25 @@
 
     python -m benchmarks.false_alarms --weights W --data my_pictures --split test
 
-Takes evaluate.py's --weights, --data, --split, --tile and --tile-size. Counts the sure
-detections that no annotated object, of whatever class, overlaps, prints AP50 with and
-without them, and draws docs/false_alarms.jpg: the surest of the class that has the
-most, red, beside what is annotated, green.
+Counts the sure detections that no annotated object, of whatever class, overlaps, prints
+AP50 with and without them, and draws the surest of the class that has the most, red,
+beside what is annotated, green.
 """
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
-import evaluate
+import detection
+from base.paper import MIN_SCORE
 from data import Picture, read_dataset
 from evaluation import evaluate_voc, mean_ap
 from reports import contact_sheet, markdown_table, write_picture
 
-SHEET = Path("docs/false_alarms.jpg")
 # ours: an IoU below which a box lies on nothing that is annotated, and a score from
 # which a detection is called sure
 NOTHING_IOU, SURE = 0.1, 0.5
@@ -31,42 +32,64 @@ HEADERS = ("class", "objects", "AP50", "sure, on nothing", "AP50 without them")
 
 def main() -> None:
     """Detect, count, print and draw."""
-    args = evaluate.parse(None)
-    names = evaluate.class_names_of(args.weights)
-    dataset = read_dataset(args.data, args.split, names)
-    pictures, detections, _ = evaluate.find_objects(args, dataset, is_exported=False)
-    detections = [rows[rows[:, 0] > 0] for rows in map(np.asarray, detections)]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.false_alarms")
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--data", nargs="+", required=True)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--tile-size", type=int)
+    parser.add_argument("--output", type=Path, default=Path("false_alarms.jpg"))
+    args = parser.parse_args()
+    tiles = {"tile": args.tile_size is not None, "tile_px": args.tile_size}
+    detector = detection.load(args.weights, MIN_SCORE, **tiles)
+    names = list(detector.class_names)
+    pictures = read_dataset(args.data, args.split, names).pictures
+    found = [
+        rows[rows[:, 0] > 0]
+        for picture in tqdm(pictures, unit=" pictures")
+        for rows in detector.detect([detector.prepare(picture.pixels())])
+    ]
+    sure = [
+        on_nothing(rows, picture.truth) & (rows[:, 1] >= SURE)
+        for rows, picture in zip(found, pictures, strict=True)
+    ]
+    counts = print_table(pictures, found, sure, names)
+    shown = int(np.argmax(counts)) + 1
+    alarms = [
+        (score, picture, corners)
+        for picture, rows, dropped in zip(pictures, found, sure, strict=True)
+        for class_id, score, *corners in rows[dropped]
+        if class_id == shown
+    ]
+    if alarms:
+        surest = sorted(alarms, key=lambda alarm: -alarm[0])[:CROPS]
+        crops = [crop(picture, corners) for _, picture, corners in surest]
+        write_picture(args.output, contact_sheet(crops, COLUMNS))
+        print(f"the surest, {names[shown - 1]}: {args.output}")
+
+
+def print_table(
+    pictures: Sequence[Picture],
+    found: Sequence[np.ndarray],
+    sure: Sequence[np.ndarray],
+    names: list[str],
+) -> list[int]:
+    """AP50 of each class with and without the `sure` rows; their number, by class."""
     truths = [picture.truth for picture in pictures]
     difficult = [picture.difficult for picture in pictures]
-
-    sure = [
-        on_nothing(rows, truth) & (rows[:, 1] >= SURE)
-        for rows, truth in zip(detections, truths, strict=True)
-    ]
-    others = [rows[~dropped] for rows, dropped in zip(detections, sure, strict=True)]
-    curves = evaluate_voc(detections, truths, difficult, names)
+    others = [rows[~dropped] for rows, dropped in zip(found, sure, strict=True)]
+    curves = evaluate_voc(found, truths, difficult, names)
     without = evaluate_voc(others, truths, difficult, names)
-    alarms = [
-        (score, class_id, picture, corners)
-        for picture, rows, dropped in zip(pictures, detections, sure, strict=True)
-        for class_id, score, *corners in rows[dropped]
-    ]
-    counts = [sum(row[1] == i for row in alarms) for i in range(1, len(names) + 1)]
+    alarms = np.concatenate(found)[np.concatenate(sure), 0]
+    counts = [int((alarms == i).sum()) for i in range(1, len(names) + 1)]
     table = [
         (one.class_name, one.num_truth, one.ap_area, count, other.ap_area)
         for one, other, count in zip(curves, without, counts, strict=True)
     ]
     objects = sum(curve.num_truth for curve in curves)
     mean, better = mean_ap(curves)["mAP50"], mean_ap(without)["mAP50"]
-    table.append(("all", objects, mean, len(alarms), better))
+    table.append(("all", objects, mean, sum(counts), better))
     print(markdown_table(HEADERS, table))
-
-    shown = int(np.argmax(counts)) + 1
-    surest = sorted((row for row in alarms if row[1] == shown), key=lambda row: -row[0])
-    if surest:
-        crops = [crop(picture, corners) for _, _, picture, corners in surest[:CROPS]]
-        write_picture(SHEET, contact_sheet(crops, COLUMNS))
-        print(f"the surest, {names[shown - 1]}: {SHEET}")
+    return counts
 
 
 def on_nothing(detections: np.ndarray, truth: np.ndarray) -> np.ndarray:

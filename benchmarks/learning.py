@@ -287,12 +287,13 @@ def plot(name: str, data: str, experiments: tuple[str, ...]) -> None:
 
     from reports.curves import COLOURS, DPI
 
-    if not {(data, name) for name in experiments} & {key(r)[:2] for r in read_rows()}:
+    trained = [row for row in read_rows() if row["data"] == data]
+    if not any(row["experiment"] in experiments for row in trained):
         return
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for experiment, colour in zip(experiments, COLOURS, strict=False):
-        rows = [row for row in read_rows() if key(row)[:2] == (data, experiment)]
+        rows = [row for row in trained if row["experiment"] == experiment]
         if not rows:  # not trained yet
             continue
         curves = np.array([[float(v) for v in row["curve"].split()] for row in rows])

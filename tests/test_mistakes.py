@@ -60,6 +60,8 @@ def fill_in(text, places):
         ("--data SHAPES --weights none --output RUN", ["--output", "RUN"]),
         ("--data SHAPES --weights imagenet --backbone small", ["small", "none"]),
         ("--data SHAPES --layout legacy", ["legacy", "--trunk ssd"]),
+        ("--data SHAPES --weights none --freeze", ["--freeze keeps"]),
+        ("--data SHAPES --backbone small --init-from WEIGHTS --freeze", ["--freeze"]),
     ],
 )
 def test_mistakes_of_train(options, words, places, capsys, monkeypatch, tmp_path):
@@ -115,6 +117,8 @@ def test_mistakes_of_detect(options, words, places, capsys):
         (train, "--batch-size -1", "--batch-size must be above 0"),
         (train, "--lr 0", "--lr must be above 0"),
         (train, "--adapter-filters 300", "--adapter-filters"),
+        (train, "--freeze-epochs 4 --epochs 4", "must be below --epochs"),
+        (train, "--freeze --backbone-lr-scale 0.1", "of no use with --freeze"),
         (train, "--tile-size 0", "--tile-size must be above 0"),
         (train, "--nonsense", "--nonsense"),
         (evaluate, "--predictions a --data x --tile", "--tile goes with --weights"),

@@ -70,5 +70,5 @@ def _memory_line(settings: Settings, replicas: Replicas, room: int, resume: str)
     parts = -(-settings.update_size // smaller)
     return (
         f"{out_of_memory}: try --batch-size {smaller} --accumulate {parts} in a new "
-        f"run, whose updates see as many pictures, {close}"
+        f"run, whose updates see no fewer pictures, {close}"
     )

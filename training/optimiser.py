@@ -44,7 +44,8 @@ class SGD(_SomeSlower, keras.optimizers.SGD):
 # those of training.RATES: class and arguments
 OPTIMISERS = {
     "adamw": (AdamW, {"weight_decay": 1e-4}),  # ours: docs/training.md
-    "sgd": (SGD, {"momentum": 0.9, "weight_decay": 5e-4}),  # the paper, sec. 3.1
+    # the paper's numbers, sec. 3.1, whose decay goes through the momentum; Keras' not
+    "sgd": (SGD, {"momentum": 0.9, "weight_decay": 5e-4}),
 }
 
 

@@ -1,6 +1,7 @@
 """The options of train.py; Keras is not loaded here."""
 
 import argparse
+import math
 
 from base.command_line import Parser
 from base.paper import LAYOUT_NAMES
@@ -30,6 +31,10 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
         parser.error(f"{', '.join(given)} can't be changed by --resume")
     if args.freeze_epochs < 0:
         parser.error("--freeze-epochs must be 0 or above")
+    if args.freeze_epochs and args.freeze_epochs >= (args.epochs or math.inf):
+        parser.error("--freeze-epochs must be below --epochs; --freeze is for all")
+    if args.freeze and args.backbone_lr_scale != 1:
+        parser.error("--backbone-lr-scale is of no use with --freeze")
     return args
 
 

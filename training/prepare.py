@@ -62,15 +62,15 @@ def load_model(
         adapter_filters=args.adapter_filters,
         **(start.form_of(source, args.backbone) | given),
     )
-    has_default = (
-        args.data
-        and architecture.has_imagenet
-        and not start.brings_extractor(source, args.backbone)
-    )
+    is_brought = start.brings_extractor(source, args.backbone)
+    has_default = args.data and architecture.has_imagenet and not is_brought
     default = "imagenet" if has_default else "none"
     wanted = file_of(args.weights or default)
-    if wanted == "none" and not source and (args.freeze or args.freeze_epochs):
-        raise ValueError("--freeze keeps what --weights brings; here that is none.")
+    if wanted == "none" and not is_brought and (args.freeze or args.freeze_epochs):
+        raise ValueError(
+            "--freeze keeps an extractor that --weights or --init-from brings; here "
+            "neither does."
+        )
     if wanted == "none" and args.reuse == "deep":
         raise ValueError("--reuse deep takes more of --weights; here that is none.")
     model, architecture = start.start(architecture, wanted, class_names)

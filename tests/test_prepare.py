@@ -1,0 +1,50 @@
+"""What train.py makes of its options."""
+
+import dataclasses
+
+import pytest
+
+from data import read_voc
+from training.fit import class_weights
+from training.options import parse
+from training.prepare import settings_of
+from training.state import Settings
+
+DEFAULT = Settings(60, loss={"box_loss": "smooth_l1"})
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", {}),
+        ("--epochs 9", {"epochs": 9}),
+        ("--minutes 2.5", {"epochs": None, "minutes": 2.5}),
+        ("--batch-size 2 --accumulate 4", {"batch_size": 2, "accumulate": 4}),
+        ("--lr 0.5", {"lr": 0.5}),
+        ("--optimizer sgd", {"optimiser": "sgd", "lr": 1e-2}),
+        ("--optimizer sgd --lr 0.5", {"optimiser": "sgd", "lr": 0.5}),
+        ("--schedule steps", {"schedule": "steps"}),
+        ("--freeze", {}),
+        ("--freeze-epochs 5", {"freeze_epochs": 5}),
+        ("--backbone-lr-scale 0.1", {"backbone_lr_scale": 0.1}),
+        ("--average", {"average": True}),
+        ("--skip-bad-batches", {"skip_bad_batches": True}),
+        ("--box-loss ciou", {"loss": {"box_loss": "ciou"}}),
+        ("--seed 7", {"seed": 7}),
+    ],
+)
+def test_options_reach_the_training(options, expected, shapes):
+    train_set = read_voc(shapes, "train")
+    args = parse(["--data", str(shapes), *options.split()])
+    assert settings_of(args, train_set) == dataclasses.replace(DEFAULT, **expected)
+
+
+def test_classes_are_weighed_by_the_training_pictures(shapes):
+    train_set = read_voc(shapes, "train")
+    args = parse(["--data", str(shapes), "--weigh-classes"])
+    weights = settings_of(args, train_set).loss["class_weights"]
+    assert list(weights) == list(class_weights(train_set))
+
+
+def test_the_demo_set_has_its_own_length(shapes):
+    assert settings_of(parse([]), read_voc(shapes, "train")).epochs == 11
