@@ -34,8 +34,7 @@ def import_tensorflow() -> ModuleType:
 def _set_up_tensorflow() -> None:
     """What its C++ reads once, when it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # measured on an EPYC 7003 (AVX2 only), where TensorFlow leaves oneDNN out: a step
-    # takes 105 ms a picture with it, 164 without; docs/training.md
+    # with AVX2 only (EPYC 7003) TensorFlow leaves oneDNN out, and a step takes longer
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 

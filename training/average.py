@@ -9,7 +9,7 @@ from keras import ops
 from ssd_utils import Tensor
 from training.engine import compiled
 
-DECAY = 0.99  # ours: remembers some hundred steps; docs/training.md
+DECAY = 0.99  # ours: remembers some hundred steps; docs/experiments.md
 RAMP = 10  # as tf.train.ExponentialMovingAverage: (1 + steps) / (10 + steps) at first
 
 
