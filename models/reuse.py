@@ -24,20 +24,29 @@ DENSE = {"fc1": "fc6", "fc2": "fc7"}  # Keras' name -> SSD's
 MAP_SIZE, CELL_STEP = 7, 3
 
 
-def fill_deep(model: keras.Model, classifier: Application, wanted: str) -> list[str]:
+def fill_deep(
+    model: keras.Model, classifier: Application | None, wanted: str
+) -> list[str]:
     """Fill extractor, conv4_1 to conv5_3 and, from a full file, fc6 and fc7.
 
     `wanted` is "imagenet" or a file of the classifier's, with its dense layers or not;
     with "imagenet" the full file is used where Keras has fetched it before. VGG19's
     fourth convolutions of block4 and block5 have no place in the trunk. Returns the
-    names of the layers of the trunk that were filled; ValueError where the classifier
-    has no such blocks.
+    names of the layers of the trunk that were filled; ValueError where the classifier,
+    or the file, has no such blocks.
     """
+    if classifier is None or not classifier.name.startswith("VGG"):
+        raise ValueError(
+            "--reuse deep needs VGG's block4 and block5: --backbone vgg16, vgg19 or "
+            "ssd300."
+        )
+    if wanted != "imagenet" and not Path(wanted).is_file():
+        raise ValueError(f"--weights {wanted}: no such file.")
     arrays = classifier_arrays(classifier, wanted)
     if "block5_conv3" not in arrays:
         raise ValueError(
-            f"--reuse deep: {classifier.name} has no block4 and block5; vgg16, vgg19 "
-            "and ssd300 have."
+            f"--weights {wanted}: expected a file of {classifier.name}; its "
+            "block5_conv3 is missing."
         )
     # what is no layer of the extractor by that name is SSD's: block4_conv1, conv4_1
     known = {layer.name for layer in model.layers}

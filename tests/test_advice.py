@@ -7,6 +7,20 @@ from training.replicas import Replicas
 from training.state import Settings
 
 
+@pytest.mark.parametrize(
+    ("optimiser", "lr", "expected"),
+    [
+        ("adamw", 1e-3, 2.5e-4),
+        ("adamw", 1e-4, 2.5e-5),
+        ("adamw", 1e6, 1e-3),
+        ("sgd", 10, 1e-2),
+        ("sgd", 2e-2, 5e-3),
+    ],
+)
+def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, expected):
+    assert Settings(1, optimiser=optimiser, lr=lr).lower_rate == expected
+
+
 @pytest.mark.parametrize("skips", [False, True])
 def test_bad_batches_are_left_out_already(tmp_path, skips):
     error = FloatingPointError("the loss is not finite 11 times in a row")

@@ -1,13 +1,14 @@
 """What train.py makes of its options."""
 
 import dataclasses
+from shutil import copytree
 
 import pytest
 
 from data import read_voc
 from training.fit import class_weights
 from training.options import parse
-from training.prepare import settings_of
+from training.prepare import load_data, settings_of
 from training.state import Settings
 
 DEFAULT = Settings(60, loss={"box_loss": "smooth_l1"})
@@ -44,6 +45,23 @@ def test_classes_are_weighed_by_the_training_pictures(shapes):
     args = parse(["--data", str(shapes), "--weigh-classes"])
     weights = settings_of(args, train_set).loss["class_weights"]
     assert list(weights) == list(class_weights(train_set))
+
+
+def test_pictures_in_both_splits_are_told(shapes, capsys):
+    load_data([str(shapes)], ("trainval", "val"), None, None)
+    assert "4 pictures are in both splits" in capsys.readouterr().err
+    load_data([str(shapes)], ("train", "val"), None, None)
+    assert "both splits" not in capsys.readouterr().err
+
+
+def test_many_problems_are_told_in_short(shapes, tmp_path, capsys):
+    data = copytree(shapes, tmp_path / "data")
+    for picture in read_voc(data, "train").pictures[:15]:
+        picture.path.unlink()
+    load_data([str(data)], ("train", "val"), None, None)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert "Left out." in lines[0] and "... and 6 lines more" in lines[-1]
 
 
 def test_the_demo_set_has_its_own_length(shapes):

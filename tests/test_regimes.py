@@ -10,9 +10,9 @@ from keras import ops
 from data import draw_shapes, read_voc
 from models import Architecture, build, extractor_layers, weights
 from models.start import freeze
-from training.fit import STUCK_BELOW, Output, fit, is_stuck
+from training.fit import STUCK_BELOW, Output, fit, what_is_stuck
 from training.state import Settings
-from training.validation import Validation
+from training.validation import Validation, looks_at_nothing
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
@@ -120,13 +120,42 @@ def test_average_is_scored_and_saved(sets, tmp_path):
     assert 0 < np.abs(kept - now).sum() < np.abs(start[path] - now).sum()
 
 
+@pytest.mark.parametrize(
+    ("others", "classes", "expected"),
+    [
+        (0, [1], True),
+        (1, [1], True),  # of ten
+        (2, [1], False),
+        (0, [1, 2], False),
+        (10, [1], False),
+    ],
+)
+def test_who_looks_at_nothing(others, classes, expected):
+    """Ten pictures whose best box is the same but for some; a weaker box anywhere."""
+    rng = np.random.default_rng(0)
+    detections = np.zeros((10, 4, 6))
+    detections[:, 1] = [1, 0.6, 0.1, 0.2, 0.8, 0.9]
+    detections[:, 1, 0] = np.resize(classes, 10)
+    detections[:, 1, 2:] += rng.uniform(-0.005, 0.005, (10, 4))
+    detections[:others, 1, 2:] = rng.uniform(size=(others, 4))
+    detections[:, 0] = [[1, 0.3, *place] for place in rng.uniform(size=(10, 4))]
+    assert looks_at_nothing(list(detections)) == expected
+    assert not looks_at_nothing(list(detections[:7]))
+    assert not looks_at_nothing([np.zeros((4, 6))] * 10)
+
+
 def test_stuck_is_noticed(sets, tmp_path, capsys):
     def row(value):
         return {"mAP50": value, "val_loss": 1.0}
 
-    assert is_stuck([row(0.0), row(STUCK_BELOW / 2)], 0.4)
-    assert not is_stuck([row(0.0), row(STUCK_BELOW * 2)], 0.4)
-    assert not is_stuck([row(0.0)], 0.2)
+    little, much = [row(0.0), row(STUCK_BELOW / 2)], [row(0.0), row(STUCK_BELOW * 2)]
+    assert what_is_stuck(little, [], 0.4) == "next to nothing is detected"
+    assert not what_is_stuck(much, [], 0.4)
+    assert not what_is_stuck(little, [], 0.2)
+    assert not what_is_stuck(little[:1], [], 1.0)
+    same = [np.array([[1, 0.6, 0.1, 0.1, 0.9, 0.9]])] * 9
+    assert "the same box" in what_is_stuck(much, same, 0.4)
+    assert not what_is_stuck(much, same, 0.2)
     train(sets, tmp_path, epochs=2, lr=1e-9)
     lines = [line for line in capsys.readouterr().out.splitlines() if "--lr" in line]
     assert len(lines) == 1

@@ -155,9 +155,22 @@ def test_what_it_does_not_go_with(options, message):
         Architecture(num_classes=3, reuse="deep", **options)
 
 
-def test_a_classifier_without_such_blocks(tmp_path):
-    path = tmp_path / "m.weights.h5"
-    applications.MobileNet(include_top=False, weights=None).save_weights(path)
-    architecture = Architecture("MobileNet", 3, trunk="ssd", reuse="deep")
-    with pytest.raises(ValueError, match="MobileNet has no block4 and block5"):
-        start(architecture, str(path), ["a", "b"])
+@pytest.mark.parametrize("name", ["squeezenet", "small", "resnet50", "MobileNet"])
+def test_other_backbones_have_no_such_blocks(name, vgg16):
+    classifier = Architecture(name, 3, trunk="ssd").application
+    with pytest.raises(ValueError, match=r"--reuse deep needs VGG.* vgg16"):
+        fill_deep(keras.Sequential(), classifier, vgg16[1])
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [("missing.h5", "missing.h5: no such file"), ("cut.h5", "cut.h5.*block5_conv3 is")],
+)
+def test_files_without_those_blocks(file, expected, vgg16, tmp_path):
+    with h5py.File(tmp_path / "cut.h5", "w") as cut:
+        cut.attrs["layer_names"] = ["block1_conv1"]
+        kernel, bias = vgg16[0].get_layer("block1_conv1").get_weights()
+        write(cut, "block1_conv1", {"a": kernel, "b": bias})
+    classifier = Architecture("vgg16", 3, reuse="deep").application
+    with pytest.raises(ValueError, match=expected):
+        fill_deep(keras.Sequential(), classifier, str(tmp_path / file))

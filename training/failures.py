@@ -28,9 +28,9 @@ def explain(
     if isinstance(error, FloatingPointError):
         leave_out = ", or leave such batches out: --skip-bad-batches"
         return (
-            f"{error}. {folder}/checkpoint.npz is from before it, the weights files "
-            f"too. Look at these pictures, try --lr {settings.lr / 4:g} or --precision "
-            f"float32 in a new run{'' if settings.skip_bad_batches else leave_out}."
+            f"{error}. {folder}/checkpoint.npz is from before it. Look at these "
+            f"pictures, try --lr {settings.lower_rate:g} or --precision float32 in a "
+            f"new run{'' if settings.skip_bad_batches else leave_out}."
         )
     if isinstance(error, OSError | ValueError):
         if not (folder / "checkpoint.npz").exists():  # not even the first was written

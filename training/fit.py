@@ -1,7 +1,7 @@
 """A whole training: epochs, validation, history, best and last weights, checkpoints."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from training.interrupt import Interrupt
 from training.replicas import Replicas
 from training.runs import best_row, write_history
 from training.state import Settings, State
-from training.validation import Validation
+from training.validation import Validation, looks_at_nothing
 
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
@@ -30,9 +30,9 @@ SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 # 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at 0.33
 STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
 STUCK = (
-    "A third of the training is over and next to nothing is detected. Look at "
-    "train_batch.jpg: are the boxes where the objects are? Then try --lr {1:g} in "
-    "place of {0:g}, --weights imagenet where it began from nothing, or more time."
+    "A third of the training is over and {0}. Look at train_batch.jpg: are the boxes "
+    "where the objects are? Then try --lr {2:g} in place of {1:g}, --weights imagenet "
+    "where it began from nothing, or more time."
 )
 # ours: within an epoch a checkpoint is written after so many seconds, and never so
 # often that it takes more than this share of the time; docs/reliability.md
@@ -115,8 +115,10 @@ def fit(
             row = _train_epoch(state, batches, on_step)
             _end_epoch(state, row, check, output)
             bar.write(_line(state.history[-1], settings))
-            if not state.told and is_stuck(state.history, state.schedule.progress):
-                bar.write(STUCK.format(settings.lr, settings.lr / 4))
+            progress = state.schedule.progress
+            what = what_is_stuck(state.history, check.detections, progress)
+            if what and not state.told:
+                bar.write(STUCK.format(what, settings.lr, settings.lower_rate))
                 state.told = True
             keeper.save()
             if is_wished():
@@ -252,9 +254,20 @@ def class_weights(dataset: Dataset) -> list[float]:
     return [1.0, *by_class.tolist()]
 
 
-def is_stuck(history: list[dict], progress: float) -> bool:
-    """Whether a training that is `progress` 0..1 over has not begun to detect."""
-    return progress >= STUCK_FROM and best_row(history)["mAP50"] < STUCK_BELOW
+def what_is_stuck(
+    history: list[dict], detections: Sequence[np.ndarray], progress: float
+) -> str:
+    """In words what is wrong with a training `progress` 0..1 over; "" for nothing.
+
+    detections: (K, 6) in each validation picture. The first epoch is not judged.
+    """
+    if progress < STUCK_FROM or len(history) < 2:
+        return ""
+    if best_row(history)["mAP50"] < STUCK_BELOW:
+        return "next to nothing is detected"
+    if looks_at_nothing(detections):
+        return "nearly all pictures get the same box, whatever is in them"
+    return ""
 
 
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:

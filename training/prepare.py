@@ -16,6 +16,8 @@ from training import DEMO, DEMO_EPOCHS, EPOCHS, RATES
 from training.fit import class_weights
 from training.state import Settings
 
+MOST_TOLD = 10  # ours: lines about the data before a training
+
 
 def load_data(
     folders: list[str] | None,
@@ -43,7 +45,19 @@ def load_data(
         dataset.check_boxes()
         print(dataset.describe())
         told += [*dataset.notes, *dataset.problems]
-    for line in dict.fromkeys(told):  # both splits may say the same
+    told = list(dict.fromkeys(told))  # both splits may say the same
+    if len(told) > MOST_TOLD:
+        count = len(told) - MOST_TOLD + 1
+        told[MOST_TOLD - 1 :] = [
+            f"... and {count} lines more, see python -m data FOLDER"
+        ]
+    paths = {picture.path for picture in train_set.pictures}
+    shared = len(paths & {picture.path for picture in val_set.pictures})
+    if shared:
+        told.append(
+            f"{shared} pictures are in both splits: val's figures promise too much"
+        )
+    for line in told:
         print(f"  {line}", file=sys.stderr)
     return train_set, val_set
 

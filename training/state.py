@@ -10,7 +10,7 @@ from keras import ops
 
 from models import Architecture
 from models.start import extractor_variables, freeze, thaw
-from training import checkpoint
+from training import RATES, checkpoint
 from training.average import Average
 from training.engine import EpochSoFar, Trainer
 from training.guard import Guard
@@ -57,6 +57,11 @@ class Settings:
         if self.epochs:
             return len(history) >= self.epochs
         return bool(history) and history[-1]["seconds"] >= 60 * self.minutes
+
+    @property
+    def lower_rate(self) -> float:
+        """What to try where this rate is too high."""
+        return min(self.lr / 4, RATES[self.optimiser])
 
     @property
     def update_size(self) -> int:
