@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Begin or go on; of several workers the first one speaks."""
     import_keras()
-    from training import resume, runs
+    from training import prepare, resume, runs
     from training.machines import find_replicas
 
     kept = resume.read_header(Path(args.resume)) if args.resume else None
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> None:
             train(args, kept, replicas)
         return
     if not kept:
+        prepare.check_files(args)
         runs.check_free(args.output)
     train(args, kept, replicas)
 
@@ -184,7 +185,7 @@ def report(
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
-        f"{next_line(best)}"
+        f"{next_line(best)}{' --tile' if args.tile else ''}"
     )
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
 from base.paper import LAYOUT_NAMES
+from base.quiet_keras import import_keras
 
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     import keras
@@ -154,14 +155,14 @@ def check_backbone(name: str) -> None:
     """ValueError where neither this collection nor keras.applications has the name."""
     if name in BACKBONES:
         return
-    classifiers = []
-    if name[:1].isupper():  # no typing error in our own names loads Keras
-        from models import applications
+    import_keras()
+    from models import applications
 
-        classifiers = applications.names()
+    classifiers = applications.names()
     if name not in classifiers:
-        close = get_close_matches(name, [*BACKBONES, *classifiers], n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        spelling = {known.lower(): known for known in [*classifiers, *BACKBONES]}
+        close = get_close_matches(name.lower(), spelling, n=1)
+        hint = f" Did you mean {spelling[close[0]]}?" if close else ""
         raise ValueError(
             f"--backbone {name} is not known; choose from {', '.join(BACKBONES)}, or a "
             f"classifier of keras.applications, such as MobileNetV3Large.{hint}"
@@ -287,5 +288,5 @@ def explained(weights: str | None, backbone: str) -> Iterator[None]:
         raise ValueError(
             f"--weights imagenet: {reason}. Keras keeps ImageNet weights in "
             "~/.keras/models: go online once, copy the file there, or use --weights "
-            "none."
+            "FILE or none."
         ) from error

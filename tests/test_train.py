@@ -115,7 +115,7 @@ def test_train_on_tiles_and_score_whole_pictures(slim_squeezenet, tmp_path, caps
     assert train.main(options) == 0
     out, err = capsys.readouterr()
     assert "7 pictures cut into" in err and "tiles of 200 pixels" in err
-    assert "mAP50" in out
+    assert "mAP50" in out and out.rstrip().endswith("best.weights.h5 --tile")
     best = folder / "best.weights.h5"
     assert weights.describe(best).training["tile_px"] == 200
     options = ["--weights", str(best), "--data", str(shapes), "--split", "test"]

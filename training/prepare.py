@@ -6,17 +6,26 @@ as far as here.
 
 import argparse
 import sys
+from pathlib import Path
 
 import keras
 
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, start, transfer
-from models.named import file_of
+from models.named import NAMED, file_of
 from training import DEMO, DEMO_EPOCHS, EPOCHS, RATES
 from training.fit import class_weights
 from training.state import Settings
 
 MOST_TOLD = 10  # ours: lines about the data before a training
+
+
+def check_files(args: argparse.Namespace) -> None:
+    """ValueError where a file to start from is missing: before the data are read."""
+    for flag, wanted in (("--weights", args.weights), ("--init-from", args.init_from)):
+        is_named = wanted in (None, "none", "imagenet", *NAMED)
+        if not is_named and not Path(wanted).exists():
+            raise ValueError(f"{flag} {wanted}: no such file.")
 
 
 def load_data(
