@@ -46,6 +46,15 @@ def test_resume_lengthens_a_run(stopped, capsys):
     assert summary["options"]["batch_size"] == 4  # the run's own
 
 
+def test_resume_shortens_no_run(stopped, capsys):
+    assert train.main(["--resume", str(stopped), "--epochs", "3"]) == 0
+    before = {path: path.read_bytes() for path in stopped.rglob("*.*")}
+    capsys.readouterr()
+    shorter = ["--resume", stopped, "--epochs", "2"]
+    check_mistake(train, shorter, ["--epochs 2", "the run has 3"], capsys)
+    assert before == {path: path.read_bytes() for path in stopped.rglob("*.*")}
+
+
 def test_a_run_that_is_over_says_so(stopped, monkeypatch, capsys):
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert train.main(["--resume", str(stopped)]) == 0

@@ -39,7 +39,18 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
 
 
 def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
-    """The options of the run that goes on, with the length that was asked for now."""
+    """The options of the run that goes on, with the length that was asked for now.
+
+    ValueError where that is less than the run was to have.
+    """
+    default = EPOCHS if options["data"] else DEMO_EPOCHS
+    by_epochs = None if options["minutes"] else options["epochs"] or default
+    for name, planned in (("epochs", by_epochs), ("minutes", options["minutes"])):
+        asked = getattr(args, name)
+        if asked and planned and asked < planned:
+            raise ValueError(
+                f"--{name} {asked:g}: the run has {planned:g}; --resume only adds."
+            )
     options = {**vars(args), **options, "resume": args.resume}
     options["tensorboard"] |= args.tensorboard
     options["devices"] = args.devices or options["devices"]
