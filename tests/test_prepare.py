@@ -49,7 +49,7 @@ def test_classes_are_weighed_by_the_training_pictures(shapes):
 
 def test_pictures_in_both_splits_are_told(shapes, capsys):
     load_data([str(shapes)], ("trainval", "val"), None, None)
-    assert "4 pictures are in both splits" in capsys.readouterr().err
+    assert "pictures in both splits: 4;" in capsys.readouterr().err
     load_data([str(shapes)], ("train", "val"), None, None)
     assert "both splits" not in capsys.readouterr().err
 

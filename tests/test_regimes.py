@@ -1,6 +1,7 @@
 """Whole trainings, tiny: frozen first, slower extractors, the clock, the average."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -139,9 +140,14 @@ def test_who_looks_at_nothing(others, classes, expected):
     detections[:, 1, 2:] += rng.uniform(-0.005, 0.005, (10, 4))
     detections[:others, 1, 2:] = rng.uniform(size=(others, 4))
     detections[:, 0] = [[1, 0.3, *place] for place in rng.uniform(size=(10, 4))]
-    assert looks_at_nothing(list(detections)) == expected
-    assert not looks_at_nothing(list(detections[:7]))
-    assert not looks_at_nothing([np.zeros((4, 6))] * 10)
+    detections = list(detections)
+    truths = [np.array([[*place, 1]]) for place in rng.uniform(size=(10, 4))]
+    assert looks_at_nothing(detections, truths) == expected
+    assert not looks_at_nothing(detections[:7], truths[:7])
+    empty = [np.zeros((4, 6))] * 10
+    assert not looks_at_nothing(empty, truths)
+    assert not looks_at_nothing(detections + empty, truths * 2)
+    assert not looks_at_nothing(detections, truths[:1] * 10)  # a fixed camera
 
 
 def test_stuck_is_noticed(sets, tmp_path, capsys):
@@ -149,13 +155,14 @@ def test_stuck_is_noticed(sets, tmp_path, capsys):
         return {"mAP50": value, "val_loss": 1.0}
 
     little, much = [row(0.0), row(STUCK_BELOW / 2)], [row(0.0), row(STUCK_BELOW * 2)]
-    assert what_is_stuck(little, [], 0.4) == "next to nothing is detected"
-    assert not what_is_stuck(much, [], 0.4)
-    assert not what_is_stuck(little, [], 0.2)
-    assert not what_is_stuck(little[:1], [], 1.0)
-    same = [np.array([[1, 0.6, 0.1, 0.1, 0.9, 0.9]])] * 9
-    assert "the same box" in what_is_stuck(much, same, 0.4)
-    assert not what_is_stuck(much, same, 0.2)
+    check = SimpleNamespace(pictures=[], detections=[])
+    assert what_is_stuck(little, check, 0.4) == "next to nothing is detected"
+    assert not what_is_stuck(much, check, 0.4)
+    assert not what_is_stuck(little, check, 0.2)
+    assert not what_is_stuck(little[:1], check, 1.0)
+    check.detections = [np.array([[1, 0.6, 0.1, 0.1, 0.9, 0.9]])] * 9
+    assert "the same box" in what_is_stuck(much, check, 0.4)
+    assert not what_is_stuck(much, check, 0.2)
     train(sets, tmp_path, epochs=2, lr=1e-9)
     lines = [line for line in capsys.readouterr().out.splitlines() if "--lr" in line]
     assert len(lines) == 1

@@ -50,8 +50,9 @@ def test_resume_shortens_no_run(stopped, capsys):
     assert train.main(["--resume", str(stopped), "--epochs", "3"]) == 0
     before = {path: path.read_bytes() for path in stopped.rglob("*.*")}
     capsys.readouterr()
-    shorter = ["--resume", stopped, "--epochs", "2"]
-    check_mistake(train, shorter, ["--epochs 2", "the run has 3"], capsys)
+    for unit, words in {"--epochs": "2", "--minutes": "0.01"}.items():
+        shorter = ["--resume", stopped, unit, words]
+        check_mistake(train, shorter, ["takes --epochs above 3"], capsys)
     assert before == {path: path.read_bytes() for path in stopped.rglob("*.*")}
 
 

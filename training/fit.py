@@ -1,7 +1,7 @@
 """A whole training: epochs, validation, history, best and last weights, checkpoints."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +116,7 @@ def fit(
             _end_epoch(state, row, check, output)
             bar.write(_line(state.history[-1], settings))
             progress = state.schedule.progress
-            what = what_is_stuck(state.history, check.detections, progress)
+            what = what_is_stuck(state.history, check, progress)
             if what and not state.told:
                 bar.write(STUCK.format(what, settings.lr, settings.lower_rate))
                 state.told = True
@@ -254,18 +254,17 @@ def class_weights(dataset: Dataset) -> list[float]:
     return [1.0, *by_class.tolist()]
 
 
-def what_is_stuck(
-    history: list[dict], detections: Sequence[np.ndarray], progress: float
-) -> str:
+def what_is_stuck(history: list[dict], check: Validation, progress: float) -> str:
     """In words what is wrong with a training `progress` 0..1 over; "" for nothing.
 
-    detections: (K, 6) in each validation picture. The first epoch is not judged.
+    check: has just been called. The first epoch is not judged.
     """
     if progress < STUCK_FROM or len(history) < 2:
         return ""
     if best_row(history)["mAP50"] < STUCK_BELOW:
         return "next to nothing is detected"
-    if looks_at_nothing(detections):
+    truths = [picture.truth for picture in check.pictures]
+    if looks_at_nothing(check.detections, truths):
         return "nearly all pictures get the same box, whatever is in them"
     return ""
 

@@ -1,7 +1,6 @@
 """The options of train.py; Keras is not loaded here."""
 
 import argparse
-import math
 
 from base.command_line import Parser
 from base.paper import LAYOUT_NAMES
@@ -22,7 +21,8 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     sizes = ("tile_size", "batch_size", "accumulate")
     rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
     parser.check_above_0(args, *sizes, *rates)
-    if not args.backbone[:1].isupper():  # others are known when Keras is loaded
+    # others are known when Keras is loaded, which a typing error does here
+    if not args.backbone[:1].isupper():
         try:
             check_backbone(args.backbone)
         except ValueError as error:
@@ -31,26 +31,32 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
         parser.error(f"{', '.join(given)} can't be changed by --resume")
     if args.freeze_epochs < 0:
         parser.error("--freeze-epochs must be 0 or above")
-    if args.freeze_epochs and args.freeze_epochs >= (args.epochs or math.inf):
-        parser.error("--freeze-epochs must be below --epochs; --freeze is for all")
-    if args.freeze and args.backbone_lr_scale != 1:
-        parser.error("--backbone-lr-scale is of no use with --freeze")
+    epochs = args.epochs or default_epochs(args.data)
+    if args.freeze_epochs >= epochs and not args.minutes:
+        parser.error(f"--freeze-epochs must be below --epochs, {epochs} here")
     return args
+
+
+def default_epochs(folders: list[str] | None) -> int:
+    """The length of a training that is given none; folders: those of --data."""
+    return EPOCHS if folders else DEMO_EPOCHS
 
 
 def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
     """The options of the run that goes on, with the length that was asked for now.
 
-    ValueError where that is less than the run was to have.
+    ValueError where that is less than the run was to have, or in another unit.
     """
-    default = EPOCHS if options["data"] else DEMO_EPOCHS
-    by_epochs = None if options["minutes"] else options["epochs"] or default
-    for name, planned in (("epochs", by_epochs), ("minutes", options["minutes"])):
-        asked = getattr(args, name)
-        if asked and planned and asked < planned:
-            raise ValueError(
-                f"--{name} {asked:g}: the run has {planned:g}; --resume only adds."
-            )
+    if options["minutes"]:
+        name, planned, other = "minutes", options["minutes"], args.epochs
+    else:
+        epochs = options["epochs"] or default_epochs(options["data"])
+        name, planned, other = "epochs", epochs, args.minutes
+    asked = getattr(args, name) or planned
+    if asked < planned or other:
+        raise ValueError(
+            f"--resume only adds to a run: this one takes --{name} above {planned:g}."
+        )
     options = {**vars(args), **options, "resume": args.resume}
     options["tensorboard"] |= args.tensorboard
     options["devices"] = args.devices or options["devices"]

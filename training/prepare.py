@@ -13,8 +13,9 @@ import keras
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, start, transfer
 from models.named import NAMED, file_of
-from training import DEMO, DEMO_EPOCHS, EPOCHS, RATES
+from training import DEMO, RATES
 from training.fit import class_weights
+from training.options import default_epochs
 from training.state import Settings
 
 MOST_TOLD = 10  # ours: lines about the data before a training
@@ -22,9 +23,10 @@ MOST_TOLD = 10  # ours: lines about the data before a training
 
 def check_files(args: argparse.Namespace) -> None:
     """ValueError where a file to start from is missing: before the data are read."""
-    for flag, wanted in (("--weights", args.weights), ("--init-from", args.init_from)):
-        is_named = wanted in (None, "none", "imagenet", *NAMED)
-        if not is_named and not Path(wanted).exists():
+    given = {"--weights": args.weights, "--init-from": args.init_from}
+    words = {"--weights": ("imagenet", "none", *NAMED), "--init-from": NAMED}
+    for flag, wanted in given.items():
+        if wanted and wanted not in words[flag] and not Path(wanted).is_file():
             raise ValueError(f"{flag} {wanted}: no such file.")
 
 
@@ -49,11 +51,12 @@ def load_data(
     val_set = read_dataset(roots, splits[1], train_set.class_names)
     if tile_px:
         train_set, val_set = (tile_dataset(s, tile_px) for s in (train_set, val_set))
-    told = []
-    for dataset in (train_set, val_set):
+    datasets = (train_set, val_set)
+    for dataset in datasets:
         dataset.check_boxes()
         print(dataset.describe())
-        told += [*dataset.notes, *dataset.problems]
+    told = [line for dataset in datasets for line in dataset.notes]
+    told += [line for dataset in datasets for line in dataset.problems]
     told = list(dict.fromkeys(told))  # both splits may say the same
     if len(told) > MOST_TOLD:
         count = len(told) - MOST_TOLD + 1
@@ -63,12 +66,10 @@ def load_data(
     paths = {picture.path for picture in train_set.pictures}
     shared = len(paths & {picture.path for picture in val_set.pictures})
     if shared:
-        told.append(
-            f"{shared} pictures are in both splits: val's figures promise too much"
-        )
+        told.append(f"pictures in both splits: {shared}; the scores promise too much")
     for line in told:
         print(f"  {line}", file=sys.stderr)
-    return train_set, val_set
+    return datasets
 
 
 def load_model(
@@ -117,7 +118,7 @@ def settings_of(args: argparse.Namespace, train_set: Dataset) -> Settings:
     loss = {"box_loss": args.box_loss}
     if args.weigh_classes:
         loss["class_weights"] = class_weights(train_set)
-    epochs = args.epochs or (EPOCHS if args.data else DEMO_EPOCHS)
+    epochs = args.epochs or default_epochs(args.data)
     return Settings(
         epochs=None if args.minutes else epochs,
         minutes=args.minutes,

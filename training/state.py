@@ -73,7 +73,7 @@ class State:
     """Weights, optimiser, average, schedule, place in the epoch, history.
 
     `history` has a row per epoch that is over; `so_far` is the one under way. `told`
-    says that the user was told that nothing is learned.
+    says that the user was told that the training is stuck.
     """
 
     def __init__(

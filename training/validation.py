@@ -57,16 +57,26 @@ class Validation:
         return {**figures, "mAP50": float(mean)}, *best_threshold(self.curves)
 
 
-def looks_at_nothing(detections: Sequence[np.ndarray]) -> bool:
-    """Whether nearly all pictures have the same best box: (K, 6) in each picture.
+def looks_at_nothing(
+    detections: Sequence[np.ndarray], truths: Sequence[np.ndarray]
+) -> bool:
+    """Whether nearly all pictures have the same best box though their objects differ.
+
+    One array per picture: `detections` (K, 6), `truths` (M, 5), as in evaluation.
 
     A network whose features no longer depend on the picture, after a much too high
     rate, finds the one box that fits most pictures: among large objects in the middle
     it scores far above 0 with it (benchmarks/floor.py).
     """
-    best = [rows[rows[:, 1].argmax()] for rows in detections if (rows[:, 0] > 0).any()]
-    if len(best) < SAME_FROM:
+    best = [r[r[:, 1].argmax(), [2, 3, 4, 5, 0]] for r in detections if r[:, 0].any()]
+    first = [rows[0] for rows in truths if len(rows)]
+    return _are_alike(best, len(detections)) and not _are_alike(first, len(truths))
+
+
+def _are_alike(boxes: Sequence[np.ndarray], num_pictures: int) -> bool:
+    """Whether nearly all pictures have one of the boxes (5,), corners and class."""
+    if len(boxes) < SAME_FROM:
         return False
-    away = np.abs(np.stack(best) - np.median(best, axis=0))  # (N, 6)
-    same = (away[:, 0] == 0) & (away[:, 2:] <= SAME_PLACE).all(axis=1)
-    return bool(same.mean() >= SAME_SHARE)
+    away = np.abs(np.stack(boxes) - np.median(boxes, axis=0))  # (N, 5)
+    same = (away[:, :4] <= SAME_PLACE).all(axis=1) & (away[:, 4] == 0)
+    return bool(same.sum() >= SAME_SHARE * num_pictures)
