@@ -288,5 +288,5 @@ def explained(weights: str | None, backbone: str) -> Iterator[None]:
         raise ValueError(
             f"--weights imagenet: {reason}. Keras keeps ImageNet weights in "
             "~/.keras/models: go online once, copy the file there, or use --weights "
-            "FILE or none."
+            "FILE or --weights none."
         ) from error
