@@ -116,6 +116,7 @@ def train_all(args: argparse.Namespace) -> list[str] | None:
     from comparison import outlook, plan, processes
     from comparison.runs import is_finished
     from data import read_dataset
+    from training import options
 
     num_pictures = len(read_dataset(args.data, args.train_split))
     combinations = existing(args)
@@ -124,6 +125,8 @@ def train_all(args: argparse.Namespace) -> list[str] | None:
     common = ["--data", *args.data, "--train-split", args.train_split]
     common += ["--val-split", args.val_split, *length.split()]
     commands = {c.name: [*common, *c.options(), *args.extra] for c in combinations}
+    for command in commands.values():  # a mistake behind -- ends it here
+        options.parse(command)
     plan.keep_plan(args.output, commands)
 
     states = {name: processes.state_of(args.output / name) for name in commands}

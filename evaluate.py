@@ -57,7 +57,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--plot", metavar="FILE",
         help="where the precision-recall curves go; default: beside the weights or "
-        "the predictions, as NAME.SPLIT.png")
+        "the predictions, as NAME.SPLIT.png or, with tiles, NAME.SPLIT.tiles.png")
     # fmt: on
     args = parser.parse_args(argv)
     parser.check_above_0(args, "batch_size", "tile_size")
@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> None:
         args.weights = file_of(args.weights)
     source = args.weights or args.predictions
     stem = source.removesuffix(".json").removesuffix(".weights.h5")
-    plot = output_file("--plot", args.plot or f"{stem}.{args.split}.png", ".png")
+    default = f"{stem}.{args.split}{'.tiles' if args.tile else ''}.png"
+    plot = output_file("--plot", args.plot or default, ".png")
     json_file = output_file("--json", args.json, ".json") if args.json else None
 
     names = class_names_of(args.weights) if args.weights else None

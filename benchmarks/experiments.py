@@ -176,8 +176,15 @@ EXPERIMENTS = {
     "staged": Experiment(freeze_share=0.25, settings={"backbone_lr_scale": 0.1}),
     "slow extractor": Experiment(settings={"backbone_lr_scale": 0.1}),
     # the article's case: the paper's trunk, eight times the work of light
-    "ssd full": Experiment(architecture={"trunk": "ssd"}),
-    "ssd frozen": Experiment(freeze=True, architecture={"trunk": "ssd"}),
+    **{
+        f"ssd {regime}{text}": Experiment(
+            freeze=regime == "frozen",
+            precision=precision,
+            architecture={"trunk": "ssd"},
+        )
+        for regime in ("full", "frozen")
+        for text, precision in {"": "float32", ", bfloat16": "mixed_bfloat16"}.items()
+    },
     # a classifier of keras.applications and its own stages
     **{
         f"MobileNet {name}": Experiment(

@@ -95,6 +95,14 @@ def test_other_options_behind_the_dashes(call):
     assert "--lr 0.1" in line
 
 
+def test_a_mistake_behind_the_dashes_is_told_before_all_else(call, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        call("--backbones=small", "--", "--lr", "fast")
+    assert stopped.value.code == 2
+    assert "--lr" in capsys.readouterr().err
+    assert not call.output.exists()
+
+
 def test_a_stop_ends_all_and_the_same_command_goes_on(call, capsys):
     status, calls, names = call(A, end="small-seed0")
     assert (status, len(calls), names) == (130, 1, [])

@@ -50,6 +50,8 @@ def test_evaluate_with_tiles_finds_what_the_detector_finds(
         strict_json(tiled)["pictures"] == strict_json(whole)["pictures"] == 5 - breaks
     )
     assert not breaks or capsys.readouterr().out.count(broken.name) == 2
+    plots = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert plots == ["mine.test.png", "mine.test.tiles.png"]
 
 
 def test_evaluate_on_val_prints_writes_and_keeps(copied, shapes, tmp_path, capsys):
