@@ -26,7 +26,7 @@ from reports import contact_sheet, markdown_table, write_picture
 NOTHING_IOU, SURE = 0.1, 0.5
 # ours: crops, crops in a row, their sides in pixels of the picture and of the sheet
 CROPS, COLUMNS, VIEW, SIDE = 40, 8, 260, 180
-RED, GREEN = (230, 0, 0), (0, 170, 0)
+RED, GREEN = (230, 0, 0), (0, 170, 0)  # ours, RGB
 HEADERS = ("class", "objects", "AP50", "sure, on nothing", "AP50 without them")
 
 

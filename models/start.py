@@ -57,7 +57,7 @@ def start(
     return twin, other
 
 
-def form_of(source: Source | None, backbone: str) -> dict:
+def form_of(source: Source | None, backbone: str, width: float = 1.0) -> dict:
     """Arguments of Architecture with which a source's layers fit as they are."""
     if source is None or source.architecture is None:
         return {}
@@ -65,17 +65,18 @@ def form_of(source: Source | None, backbone: str) -> dict:
     form = {"norm": theirs.norm, "layout": theirs.layout}
     if theirs.trunk != "native":  # that one belongs to its classifier
         form["trunk"] = theirs.trunk
-    if theirs.backbone == backbone:  # its extractor's form too
+    if brings_extractor(source, backbone, width):  # its extractor's form too
         for name in ("pretrained", "reuse", "preprocessing"):
             form[name] = getattr(theirs, name)
     return form
 
 
-def brings_extractor(source: Source | None, backbone: str) -> bool:
-    """Whether a source fills the extractor too: it is its file, or of its backbone."""
+def brings_extractor(source: Source | None, backbone: str, width: float = 1.0) -> bool:
+    """Whether a source fills the extractor too: its file, or a detector with it."""
     if source is None:
         return False
-    return source.architecture is None or source.architecture.backbone == backbone
+    theirs = source.architecture
+    return theirs is None or (theirs.backbone, theirs.width) == (backbone, width)
 
 
 def freeze(model: keras.Model) -> None:

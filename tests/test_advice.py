@@ -3,6 +3,7 @@
 import pytest
 
 from training.failures import explain
+from training.fit import _advice
 from training.replicas import Replicas
 from training.state import Settings
 
@@ -19,6 +20,17 @@ from training.state import Settings
 )
 def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, expected):
     assert Settings(1, optimiser=optimiser, lr=lr).lower_rate == expected
+
+
+@pytest.mark.parametrize(
+    ("lr", "expected"),
+    [(4e-3, 1e-3), (1e-3, 2.5e-4), (2.5e-4, None), (1e-4, 1e-3), (1e-9, 1e-3)],
+)
+def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(lr, expected):
+    assert Settings(1, lr=lr).other_rate == expected
+    stuck = _advice("nothing is detected", 0.345, Settings(1, lr=lr))
+    assert stuck.startswith("34% of the training is over and nothing is detected.")
+    assert ("--lr" in stuck) == (expected is not None)
 
 
 @pytest.mark.parametrize("skips", [False, True])

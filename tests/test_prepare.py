@@ -7,7 +7,7 @@ import pytest
 
 from data import read_voc
 from training.fit import class_weights
-from training.options import parse
+from training.options import parse, resumed
 from training.prepare import load_data, settings_of
 from training.state import Settings
 
@@ -62,6 +62,32 @@ def test_many_problems_are_told_in_short(shapes, tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10
     assert "Left out." in lines[0] and "... and 6 lines more" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("run", "more", "expected"),
+    [
+        ("--minutes 20", "", 20),
+        ("--minutes 20", "--minutes 30", 30),
+        ("--minutes 20", "--minutes 10", "takes --minutes above 20"),
+        ("--minutes 20", "--epochs 90", "takes --minutes above 20"),
+        ("--epochs 9", "--epochs 10", 10),
+        ("", "--epochs 12", 12),  # the demo set's 11
+        ("", "--epochs 10", "takes --epochs above 11"),
+        ("--data D", "--epochs 59", "takes --epochs above 60"),
+        ("--epochs 9", "--minutes 500", "takes --epochs above 9"),
+    ],
+)
+def test_a_run_that_goes_on_only_grows(run, more, expected):
+    options = vars(parse(run.split()))
+    args = parse(["--resume", "R", *more.split()])
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=expected):
+            resumed(args, options)
+    else:
+        taken = resumed(args, options)
+        assert expected in (taken.epochs, taken.minutes)
+        assert None in (taken.epochs, taken.minutes)
 
 
 def test_the_demo_set_has_its_own_length(shapes):

@@ -147,7 +147,24 @@ def test_who_looks_at_nothing(others, classes, expected):
     empty = [np.zeros((4, 6))] * 10
     assert not looks_at_nothing(empty, truths)
     assert not looks_at_nothing(detections + empty, truths * 2)
-    assert not looks_at_nothing(detections, truths[:1] * 10)  # a fixed camera
+
+
+@pytest.mark.parametrize("others", ["first", "empty", "none"])
+def test_a_fixed_camera_looks_at_something(others):
+    """The same box in every picture with objects, but it is right."""
+    rng = np.random.default_rng(0)
+    fixed = [0.1, 0.2, 0.8, 0.9]
+    detections = [np.array([[1, 0.9, *fixed]])] * 20
+    truths = [np.array([[*fixed, 1]])] * 20
+    if others == "first":  # an object that moves is annotated before
+        truths = [np.array([[*rng.uniform(size=4), 1], [*fixed, 1]]) for _ in truths]
+    if others == "empty":  # a fifth of the pictures; little is seen there, elsewhere
+        for at in range(4):
+            detections[at] = np.array([[1, 0.02, *rng.uniform(size=4)]])
+            truths[at] = np.zeros((0, 5))
+    assert not looks_at_nothing(detections, truths)
+    wrong = [np.array([[*fixed, 2]]) for _ in truths]  # of another class
+    assert looks_at_nothing(detections, wrong) == (others != "empty")
 
 
 def test_stuck_is_noticed(sets, tmp_path, capsys):
@@ -155,7 +172,9 @@ def test_stuck_is_noticed(sets, tmp_path, capsys):
         return {"mAP50": value, "val_loss": 1.0}
 
     little, much = [row(0.0), row(STUCK_BELOW / 2)], [row(0.0), row(STUCK_BELOW * 2)]
-    check = SimpleNamespace(pictures=[], detections=[])
+    truth = np.array([[0.4, 0.4, 0.6, 0.6, 1]])
+    check = SimpleNamespace(pictures=[SimpleNamespace(truth=truth)] * 9)
+    check.detections = [np.zeros((1, 6))] * 9
     assert what_is_stuck(little, check, 0.4) == "next to nothing is detected"
     assert not what_is_stuck(much, check, 0.4)
     assert not what_is_stuck(little, check, 0.2)
@@ -164,6 +183,7 @@ def test_stuck_is_noticed(sets, tmp_path, capsys):
     assert "the same box" in what_is_stuck(much, check, 0.4)
     assert not what_is_stuck(much, check, 0.2)
     train(sets, tmp_path, epochs=2, lr=1e-9)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "--lr" in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "try" in line]
     assert len(lines) == 1
-    assert "--lr 2.5e-10 in place of 1e-09" in lines[0]
+    assert "100% of the training is over and next to nothing" in lines[0]
+    assert "--lr 0.001 in place of 1e-09, --weights" in lines[0]

@@ -214,6 +214,7 @@ def test_what_can_not_be_shared(workers, options, message):
 
     sound = {"batch_size": 4, "accumulate": 1, "minutes": None}
     replicas = Mirrored(Strategy(), 0, workers)
+    assert not replicas.accumulates
     replicas.check(**sound)
     wanted = {**sound, **options}
     keras.config.set_dtype_policy(wanted.pop("precision", "float32"))

@@ -219,6 +219,7 @@ def test_who_brings_the_extractor(file, shared):
     source = transfer.read_source(file[1])
     assert brings_extractor(source, "squeezenet")
     assert not brings_extractor(source, "vgg16")  # which starts from ImageNet then
+    assert not brings_extractor(source, "squeezenet", width=0.5)
     assert not brings_extractor(None, "vgg16")
     extractor = shared / "weights/squeezenet_imagenet_notop.h5"
     assert brings_extractor(transfer.read_source(extractor), "squeezenet")

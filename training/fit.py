@@ -30,9 +30,9 @@ SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 # 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at 0.33
 STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
 STUCK = (
-    "A third of the training is over and {0}. Look at train_batch.jpg: are the boxes "
-    "where the objects are? Then try --lr {2:g} in place of {1:g}, --weights imagenet "
-    "where it began from nothing, or more time."
+    "{progress:.0%} of the training is over and {what}. Look at train_batch.jpg: are "
+    "the boxes where the objects are? Then try {rate}--weights imagenet where it began "
+    "from nothing, or more time."
 )
 # ours: within an epoch a checkpoint is written after so many seconds, and never so
 # often that it takes more than this share of the time; docs/reliability.md
@@ -118,7 +118,7 @@ def fit(
             progress = state.schedule.progress
             what = what_is_stuck(state.history, check, progress)
             if what and not state.told:
-                bar.write(STUCK.format(what, settings.lr, settings.lower_rate))
+                bar.write(_advice(what, progress, settings))
                 state.told = True
             keeper.save()
             if is_wished():
@@ -267,6 +267,13 @@ def what_is_stuck(history: list[dict], check: Validation, progress: float) -> st
     if looks_at_nothing(check.detections, truths):
         return "nearly all pictures get the same box, whatever is in them"
     return ""
+
+
+def _advice(what: str, progress: float, settings: Settings) -> str:
+    """What a person who trains something stuck may try."""
+    other = settings.other_rate
+    rate = f"--lr {other:g} in place of {settings.lr:g}, " if other else ""
+    return STUCK.format(what=what, progress=progress, rate=rate)
 
 
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:

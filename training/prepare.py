@@ -84,9 +84,9 @@ def load_model(
         num_classes=len(class_names) + 1,
         width=args.width,
         adapter_filters=args.adapter_filters,
-        **(start.form_of(source, args.backbone) | given),
+        **(start.form_of(source, args.backbone, args.width) | given),
     )
-    is_brought = start.brings_extractor(source, args.backbone)
+    is_brought = start.brings_extractor(source, args.backbone, args.width)
     has_default = args.data and architecture.has_imagenet and not is_brought
     default = "imagenet" if has_default else "none"
     wanted = file_of(args.weights or default)

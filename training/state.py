@@ -64,6 +64,17 @@ class Settings:
         return min(self.lr / 4, RATES[self.optimiser])
 
     @property
+    def other_rate(self) -> float | None:
+        """What to try where nothing is learned; None where the rate is a usual one.
+
+        Down to a quarter of the default a rate learns, if slowly; docs/experiments.md.
+        """
+        default = RATES[self.optimiser]
+        if self.lr >= default:
+            return self.lower_rate
+        return default if self.lr < default / 4 else None
+
+    @property
     def update_size(self) -> int:
         """How many pictures an update sees."""
         return self.batch_size * self.accumulate
