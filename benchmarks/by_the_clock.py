@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.experiments import BCCD, SQUEEZENET
-from benchmarks.learning import append, read_rows, spread
+from benchmarks.learned import append, read_rows, spread
 
 TABLE = Path("docs/by_the_clock.csv")
 # minutes, options of train.py, seeds
