@@ -247,13 +247,21 @@ EXPERIMENTS = {
     },
     # options
     "full, ciou": Experiment(settings={"loss": {"box_loss": "ciou"}}),
+    "full, sgd at x4": Experiment(
+        settings={"optimiser": "sgd", "lr": RATES["sgd"]}, lr_factor=4
+    ),
     **{
-        f"full, sgd{text}": Experiment(
-            settings={"optimiser": "sgd", "lr": RATES["sgd"]}, lr_factor=factor
+        f"{regime}, {name}": Experiment(
+            weights="none" if regime == "scratch" else str(SQUEEZENET),
+            freeze=regime == "frozen",
+            settings=settings,
         )
-        for text, factor in {"": 1, " at x4": 4}.items()
+        for regime in ("full", "frozen", "scratch")
+        for name, settings in {
+            "sgd": {"optimiser": "sgd", "lr": RATES["sgd"]},
+            "steps": {"schedule": "steps"},
+        }.items()
     },
-    "full, steps": Experiment(settings={"schedule": "steps"}),
     "full, average": Experiment(settings={"average": True}),
     "full, bfloat16": Experiment(precision="mixed_bfloat16"),
     "full, weighed classes": Experiment(weigh_classes=True),

@@ -23,12 +23,21 @@ def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, ex
 
 
 @pytest.mark.parametrize(
-    ("lr", "expected"),
-    [(4e-3, 1e-3), (1e-3, 2.5e-4), (2.5e-4, None), (1e-4, 1e-3), (1e-9, 1e-3)],
+    ("optimiser", "lr", "expected"),
+    [
+        ("adamw", 4e-3, 1e-3),
+        ("adamw", 1e-3, 2.5e-4),
+        ("adamw", 2.5e-4, None),
+        ("adamw", 1e-4, 1e-3),
+        ("adamw", 1e-9, 1e-3),
+        ("sgd", 1e-2, 2.5e-3),
+        ("sgd", 1e-3, 1e-2),
+    ],
 )
-def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(lr, expected):
-    assert Settings(1, lr=lr).other_rate == expected
-    stuck = _advice("nothing is detected", 0.345, Settings(1, lr=lr))
+def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, expected):
+    settings = Settings(1, optimiser=optimiser, lr=lr)
+    assert settings.other_rate == expected
+    stuck = _advice("nothing is detected", 0.345, settings)
     assert stuck.startswith("34% of the training is over and nothing is detected.")
     assert ("--lr" in stuck) == (expected is not None)
 

@@ -163,8 +163,11 @@ def test_a_fixed_camera_looks_at_something(others):
             detections[at] = np.array([[1, 0.02, *rng.uniform(size=4)]])
             truths[at] = np.zeros((0, 5))
     assert not looks_at_nothing(detections, truths)
-    wrong = [np.array([[*fixed, 2]]) for _ in truths]  # of another class
+    wrong = [np.array([[*fixed, 2]])] * 20  # of another class
     assert looks_at_nothing(detections, wrong) == (others != "empty")
+    if others == "none":  # right in nine of ten, and in less
+        assert not looks_at_nothing(detections, wrong[:2] + truths[2:])
+        assert looks_at_nothing(detections, wrong[:3] + truths[3:])
 
 
 def test_stuck_is_noticed(sets, tmp_path, capsys):

@@ -233,6 +233,7 @@ def test_the_form_that_fits(file):
         "layout": "voc",
         "trunk": "light",
     }
+    assert form_of(source, "squeezenet", width=0.5) == form_of(source, "vgg16")
     form = form_of(source, "squeezenet")
     model = build(Architecture("squeezenet", 4, **form))
     rows = transfer.transfer(model, ANIMALS, source)

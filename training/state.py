@@ -67,7 +67,7 @@ class Settings:
     def other_rate(self) -> float | None:
         """What to try where nothing is learned; None where the rate is a usual one.
 
-        Down to a quarter of the default a rate learns, if slowly; docs/experiments.md.
+        Down to a quarter of AdamW's default it learns, if slowly; docs/experiments.md.
         """
         default = RATES[self.optimiser]
         if self.lr >= default:

@@ -62,7 +62,7 @@ class Validation:
 def looks_at_nothing(
     detections: Sequence[np.ndarray], truths: Sequence[np.ndarray]
 ) -> bool:
-    """Whether nearly all pictures have the same best box, and often it is wrong.
+    """Whether SAME_SHARE of the pictures have the same best box, but fewer a right one.
 
     One array per picture: `detections` (K, 6), `truths` (M, 5), as in evaluation. Only
     pictures with objects count.
