@@ -3,7 +3,7 @@
 import pytest
 
 from training.failures import explain
-from training.fit import _advice
+from training.fit import advice
 from training.replicas import Replicas
 from training.state import Settings
 
@@ -37,7 +37,7 @@ def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, ex
 def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, expected):
     settings = Settings(1, optimiser=optimiser, lr=lr)
     assert settings.other_rate == expected
-    stuck = _advice("nothing is detected", 0.345, settings)
+    stuck = advice("nothing is detected", 0.345, settings)
     assert stuck.startswith("34% of the training is over and nothing is detected.")
     assert ("--lr" in stuck) == (expected is not None)
 

@@ -118,7 +118,7 @@ def fit(
             progress = state.schedule.progress
             what = what_is_stuck(state.history, check, progress)
             if what and not state.told:
-                bar.write(_advice(what, progress, settings))
+                bar.write(advice(what, progress, settings))
                 state.told = True
             keeper.save()
             if is_wished():
@@ -269,7 +269,7 @@ def what_is_stuck(history: list[dict], check: Validation, progress: float) -> st
     return ""
 
 
-def _advice(what: str, progress: float, settings: Settings) -> str:
+def advice(what: str, progress: float, settings: Settings) -> str:
     """What a person who trains something stuck may try."""
     other = settings.other_rate
     rate = f"--lr {other:g} in place of {settings.lr:g}, " if other else ""
