@@ -168,11 +168,10 @@ PROTOTYPE = {  # the crude one that fell: plain adapter, all of ImageNet's layer
 # the extractor's own statistics at the momentum that keras.applications gives them
 SLOW = {"models.layers.set_momentum": _value(lambda parts: None)}
 
+REGIMES = {"full": {}, "frozen": {"freeze": True}, "scratch": {"weights": "none"}}
+
 EXPERIMENTS = {
-    # regimes
-    "full": Experiment(),
-    "frozen": Experiment(freeze=True),
-    "scratch": Experiment(weights="none"),
+    **{regime: Experiment(**options) for regime, options in REGIMES.items()},
     "staged": Experiment(freeze_share=0.25, settings={"backbone_lr_scale": 0.1}),
     "slow extractor": Experiment(settings={"backbone_lr_scale": 0.1}),
     # the article's case: the paper's trunk, eight times the work of light
@@ -237,12 +236,8 @@ EXPERIMENTS = {
     ),
     # rates
     **{
-        f"{regime}, rate x{factor:g}": Experiment(
-            weights="none" if regime == "scratch" else str(SQUEEZENET),
-            freeze=regime == "frozen",
-            lr_factor=factor,
-        )
-        for regime in ("full", "frozen", "scratch")
+        f"{regime}, rate x{factor:g}": Experiment(**options, lr_factor=factor)
+        for regime, options in REGIMES.items()
         for factor in (1 / 8, 1 / 4, 1 / 2, 2, 4)
     },
     # options
@@ -251,23 +246,19 @@ EXPERIMENTS = {
         settings={"optimiser": "sgd", "lr": RATES["sgd"]}, lr_factor=4
     ),
     **{
-        f"{regime}, {name}": Experiment(
-            weights="none" if regime == "scratch" else str(SQUEEZENET),
-            freeze=regime == "frozen",
-            settings=settings,
-        )
-        for regime in ("full", "frozen", "scratch")
-        for name, settings in {
-            "sgd": {"optimiser": "sgd", "lr": RATES["sgd"]},
-            "steps": {"schedule": "steps"},
+        f"{regime}, {name}": Experiment(**options, **change)
+        for regime, options in REGIMES.items()
+        for name, change in {
+            "sgd": {"settings": {"optimiser": "sgd", "lr": RATES["sgd"]}},
+            "steps": {"settings": {"schedule": "steps"}},
+            "average": {"settings": {"average": True}},
+            "no clipping": {"patches": {CLIP_NORM: _value(None)}},
+            "no decay": {"patches": {OPTIMISERS: _no_decay}},
+            "no warm-up": {"patches": {WARMUP_STEPS: _value(1)}},
         }.items()
     },
-    "full, average": Experiment(settings={"average": True}),
     "full, bfloat16": Experiment(precision="mixed_bfloat16"),
     "full, weighed classes": Experiment(weigh_classes=True),
-    "full, no clipping": Experiment(patches={CLIP_NORM: _value(None)}),
-    "full, no decay": Experiment(patches={OPTIMISERS: _no_decay}),
-    "full, no warm-up": Experiment(patches={WARMUP_STEPS: _value(1)}),
 }
 
 # file name -> data set, experiments
