@@ -229,11 +229,14 @@ EXPERIMENTS = {
     "prototype, augmented": Experiment(
         freeze=True, patches={k: v for k, v in PROTOTYPE.items() if k != AUGMENT}
     ),
-    "prototype, crops, bfloat16": Experiment(
-        freeze=True,
-        precision="mixed_bfloat16",
-        patches={**PROTOTYPE, AUGMENT: _crop_and_mirror},
-    ),
+    **{
+        f"prototype, crops, bfloat16{text}": Experiment(
+            freeze=True,
+            precision="mixed_bfloat16",
+            patches={**PROTOTYPE, AUGMENT: _crop_and_mirror, **more},
+        )
+        for text, more in {"": {}, ", no clipping": {CLIP_NORM: _value(None)}}.items()
+    },
     # rates
     **{
         f"{regime}, rate x{factor:g}": Experiment(**options, lr_factor=factor)
