@@ -34,8 +34,6 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     epochs = args.epochs or default_epochs(args.data)
     if args.freeze_epochs >= epochs and not args.minutes:
         parser.error(f"--freeze-epochs must be below --epochs, {epochs} here")
-    if args.freeze and args.backbone_lr_scale != 1:
-        parser.error("--freeze keeps the extractor; leave out --backbone-lr-scale")
     return args
 
 
