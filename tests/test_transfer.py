@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import Architecture, build, transfer, weights
+from models import Architecture, build, extractor_layers, transfer, weights
 from models.__main__ import main
 from models.start import brings_extractor, form_of
 from models.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
@@ -213,6 +213,24 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     assert "2 classes; afresh: cow" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"x\.weights\.h5: none of its layers fits"):
         load_model(parse([*args, "--trunk=ssd"]), ["fox", "cow"])
+
+
+def test_the_extractor_of_weights_stays_whole(tmp_path):
+    """Some layers of a MobileNetV2 of another width have the same name and shape."""
+    architecture = Architecture("MobileNetV2", 4, width=0.35)
+    detector, extractor = tmp_path / "x.weights.h5", tmp_path / "y.weights.h5"
+    weights.save(disturbed(architecture), detector, Description(architecture, ANIMALS))
+    classifier = keras.applications.MobileNetV2(
+        input_shape=(300, 300, 3), alpha=0.5, include_top=False, weights=None
+    )
+    classifier.save_weights(extractor)
+    args = ["--backbone=MobileNetV2", "--width=0.5", "--freeze"]
+    args += [f"--weights={extractor}", f"--init-from={detector}"]
+    model, _ = load_model(parse(args), ANIMALS)
+    for layer in [layer for layer in extractor_layers(model) if layer.weights]:
+        expected = classifier.get_layer(layer.name).get_weights()
+        for received, value in zip(layer.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(received, value)
 
 
 def test_who_brings_the_extractor(file, shared):

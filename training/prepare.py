@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
-from models import Architecture, build, start, transfer
+from models import Architecture, build, extractor_layers, start, transfer
 from models.named import NAMED, file_of
 from training import DEMO, RATES
 from training.fit import class_weights
@@ -99,7 +99,10 @@ def load_model(
         raise ValueError("--reuse deep takes more of --weights; here that is none.")
     model, architecture = start.start(architecture, wanted, class_names)
     if source:
-        print(transfer.table(transfer.transfer(model, class_names, source)))
+        # half of one extractor in another is neither: what --weights brings stays whole
+        is_kept = wanted != "none" and not is_brought
+        kept = {layer.name for layer in extractor_layers(model)} if is_kept else ()
+        print(transfer.table(transfer.transfer(model, class_names, source, kept)))
     if args.freeze:
         start.freeze(model)
     return model, architecture
