@@ -112,6 +112,17 @@ def _identity_adapter(original: Callable) -> Callable:
     return adapter
 
 
+def _scaled_adapter(original: Callable) -> Callable:
+    """Features that deviate by about 1: on raccoons those of fire5 do by 43."""
+
+    def adapter(features, *rest):
+        import keras
+
+        return original(keras.layers.Rescaling(1 / 43)(features), *rest)
+
+    return adapter
+
+
 def _all_published_layers(original: Callable) -> Callable:
     """fire6 to fire9 belong to the extractor too."""
 
@@ -178,11 +189,15 @@ EXPERIMENTS = {
     **{
         f"ssd {regime}{text}": Experiment(
             freeze=regime == "frozen",
-            precision=precision,
-            architecture={"trunk": "ssd"},
+            precision="mixed_bfloat16" if text else "float32",
+            architecture={"trunk": "ssd", **form},
         )
         for regime in ("full", "frozen")
-        for text, precision in {"": "float32", ", bfloat16": "mixed_bfloat16"}.items()
+        for text, form in {
+            "": {},
+            ", bfloat16": {},
+            ", no norm, bfloat16": {"norm": "none"},
+        }.items()
     },
     # a classifier of keras.applications and its own stages
     **{
@@ -204,6 +219,14 @@ EXPERIMENTS = {
         )
         for regime in ("full", "frozen")
         for text, factor in {"": 1, " at x0.25": 1 / 4, " at x0.125": 1 / 8}.items()
+    },
+    **{
+        f"{regime}, no norm, scaled": Experiment(
+            freeze=regime == "frozen",
+            architecture={"norm": "none"},
+            patches={ADAPTER: _scaled_adapter},
+        )
+        for regime in ("full", "frozen")
     },
     "frozen, plain adapter": Experiment(freeze=True, patches={ADAPTER: _plain_adapter}),
     "frozen, identity adapter": Experiment(
