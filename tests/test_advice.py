@@ -2,10 +2,11 @@
 
 import pytest
 
+from training import RATES
 from training.failures import explain
-from training.fit import advice
 from training.replicas import Replicas
 from training.state import Settings
+from training.stuck import advice
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,10 @@ def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, exp
     stuck = advice("nothing is detected", 0.345, settings)
     assert stuck.startswith("34% of the training is over and nothing is detected.")
     assert ("--lr" in stuck) == (expected is not None)
+    if expected is not None:  # the default is the last to blame, another the first
+        is_last = stuck.endswith(f"or --lr {expected:g} in place of {lr:g}.")
+        assert is_last == (lr == RATES[optimiser])
+        assert is_last or f"Then try --lr {expected:g} in place of" in stuck
 
 
 @pytest.mark.parametrize("skips", [False, True])

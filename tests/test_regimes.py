@@ -11,9 +11,10 @@ from keras import ops
 from data import draw_shapes, read_voc
 from models import Architecture, build, extractor_layers, weights
 from models.start import freeze
-from training.fit import STUCK_BELOW, Output, fit, what_is_stuck
+from training.fit import Output, fit
 from training.state import Settings
-from training.validation import Validation, looks_at_nothing
+from training.stuck import STUCK_BELOW, looks_at_nothing, what_is_stuck
+from training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
@@ -149,25 +150,29 @@ def test_who_looks_at_nothing(others, classes, expected):
     assert not looks_at_nothing(detections + empty, truths * 2)
 
 
-@pytest.mark.parametrize("others", ["first", "empty", "none"])
-def test_a_fixed_camera_looks_at_something(others):
-    """The same box in every picture with objects, but it is right."""
-    rng = np.random.default_rng(0)
-    fixed = [0.1, 0.2, 0.8, 0.9]
-    detections = [np.array([[1, 0.9, *fixed]])] * 20
-    truths = [np.array([[*fixed, 1]])] * 20
-    if others == "first":  # an object that moves is annotated before
-        truths = [np.array([[*rng.uniform(size=4), 1], [*fixed, 1]]) for _ in truths]
-    if others == "empty":  # a fifth of the pictures; little is seen there, elsewhere
-        for at in range(4):
-            detections[at] = np.array([[1, 0.02, *rng.uniform(size=4)]])
-            truths[at] = np.zeros((0, 5))
-    assert not looks_at_nothing(detections, truths)
-    wrong = [np.array([[*fixed, 2]])] * 20  # of another class
-    assert looks_at_nothing(detections, wrong) == (others != "empty")
-    if others == "none":  # right in nine of ten, and in less
-        assert not looks_at_nothing(detections, wrong[:2] + truths[2:])
-        assert looks_at_nothing(detections, wrong[:3] + truths[3:])
+FIXED = [0.1, 0.2, 0.8, 0.9]
+BOX, RIGHT, WRONG = [1, 0.9, *FIXED], [*FIXED, 1], [*FIXED, 2]  # wrong: another class
+
+
+@pytest.mark.parametrize(
+    ("pictures", "expected"),
+    [
+        ([(BOX, [RIGHT])] * 20, False),
+        ([(BOX, [WRONG])] * 20, True),
+        ([(BOX, [WRONG])] * 2 + [(BOX, [RIGHT])] * 18, False),  # right in nine of ten
+        ([(BOX, [WRONG])] * 3 + [(BOX, [RIGHT])] * 17, True),
+        # an object that moves is annotated before the one that stands still
+        ([(BOX, [[0.3, 0.3, 0.4, 0.4, 1], RIGHT])] * 20, False),
+        # pictures without objects do not count, whatever is seen there
+        ([([1, 0.02, 0, 0, 0.1, 0.1], [])] * 4 + [(BOX, [RIGHT])] * 16, False),
+        ([([1, 0.02, 0, 0, 0.1, 0.1], [])] * 4 + [(BOX, [WRONG])] * 16, True),
+    ],
+)
+def test_a_fixed_camera_looks_at_something(pictures, expected):
+    """The same box in every picture with objects, but it is right in most."""
+    detections = [np.array([row]) for row, _ in pictures]
+    truths = [np.reshape(truth, (-1, 5)).astype(float) for _, truth in pictures]
+    assert looks_at_nothing(detections, truths) == expected
 
 
 def test_stuck_is_noticed(sets, tmp_path, capsys):

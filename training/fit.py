@@ -21,19 +21,12 @@ from training.interrupt import Interrupt
 from training.replicas import Replicas
 from training.runs import best_row, write_history
 from training.state import Settings, State
-from training.validation import Validation, looks_at_nothing
+from training.stuck import advice, what_is_stuck
+from training.validation import Validation
 
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 
-# ours: two rows of docs/learning.csv are below at a third of their time, which end at
-# 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at 0.33
-STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
-STUCK = (
-    "{progress:.0%} of the training is over and {what}. Look at train_batch.jpg: are "
-    "the boxes where the objects are? Then try {rate}--weights imagenet where it began "
-    "from nothing, or more time."
-)
 # ours: within an epoch a checkpoint is written after so many seconds, and never so
 # often that it takes more than this share of the time; docs/reliability.md
 CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 60.0, 0.01
@@ -252,28 +245,6 @@ def class_weights(dataset: Dataset) -> list[float]:
     by_class = 1 / np.sqrt(np.maximum(counts, 1))
     by_class *= counts.sum() / (by_class * counts).sum()
     return [1.0, *by_class.tolist()]
-
-
-def what_is_stuck(history: list[dict], check: Validation, progress: float) -> str:
-    """In words what is wrong with a training `progress` 0..1 over; "" for nothing.
-
-    check: has just been called. The first epoch is not judged.
-    """
-    if progress < STUCK_FROM or len(history) < 2:
-        return ""
-    if best_row(history)["mAP50"] < STUCK_BELOW:
-        return "next to nothing is detected"
-    truths = [picture.truth for picture in check.pictures]
-    if looks_at_nothing(check.detections, truths):
-        return "nearly all pictures get the same box, whatever is in them"
-    return ""
-
-
-def advice(what: str, progress: float, settings: Settings) -> str:
-    """What a person who trains something stuck may try."""
-    other = settings.other_rate
-    rate = f"--lr {other:g} in place of {settings.lr:g}, " if other else ""
-    return STUCK.format(what=what, progress=progress, rate=rate)
 
 
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:
