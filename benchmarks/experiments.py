@@ -190,14 +190,19 @@ EXPERIMENTS = {
         f"ssd {regime}{text}": Experiment(
             freeze=regime == "frozen",
             precision="mixed_bfloat16" if text else "float32",
-            architecture={"trunk": "ssd", **form},
+            architecture={
+                "trunk": "ssd",
+                "norm": "none" if "no norm" in text else "batch",
+            },
+            patches={ADAPTER: _scaled_adapter} if "scaled" in text else {},
         )
         for regime in ("full", "frozen")
-        for text, form in {
-            "": {},
-            ", bfloat16": {},
-            ", no norm, bfloat16": {"norm": "none"},
-        }.items()
+        for text in (
+            "",
+            ", bfloat16",
+            ", no norm, bfloat16",
+            ", no norm, scaled, bfloat16",
+        )
     },
     # a classifier of keras.applications and its own stages
     **{
