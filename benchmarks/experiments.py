@@ -301,9 +301,9 @@ PLOTS = {
         (
             "frozen",
             "frozen, no norm",
+            "frozen, no norm, scaled",
             "frozen, mirror only",
             "prototype",
-            "frozen with fire6..9",
             "prototype, momentum 0.99",
         ),
     ),
