@@ -17,6 +17,7 @@ from data import Batches
 from models import Architecture, start
 from reports import markdown_table
 
+# the extractor's, the adapter's, the last of ImageNet's layers behind it, the smallest
 LAYERS = ("features", "conv4_0_relu", "fire9", "conv9_2_relu")
 HEADERS = ("data", "norm", *(f"{name}: std (max)" for name in LAYERS))
 NUM_PICTURES = 32

@@ -38,13 +38,23 @@ def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, ex
 def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, expected):
     settings = Settings(1, optimiser=optimiser, lr=lr)
     assert settings.other_rate == expected
-    stuck = advice("nothing is detected", 0.345, settings)
+    stuck = advice("nothing is detected", 0.345, settings, "batch")
     assert stuck.startswith("34% of the training is over and nothing is detected.")
     assert ("--lr" in stuck) == (expected is not None)
     if expected is not None:  # the default is the last to blame, another the first
         is_last = stuck.endswith(f"or --lr {expected:g} in place of {lr:g}.")
         assert is_last == (lr == RATES[optimiser])
         assert is_last or f"Then try --lr {expected:g} in place of" in stuck
+    assert "--norm" not in stuck
+    plain = advice("nothing is detected", 0.345, settings, "none")
+    assert "Then try --norm batch, " in plain
+
+
+def test_a_rate_above_the_default_is_blamed_before_the_pictures(tmp_path):
+    error = FloatingPointError("epoch 1, step 9: weights became not finite")
+    settings = Settings(1, lr=1.0)
+    line = explain(error, tmp_path, settings, Replicas(), lambda: 8)
+    assert line == f"{error}. Try --lr 0.001 in a new run."
 
 
 @pytest.mark.parametrize("skips", [False, True])

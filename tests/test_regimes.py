@@ -73,6 +73,13 @@ def test_frozen_first_then_all(sets, tmp_path, monkeypatch):
     assert len(changed) > 0.9 * len(inside)
 
 
+def test_an_extractor_that_never_learned_is_told(sets, tmp_path, capsys):
+    train(sets, tmp_path, epochs=1, freeze_epochs=1)
+    assert "after --freeze-epochs 1: the extractor" in capsys.readouterr().err
+    train(sets, tmp_path, epochs=2, freeze_epochs=1)
+    assert "--freeze-epochs" not in capsys.readouterr().err
+
+
 def test_frozen_all_along(sets, tmp_path):
     model, _, start = train(sets, tmp_path, frozen=True)
     extractor, rest = distance(model, start)
@@ -161,7 +168,7 @@ BOX, RIGHT, WRONG = [1, 0.9, *FIXED], [*FIXED, 1], [*FIXED, 2]  # wrong: another
         ([(BOX, [WRONG])] * 20, True),
         ([(BOX, [WRONG])] * 2 + [(BOX, [RIGHT])] * 18, False),  # right in nine of ten
         ([(BOX, [WRONG])] * 3 + [(BOX, [RIGHT])] * 17, True),
-        # an object that moves is annotated before the one that stands still
+        # another object is annotated before the one that stands still
         ([(BOX, [[0.3, 0.3, 0.4, 0.4, 1], RIGHT])] * 20, False),
         # pictures without objects do not count, whatever is seen there
         ([([1, 0.02, 0, 0, 0.1, 0.1], [])] * 4 + [(BOX, [RIGHT])] * 16, False),
@@ -169,7 +176,7 @@ BOX, RIGHT, WRONG = [1, 0.9, *FIXED], [*FIXED, 1], [*FIXED, 2]  # wrong: another
     ],
 )
 def test_a_fixed_camera_looks_at_something(pictures, expected):
-    """The same box in every picture with objects, but it is right in most."""
+    """The same box in every picture with objects: no fault where it is right."""
     detections = [np.array([row]) for row, _ in pictures]
     truths = [np.reshape(truth, (-1, 5)).astype(float) for _, truth in pictures]
     assert looks_at_nothing(detections, truths) == expected

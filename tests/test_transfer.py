@@ -215,7 +215,7 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
         load_model(parse([*args, "--trunk=ssd"]), ["fox", "cow"])
 
 
-def test_the_extractor_of_weights_stays_whole(tmp_path):
+def test_the_extractor_of_weights_stays_whole(tmp_path, capsys):
     """Some layers of a MobileNetV2 of another width have the same name and shape."""
     architecture = Architecture("MobileNetV2", 4, width=0.35)
     detector, extractor = tmp_path / "x.weights.h5", tmp_path / "y.weights.h5"
@@ -227,6 +227,7 @@ def test_the_extractor_of_weights_stays_whole(tmp_path):
     args = ["--backbone=MobileNetV2", "--width=0.5", "--freeze"]
     args += [f"--weights={extractor}", f"--init-from={detector}"]
     model, _ = load_model(parse(args), ANIMALS)
+    assert "the extractor stays that of --weights" in capsys.readouterr().out
     for layer in [layer for layer in extractor_layers(model) if layer.weights]:
         expected = classifier.get_layer(layer.name).get_weights()
         for received, value in zip(layer.get_weights(), expected, strict=True):

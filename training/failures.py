@@ -6,6 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from base.memory import is_out_of_memory
+from training import RATES
 from training.replicas import Replicas
 from training.state import Settings
 
@@ -26,11 +27,14 @@ def explain(
     if is_out_of_memory(error):
         return _memory_line(settings, replicas, room(), resume)
     if isinstance(error, FloatingPointError):
+        lower = f"--lr {settings.lower_rate:g}"
+        if settings.lr > RATES[settings.optimiser]:  # before the pictures are blamed
+            return f"{error}. Try {lower} in a new run."
         leave_out = ", or leave such batches out: --skip-bad-batches"
         return (
             f"{error}. {folder}/checkpoint.npz is from before it. Look at these "
-            f"pictures, try --lr {settings.lower_rate:g} or --precision float32 in a "
-            f"new run{'' if settings.skip_bad_batches else leave_out}."
+            f"pictures, try {lower} or --precision float32 in a new run"
+            f"{'' if settings.skip_bad_batches else leave_out}."
         )
     if isinstance(error, OSError | ValueError):
         if not (folder / "checkpoint.npz").exists():  # not even the first was written

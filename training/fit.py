@@ -1,5 +1,6 @@
 """A whole training: epochs, validation, history, best and last weights, checkpoints."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
@@ -111,11 +112,17 @@ def fit(
             progress = state.schedule.progress
             what = what_is_stuck(state.history, check, progress)
             if what and not state.told:
-                bar.write(advice(what, progress, settings))
+                bar.write(advice(what, progress, settings, architecture.norm))
                 state.told = True
             keeper.save()
             if is_wished():
                 raise Stopped
+    if state.frozen and state.is_over:
+        print(
+            f"There was no time left after --freeze-epochs {settings.freeze_epochs}: "
+            "the extractor never learned.",
+            file=sys.stderr,
+        )
     tell_broken(batches.broken | check.batches.broken)
     return state.history
 
@@ -136,7 +143,8 @@ class Keeper:
         remove_unfinished(self.folder)
         self.state.restore(self.path)
         if self.state.is_over:
-            print("All of it is trained; a larger --epochs or --minutes goes on.")
+            unit = "--epochs" if self.state.settings.epochs else "--minutes"
+            print(f"All of it is trained; a larger {unit} goes on.")
 
     def save(self) -> None:
         """Now."""

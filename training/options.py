@@ -106,7 +106,8 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
         "--init-from brings no extractor, none for the demo set")
     group.add_argument("--init-from", metavar="FILE|voc|coco",
         help="take every layer that fits by name and shape from any SSD300, of "
-        "train.py or published, and the classes that it knows by name")
+        "train.py or published, and the classes that it knows by name; an extractor "
+        "that --weights brings stays unless FILE is of the same backbone and width")
     group.add_argument("--reuse", choices=REUSES,
         help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
         "is the full classifier's file; default: extractor")

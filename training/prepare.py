@@ -99,13 +99,32 @@ def load_model(
         raise ValueError("--reuse deep takes more of --weights; here that is none.")
     model, architecture = start.start(architecture, wanted, class_names)
     if source:
-        # half of one extractor in another is neither: what --weights brings stays whole
-        is_kept = wanted != "none" and not is_brought
-        kept = {layer.name for layer in extractor_layers(model)} if is_kept else ()
-        print(transfer.table(transfer.transfer(model, class_names, source, kept)))
+        _take_over(model, class_names, source, is_brought, wanted != "none")
     if args.freeze:
         start.freeze(model)
     return model, architecture
+
+
+def _take_over(
+    model: keras.Model,
+    class_names: list[str],
+    source: transfer.Source,
+    is_brought: bool,
+    has_extractor: bool,
+) -> None:
+    """Fill the model from --init-from and print what became of each layer.
+
+    Part of one extractor in another is neither. So where `--weights` brought one
+    (has_extractor), it stays as it is unless the source brings all of its own.
+    """
+    extractor = {layer.name for layer in extractor_layers(model)}
+    rows = transfer.transfer(model, class_names, source, try_only=True)
+    left = [r for r in rows if r.layer in extractor and r.outcome != transfer.TAKEN]
+    keeps = has_extractor and (left or not is_brought)
+    rows = transfer.transfer(model, class_names, source, extractor if keeps else ())
+    print(transfer.table(rows))
+    if keeps:
+        print("  the extractor stays that of --weights")
 
 
 def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:

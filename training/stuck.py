@@ -39,17 +39,20 @@ def what_is_stuck(history: list[dict], check: Validation, progress: float) -> st
     return ""
 
 
-def advice(what: str, progress: float, settings: Settings) -> str:
+def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
     """What a person who trains something stuck may try, the likeliest first.
 
-    At its default the rate is the last to blame: from scratch, where trainings end
-    lowest, a quarter of it ends lower on each data set of docs/experiments.md.
+    norm: the architecture's; without normalisation photographs were hardly learned. At
+    its default the rate comes last: from scratch a quarter of it ends clearly lower on
+    four of the five data sets of docs/experiments.md and level on the fifth.
     """
     tries = ["--weights imagenet where it began from nothing", "more time"]
     if other := settings.other_rate:
         is_default = settings.lr == RATES[settings.optimiser]
         at = len(tries) if is_default else 0
         tries.insert(at, f"--lr {other:g} in place of {settings.lr:g}")
+    if norm == "none":
+        tries.insert(0, "--norm batch")
     tries = f"{', '.join(tries[:-1])} or {tries[-1]}"
     return STUCK.format(what=what, progress=progress, tries=tries)
 
