@@ -15,6 +15,8 @@ SHARED = Path("../shared")
 SQUEEZENET = SHARED / "weights/squeezenet_imagenet_notop.h5"
 MOBILENET = SHARED / "weights/mobilenet_2_5_224_tf_no_top.h5"
 
+FEATURE_SCALE = 43  # fire5's features deviate by 42: benchmarks.feature_scale
+
 
 @dataclass(frozen=True)
 class Data:
@@ -96,31 +98,55 @@ def _plain_adapter(original: Callable) -> Callable:
 
 def _identity_adapter(original: Callable) -> Callable:
     """Plain, and passes the features on at first: each cell sees one cell."""
+    import numpy as np
 
-    def adapter(features, filters, norm):
-        import keras
-        import numpy as np
-
-        x = original(features, filters, "none")
-        layer = keras.Model(features, x).get_layer("conv4_0")
-        kernel = np.zeros(layer.kernel.shape, "float32")
+    def identity(kernel):
+        kernel = np.zeros_like(kernel)
         middle = kernel.shape[0] // 2
-        kernel[middle, middle] = np.eye(filters)
-        layer.kernel.assign(kernel)
+        kernel[middle, middle] = np.eye(kernel.shape[-1])
+        return kernel
+
+    return _with_kernel(_plain_adapter(original), identity)
+
+
+def _small_adapter(original: Callable) -> Callable:
+    """Its maps deviate by about 1 at first, but each step changes them as before."""
+    return _with_kernel(original, lambda kernel: kernel / FEATURE_SCALE)
+
+
+def _with_kernel(original: Callable, change: Callable) -> Callable:
+    """An adapter that begins with another kernel."""
+
+    def adapter(features, *rest):
+        import keras
+
+        x = original(features, *rest)
+        kernel = keras.Model(features, x).get_layer("conv4_0").kernel
+        kernel.assign(change(keras.ops.convert_to_numpy(kernel)))
         return x
 
     return adapter
 
 
 def _scaled_adapter(original: Callable) -> Callable:
-    """Features that deviate by about 1: fire5's do by 42 (benchmarks.feature_scale)."""
+    """Features that deviate by about 1."""
 
     def adapter(features, *rest):
         import keras
 
-        return original(keras.layers.Rescaling(1 / 43)(features), *rest)
+        return original(keras.layers.Rescaling(1 / FEATURE_SCALE)(features), *rest)
 
     return adapter
+
+
+def _slow_adapter(original: Callable) -> Callable:
+    """Its maps are as large as before at first, each step changes them less."""
+
+    def make_optimiser(name, variables, *rest):
+        slow = [variable for variable in variables if "conv4_0/" in variable.path]
+        return original(name, variables, slow, 1 / FEATURE_SCALE)
+
+    return make_optimiser
 
 
 def _all_published_layers(original: Callable) -> Callable:
@@ -168,6 +194,7 @@ ADAPTER = "models.ssd300.adapter"
 FROZEN_LAYERS = "models.start.extractor_layers"
 HEADS = "models.ssd300.heads"
 CLIP_NORM = "training.optimiser.CLIP_NORM"
+OPTIMISER = "training.state.make_optimiser"
 OPTIMISERS = "training.optimiser.OPTIMISERS"
 WARMUP_STEPS = "training.schedule.WARMUP_STEPS"
 PROTOTYPE = {  # the crude one that fell: plain adapter, all of ImageNet's layers fixed
@@ -232,6 +259,15 @@ EXPERIMENTS = {
             patches={ADAPTER: _scaled_adapter},
         )
         for regime in ("full", "frozen")
+    },
+    **{
+        f"frozen, no norm, {name}": Experiment(
+            freeze=True, architecture={"norm": "none"}, patches=patches
+        )
+        for name, patches in {
+            "small adapter": {ADAPTER: _small_adapter},
+            "slow adapter": {OPTIMISER: _slow_adapter},
+        }.items()
     },
     "frozen, plain adapter": Experiment(freeze=True, patches={ADAPTER: _plain_adapter}),
     "frozen, identity adapter": Experiment(

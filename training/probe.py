@@ -19,7 +19,7 @@ OBJECTS = 8  # ours: boxes in each of the made-up pictures
 
 # what a step needs: of itself; for each byte of weights (they, the gradient, AdamW's
 # two moments, what else a step copies); for each byte that the trained part puts out.
-# Ours: above every row of docs/experiments.md, float32 on a processor
+# Ours: above every row of docs/experiments.md, on a processor and on a GPU
 STEP_BYTES, PER_WEIGHT, PER_OUTPUT = 2**29, 6, 2
 
 
@@ -67,12 +67,17 @@ def step_bytes(model: keras.Model, batch_size: int) -> float:
 
     What comes before the first trained layer is not kept for the gradient.
     """
-    kept = dropwhile(
-        lambda one: not getattr(one, "trainable_weights", ()), _operations(model)
+    operations = list(_operations(model))
+    kept = list(
+        dropwhile(lambda one: not getattr(one, "trainable_weights", ()), operations)
     )
-    outputs = sum(_output_bytes(operation) for operation in kept)
+    outputs = PER_OUTPUT * sum(map(_output_bytes, kept))
+    if keras.backend.backend() == "torch":
+        # without a graph Keras holds all outputs until the last one is there
+        frozen = operations[: len(operations) - len(kept)]
+        outputs += sum(map(_output_bytes, frozen))
     weights = sum(_bytes(weight) for weight in model.weights)
-    return STEP_BYTES + PER_WEIGHT * weights + PER_OUTPUT * outputs * batch_size
+    return STEP_BYTES + PER_WEIGHT * weights + outputs * batch_size
 
 
 def peak_bytes(device: Device) -> float:
