@@ -123,6 +123,16 @@ def test_others(error, expected, tmp_path, monkeypatch):
     assert str(error) in line and expected in line and "\n" not in line
 
 
+@pytest.mark.parametrize(
+    ("lr", "blamed"), [(1e-3, True), (1.1e-3, True), (4e-3, True), (1e-2, False)]
+)
+def test_pictures_are_blamed_unless_the_rate_is_far_too_high(lr, blamed):
+    error, settings = FloatingPointError("step 3"), Settings(1, lr=lr)
+    line = explain(error, Path("runs/x"), settings, Replicas(), lambda: 8)
+    assert ("these pictures" in line) == blamed
+    assert f"--lr {settings.lower_rate:g}" in line
+
+
 def test_nothing_to_go_on_from(tmp_path):
     line = explain(
         OSError("No space left"), tmp_path, Settings(1), Replicas(), lambda: 8

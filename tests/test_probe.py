@@ -36,10 +36,10 @@ def test_pytorch_holds_the_frozen_outputs_too(monkeypatch):
     model = two_layers()
     model.layers[1].trainable = False
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
-    lazily = step_bytes(model, 3)
+    on_tensorflow = step_bytes(model, 3)
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     picture = 2 * 2 * 3
-    assert step_bytes(model, 3) == lazily + 3 * 4 * (picture + OUTPUTS[0])
+    assert step_bytes(model, 3) == on_tensorflow + 3 * 4 * (picture + OUTPUTS[0])
 
 
 def test_half_precision_halves_what_is_kept():

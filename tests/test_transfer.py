@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -224,14 +225,27 @@ def test_the_extractor_of_weights_stays_whole(tmp_path, capsys):
         input_shape=(300, 300, 3), alpha=0.5, include_top=False, weights=None
     )
     classifier.save_weights(extractor)
-    args = ["--backbone=MobileNetV2", "--width=0.5", "--freeze"]
-    args += [f"--weights={extractor}", f"--init-from={detector}"]
+    args = ["--backbone=MobileNetV2", "--freeze", f"--weights={extractor}"]
+    args += ["--width=0.5", f"--init-from={detector}"]
     model, _ = load_model(parse(args), ANIMALS)
     assert "the extractor stays that of --weights" in capsys.readouterr().out
     for layer in [layer for layer in extractor_layers(model) if layer.weights]:
         expected = classifier.get_layer(layer.name).get_weights()
         for received, value in zip(layer.get_weights(), expected, strict=True):
             np.testing.assert_array_equal(received, value)
+
+
+@pytest.mark.parametrize("freeze", ["--freeze", "--freeze-epochs=1"])
+def test_part_of_an_extractor_is_not_frozen(freeze, tmp_path):
+    with h5py.File(path := tmp_path / "y.h5", "w") as file:  # as Keras 2 wrote them
+        file.attrs["layer_names"] = np.array(["conv1"], "S")
+        group = file.create_group("conv1")
+        group.attrs["weight_names"] = np.array(["kernel", "bias"], "S")
+        group["kernel"], group["bias"] = np.ones((3, 3, 3, 64)), np.zeros(64)
+    args = ["--backbone=squeezenet", f"--init-from={path}"]
+    load_model(parse(args), ANIMALS)
+    with pytest.raises(ValueError, match="lacks a part of .* such as fire2"):
+        load_model(parse([*args, freeze]), ANIMALS)
 
 
 def test_who_brings_the_extractor(file, shared):

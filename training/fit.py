@@ -28,6 +28,11 @@ from training.validation import Validation
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 
+NEVER_THAWED = (
+    "There was no time left after --freeze-epochs {}: the extractor never learned. Go "
+    "on with more --minutes (--resume {}), or begin with fewer such epochs."
+)
+
 # ours: within an epoch a checkpoint is written after so many seconds, and never so
 # often that it takes more than this share of the time; docs/reliability.md
 CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 60.0, 0.01
@@ -119,9 +124,7 @@ def fit(
                 raise Stopped
     if state.frozen and state.is_over:
         print(
-            f"There was no time left after --freeze-epochs {settings.freeze_epochs}: "
-            "the extractor never learned.",
-            file=sys.stderr,
+            NEVER_THAWED.format(settings.freeze_epochs, output.folder), file=sys.stderr
         )
     tell_broken(batches.broken | check.batches.broken)
     return state.history

@@ -90,7 +90,8 @@ def load_model(
     has_default = args.data and architecture.has_imagenet and not is_brought
     default = "imagenet" if has_default else "none"
     wanted = file_of(args.weights or default)
-    if wanted == "none" and not is_brought and (args.freeze or args.freeze_epochs):
+    freezes = args.freeze or args.freeze_epochs
+    if wanted == "none" and not is_brought and freezes:
         raise ValueError(
             "--freeze keeps an extractor that --weights or --init-from brings; here "
             "neither does."
@@ -99,7 +100,12 @@ def load_model(
         raise ValueError("--reuse deep takes more of --weights; here that is none.")
     model, architecture = start.start(architecture, wanted, class_names)
     if source:
-        _take_over(model, class_names, source, is_brought, wanted != "none")
+        left = _take_over(model, class_names, source, is_brought, wanted != "none")
+        if left and freezes:
+            raise ValueError(
+                f"--init-from {source.path} lacks a part of the extractor, such as "
+                f"{left[0]}; --freeze would keep it as it begins, from nothing."
+            )
     if args.freeze:
         start.freeze(model)
     return model, architecture
@@ -111,20 +117,26 @@ def _take_over(
     source: transfer.Source,
     is_brought: bool,
     has_extractor: bool,
-) -> None:
+) -> list[str]:
     """Fill the model from --init-from and print what became of each layer.
 
     Part of one extractor in another is neither. So where `--weights` brought one
     (has_extractor), it stays as it is unless the source brings all of its own.
+    Returns the layers of the extractor that nothing fills.
     """
     extractor = {layer.name for layer in extractor_layers(model)}
     rows = transfer.transfer(model, class_names, source, try_only=True)
-    left = [r for r in rows if r.layer in extractor and r.outcome != transfer.TAKEN]
+    left = [
+        row.layer
+        for row in rows
+        if row.layer in extractor and row.outcome != transfer.TAKEN
+    ]
     keeps = has_extractor and (left or not is_brought)
     rows = transfer.transfer(model, class_names, source, extractor if keeps else ())
     print(transfer.table(rows))
     if keeps:
         print("  the extractor stays that of --weights")
+    return [] if has_extractor else left
 
 
 def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:

@@ -19,7 +19,7 @@ OBJECTS = 8  # ours: boxes in each of the made-up pictures
 
 # what a step needs: of itself; for each byte of weights (they, the gradient, AdamW's
 # two moments, what else a step copies); for each byte that the trained part puts out.
-# Ours: above every row of docs/experiments.md, on a processor and on a GPU
+# Ours: above every row of the two tables of docs/experiments.md
 STEP_BYTES, PER_WEIGHT, PER_OUTPUT = 2**29, 6, 2
 
 

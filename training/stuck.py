@@ -42,9 +42,9 @@ def what_is_stuck(history: list[dict], check: Validation, progress: float) -> st
 def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
     """What a person who trains something stuck may try, the likeliest first.
 
-    norm: the architecture's; without normalisation photographs were hardly learned. At
-    its default the rate comes last: from scratch a quarter of it ends clearly lower on
-    four of the five data sets of docs/experiments.md and level on the fifth.
+    norm: the architecture's; without normalisation the trunk `light` hardly learned
+    photographs. At its default the rate comes last: from scratch a quarter of it ends
+    clearly lower on four of the five data sets of docs/experiments.md.
     """
     tries = ["--weights imagenet where it began from nothing", "more time"]
     if other := settings.other_rate:
