@@ -244,7 +244,7 @@ def test_part_of_an_extractor_is_not_frozen(freeze, tmp_path):
         group["kernel"], group["bias"] = np.ones((3, 3, 3, 64)), np.zeros(64)
     args = ["--backbone=squeezenet", f"--init-from={path}"]
     load_model(parse(args), ANIMALS)
-    with pytest.raises(ValueError, match="lacks a part of .* such as fire2"):
+    with pytest.raises(ValueError, match="lacks a part of the extractor"):
         load_model(parse([*args, freeze]), ANIMALS)
 
 
