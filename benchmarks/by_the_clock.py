@@ -32,6 +32,7 @@ RUNS = (
     (10, "--weigh-classes --tile-size 480", 1),
     (10, "--tile-size 480", 1),
     (30, "--tile-size 480", 1),
+    (55, "--tile-size 480", 1),
     (20, "--weigh-classes --weights none", 1),
 )
 

@@ -19,16 +19,20 @@ import os
 import statistics
 import tempfile
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from benchmarks.experiments import DATA, EXPERIMENTS, PLOTS, Data, Experiment
 from benchmarks.learned import TABLE, append, key, plot, print_table, read_rows
 from training import DEMO
+
+if TYPE_CHECKING:
+    from training.state import Settings
 
 
 def main() -> None:
@@ -80,28 +84,20 @@ def run(cases: list[tuple[str, str, str]], jobs: int) -> None:
 
 def train(data: str, name: str, seed: int | str) -> dict:
     """One training's row."""
-    from base.quiet_keras import import_keras
+    from models import weights
+    from training.devices import find_device
+    from training.fit import Output, fit
 
-    keras = import_keras()
-    from models import Architecture
-    from training import devices
-
-    experiment, where, seed = EXPERIMENTS[name], DATA[data], int(seed)
-    device = devices.find_device()
-    datasets = read(where)
-    options = {"backbone": "squeezenet", **experiment.architecture}
-    architecture = Architecture(num_classes=len(datasets[0].class_names) + 1, **options)
-    keras.config.set_dtype_policy(experiment.precision)
-    keras.utils.set_random_seed(seed)
-    with ExitStack() as stack:
-        for target, change in experiment.patches.items():
-            changed = change(resolve_name(target))
-            stack.enter_context(mock.patch(target, changed))
-        model, architecture, history = learn(
-            experiment, architecture, where, seed, datasets
-        )
-        batch_size = experiment.settings.get("batch_size", 8)
-        figures = measure(model, architecture, *datasets, batch_size)
+    with (
+        ready(data, name, int(seed)) as training,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        output = Output(Path(folder))
+        history = fit(*training, output)
+        model, architecture, datasets, settings = training
+        # with `average` that is what was scored, not what `fit` leaves in the model
+        weights.load_into(model, output.folder / "last.weights.h5")
+        figures = measure(model, architecture, *datasets, settings.batch_size)
     curve = [row["mAP50"] for row in history]
     quarter, half = len(curve) // 4 - 1, len(curve) // 2 - 1
     return {
@@ -120,44 +116,56 @@ def train(data: str, name: str, seed: int | str) -> dict:
         "images_per_second": statistics.median(
             row["images_per_second"] for row in history
         ),
-        "device": device.name,
-        "precision": experiment.precision,
+        "device": find_device().name,
+        "precision": EXPERIMENTS[name].precision,
         "curve": " ".join(f"{value:.3f}" for value in curve),
     }
 
 
-def learn(
-    experiment: Experiment,
-    architecture: Any,
-    where: Data,
-    seed: int,
-    datasets: tuple,
-) -> tuple[Any, Any, list[dict]]:
-    """The trained model, its architecture now, the history."""
-    from models import start, weights
+@contextmanager
+def ready(data: str, name: str, seed: int) -> Iterator[tuple]:
+    """What training.fit.fit takes: model, architecture, data sets, settings.
+
+    Inside, the experiment's patches hold.
+    """
+    from base.quiet_keras import import_keras
+
+    keras = import_keras()
+    from models import Architecture, start
+
+    experiment, where = EXPERIMENTS[name], DATA[data]
+    datasets = read(where)
+    options = {"backbone": "squeezenet", **experiment.architecture}
+    architecture = Architecture(num_classes=len(datasets[0].class_names) + 1, **options)
+    keras.config.set_dtype_policy(experiment.precision)
+    keras.utils.set_random_seed(seed)
+    with ExitStack() as stack:
+        for target, change in experiment.patches.items():
+            changed = change(resolve_name(target))
+            stack.enter_context(mock.patch(target, changed))
+        model, architecture = start.start(
+            architecture, experiment.weights, datasets[0].class_names
+        )
+        if experiment.freeze:
+            start.freeze(model)
+        settings = settings_of(experiment, where.epochs, seed, datasets[0])
+        yield model, architecture, datasets, settings
+
+
+def settings_of(
+    experiment: Experiment, epochs: int, seed: int, train_set: Any
+) -> "Settings":
+    """How the experiment is trained."""
     from training import RATES
-    from training.fit import Output, class_weights, fit
+    from training.fit import class_weights
     from training.state import Settings
 
-    model, architecture = start.start(
-        architecture, experiment.weights, datasets[0].class_names
-    )
-    if experiment.freeze:
-        start.freeze(model)
-    settings = {"lr": RATES["adamw"], **experiment.settings}
-    settings["lr"] *= experiment.lr_factor
+    options = {"lr": RATES["adamw"], **experiment.settings}
+    options["lr"] *= experiment.lr_factor
     if experiment.weigh_classes:
-        settings["loss"] = {"class_weights": class_weights(datasets[0])}
-    freeze_epochs = round(experiment.freeze_share * where.epochs)
-    settings = Settings(
-        where.epochs, freeze_epochs=freeze_epochs, seed=seed, **settings
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        output = Output(Path(folder))
-        history = fit(model, architecture, datasets, settings, output)
-        # with `average` that is what was scored, not what `fit` leaves in the model
-        weights.load_into(model, output.folder / "last.weights.h5")
-    return model, architecture, history
+        options["loss"] = {"class_weights": class_weights(train_set)}
+    freeze_epochs = round(experiment.freeze_share * epochs)
+    return Settings(epochs, freeze_epochs=freeze_epochs, seed=seed, **options)
 
 
 def measure(
