@@ -20,9 +20,11 @@ from benchmarks.experiments import DATA, EXPERIMENTS
 from benchmarks.learning import ready
 
 # the adapter's, ImageNet's layers behind it, the first and the last of the new ones
-LAYERS = ("conv4_0_relu", "fire6", "fire7", "fire8", "fire9", "conv6_2_relu")
-LAYERS += ("conv9_2_relu",)
-NUM_PICTURES = 32
+LAYERS = (
+    *("conv4_0_relu", "fire6", "fire7", "fire8", "fire9"),
+    *("conv6_2_relu", "conv9_2_relu"),
+)
+NUM_PICTURES = 32  # ours: few enough for one batch
 
 
 def main() -> None:
@@ -44,32 +46,34 @@ def main() -> None:
 
 def look(data: str, name: str, seed: int, epochs: int) -> tuple:
     """One row."""
-    from training.fit import Output, Stopped, fit
-
-    def stop(row: dict) -> None:
-        if row["epoch"] == epochs:
-            raise Stopped
-
     with (
         ready(data, name, seed) as (model, architecture, datasets, settings),
         tempfile.TemporaryDirectory() as folder,
     ):
+        import keras  # which `ready` sets up
+
+        from training.fit import Output, Stopped, fit
+
+        def stop(row: dict) -> None:
+            if row["epoch"] == epochs:
+                raise Stopped
+
+        maps = [model.get_layer(layer).output for layer in LAYERS]
+        viewer = keras.Model(model.input, maps)
         output = Output(Path(folder), on_epoch=stop)
         history = fit(model, architecture, datasets, settings, output)
-    shares = [f"{share:.0%}" for share in dead_channels(model, datasets[0])]
+    shares = [f"{share:.0%}" for share in dead_channels(viewer, datasets[0])]
     return data, name, seed, f"{history[-1]['mAP50']:.3f}", *shares
 
 
-def dead_channels(model: Any, dataset: Any) -> list[float]:
-    """Of each of LAYERS the share of channels that are 0 in all pictures."""
-    import keras
+def dead_channels(viewer: Any, dataset: Any) -> list[float]:
+    """Of each map that `viewer` gives the share of channels that are 0 everywhere."""
+    from keras import ops
 
     from data import Batches
 
     images, _ = Batches(dataset, NUM_PICTURES, augmented=False).batch(0, 0)
-    seen = [model.get_layer(name).output for name in LAYERS]
-    maps = keras.Model(model.input, seen)(images, training=False)
-    maps = [keras.ops.convert_to_numpy(features) for features in maps]  # (N, H, W, F)
+    maps = map(ops.convert_to_numpy, viewer(images, training=False))  # (N, H, W, F)
     return [float((features.max(axis=(0, 1, 2)) <= 0).mean()) for features in maps]
 
 

@@ -333,6 +333,16 @@ EXPERIMENTS = {
 PLOTS = {
     "bccd": ("bccd", ("full", "frozen", "scratch")),
     "raccoon": ("raccoon", ("full", "frozen", "scratch", "staged")),
+    "ssd": (
+        "raccoon",
+        (
+            "ssd full, bfloat16",
+            "ssd frozen, bfloat16",
+            "ssd frozen",
+            "ssd frozen, no norm, scaled, bfloat16",
+            "ssd frozen, no norm, bfloat16",
+        ),
+    ),
     "causes": (
         "raccoon",
         (

@@ -84,14 +84,14 @@ def run(cases: list[tuple[str, str, str]], jobs: int) -> None:
 
 def train(data: str, name: str, seed: int | str) -> dict:
     """One training's row."""
-    from models import weights
-    from training.devices import find_device
-    from training.fit import Output, fit
-
     with (
         ready(data, name, int(seed)) as training,
         tempfile.TemporaryDirectory() as folder,
     ):
+        from models import weights  # they want Keras, which `ready` sets up
+        from training.devices import find_device
+        from training.fit import Output, fit
+
         output = Output(Path(folder))
         history = fit(*training, output)
         model, architecture, datasets, settings = training

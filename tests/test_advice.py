@@ -6,7 +6,7 @@ from training import RATES
 from training.failures import explain
 from training.replicas import Replicas
 from training.state import Settings
-from training.stuck import advice
+from training.stuck import DEAD, advice
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,17 @@ def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, exp
     assert "Then try --norm batch, " in plain
 
 
-def test_a_rate_above_the_default_is_blamed_before_the_pictures(tmp_path):
+def test_more_time_wakes_no_dead_layer():
+    stuck = advice(f"34% are {DEAD}", 0.4, Settings(1), "none")
+    assert "more time" not in stuck
+    assert stuck.endswith(
+        "--norm batch, another --seed or --lr 0.00025 in place of 0.001."
+    )
+    only = advice(f"34% are {DEAD}", 0.4, Settings(1, lr=2.5e-4), "batch")
+    assert only.endswith("Then try another --seed.")
+
+
+def test_a_rate_far_above_the_default_is_blamed_before_the_pictures(tmp_path):
     error = FloatingPointError("epoch 1, step 9: weights became not finite")
     settings = Settings(1, lr=1.0)
     line = explain(error, tmp_path, settings, Replicas(), lambda: 8)

@@ -13,7 +13,13 @@ from models import Architecture, build, extractor_layers, weights
 from models.start import freeze
 from training.fit import Output, fit
 from training.state import Settings
-from training.stuck import STUCK_BELOW, looks_at_nothing, what_is_stuck
+from training.stuck import (
+    DEAD_SHARE,
+    STUCK_BELOW,
+    blind_share,
+    looks_at_nothing,
+    what_is_stuck,
+)
 from training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
@@ -184,6 +190,39 @@ def test_a_fixed_camera_looks_at_something(pictures, expected):
     assert looks_at_nothing(detections, truths) == expected
 
 
+def test_who_does_not_see_the_picture():
+    """Of ten priors; the last that sees is what counts."""
+    predictions = np.random.default_rng(0).normal(size=(8, 10, 6))
+    assert blind_share(predictions) == 0
+    predictions[:, 7:] = predictions[:1, 7:]
+    predictions[:, 2] = predictions[:1, 2]  # as a cell far from all objects
+    assert blind_share(predictions) == 0.3
+    predictions[3, 9, 5] += 0.1
+    assert blind_share(predictions) == 0
+    predictions[:] = predictions[:1]
+    assert blind_share(predictions) == 1
+    assert blind_share(predictions[:1]) == 0
+
+
+def test_a_dead_layer_is_noticed(sets):
+    keras.utils.set_random_seed(0)
+    architecture = Architecture("squeezenet", len(sets[0].class_names) + 1, norm="none")
+    model = build(architecture)
+    check = Validation(model, architecture, sets[0], 3)  # the last batch is filled up
+    predictions = check.first_predictions(8)
+    assert len(predictions) == len(sets[0].pictures)
+    assert blind_share(predictions) == 0
+    history = [{"mAP50": score, "val_loss": 1.0} for score in (0.0, 0.4)]
+    check()
+    assert not what_is_stuck(history, check, 0.4)
+    bias = model.get_layer("fire6").bias
+    bias.assign(bias - 1e6)
+    assert DEAD_SHARE < blind_share(check.first_predictions(8)) < 0.4
+    assert "34% of the predictions are the same" in what_is_stuck(history, check, 0.4)
+    copies = dataclasses.replace(sets[0], pictures=sets[0].pictures[:1] * 4)
+    assert len(Validation(model, architecture, copies, 3).first_predictions(8)) == 1
+
+
 def test_stuck_is_noticed(sets, tmp_path, capsys):
     def row(value):
         return {"mAP50": value, "val_loss": 1.0}
@@ -191,6 +230,8 @@ def test_stuck_is_noticed(sets, tmp_path, capsys):
     little, much = [row(0.0), row(STUCK_BELOW / 2)], [row(0.0), row(STUCK_BELOW * 2)]
     truth = np.array([[0.4, 0.4, 0.6, 0.6, 1]])
     check = SimpleNamespace(pictures=[SimpleNamespace(truth=truth)] * 9)
+    seen = np.random.default_rng(0).normal(size=(8, 9, 6))
+    check.first_predictions = lambda count: seen
     check.detections = [np.zeros((1, 6))] * 9
     assert what_is_stuck(little, check, 0.4) == "next to nothing is detected"
     assert not what_is_stuck(much, check, 0.4)

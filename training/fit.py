@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import keras
@@ -114,18 +115,11 @@ def fit(
             row = _train_epoch(state, batches, on_step)
             _end_epoch(state, row, check, output)
             bar.write(_line(state.history[-1], settings))
-            progress = state.schedule.progress
-            what = what_is_stuck(state.history, check, progress)
-            if what and not state.told:
-                bar.write(advice(what, progress, settings, architecture.norm))
-                state.told = True
+            _tell_stuck(state, check, bar)
             keeper.save()
             if is_wished():
                 raise Stopped
-    if state.frozen and state.is_over:
-        print(
-            NEVER_THAWED.format(settings.freeze_epochs, output.folder), file=sys.stderr
-        )
+    _tell_never_thawed(state, output.folder)
     tell_broken(batches.broken | check.batches.broken)
     return state.history
 
@@ -256,6 +250,22 @@ def class_weights(dataset: Dataset) -> list[float]:
     by_class = 1 / np.sqrt(np.maximum(counts, 1))
     by_class *= counts.sum() / (by_class * counts).sum()
     return [1.0, *by_class.tolist()]
+
+
+def _tell_stuck(state: State, check: Validation, bar: tqdm) -> None:
+    """Once, what is wrong with the training and what to try."""
+    if state.told:
+        return
+    progress = state.schedule.progress
+    if what := what_is_stuck(state.history, check, progress):
+        bar.write(advice(what, progress, state.settings, state.architecture.norm))
+        state.told = True
+
+
+def _tell_never_thawed(state: State, folder: Path) -> None:
+    if state.frozen and state.is_over:
+        epochs = state.settings.freeze_epochs
+        print(NEVER_THAWED.format(epochs, quote(str(folder))), file=sys.stderr)
 
 
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:

@@ -104,7 +104,8 @@ def load_model(
         if left and freezes:
             raise ValueError(
                 f"--init-from {source.path} lacks a part of the extractor, such as "
-                f"{left[0]}; --freeze would keep it as it begins, from nothing."
+                f"{left[0]}, which would stay as it begins, from nothing: give "
+                "--weights too, or leave out --freeze and --freeze-epochs."
             )
     if args.freeze:
         start.freeze(model)

@@ -19,6 +19,10 @@ STUCK = (
     "{progress:.0%} of the training is over and {what}. Look at train_batch.jpg: are "
     "the boxes where the objects are? Then try {tries}."
 )
+DEAD = "the same whatever is in the pictures: a layer is dead"
+# ours: how far predictions may differ that are the same, and the share of the priors,
+# from the last one on, whose are. The last five of the six maps have a third of them
+EQUAL, DEAD_SHARE = 1e-4, 0.2
 # ours: pictures from which on their sameness tells something, the share of them, and
 # how far apart corners in 0..1 may lie to be the same
 SAME_FROM, SAME_SHARE, SAME_PLACE = 8, 0.9, 0.02
@@ -31,6 +35,9 @@ def what_is_stuck(history: list[dict], check: Validation, progress: float) -> st
     """
     if progress < STUCK_FROM or len(history) < 2:
         return ""
+    share = blind_share(check.first_predictions(SAME_FROM))
+    if share >= DEAD_SHARE:
+        return f"{share:.0%} of the predictions are {DEAD}"
     if best_row(history)["mAP50"] < STUCK_BELOW:
         return "next to nothing is detected"
     truths = [picture.truth for picture in check.pictures]
@@ -44,17 +51,35 @@ def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
 
     norm: the architecture's; without normalisation the trunk `light` hardly learned
     photographs. At its default the rate comes last: from scratch a quarter of it ends
-    clearly lower on four of the five data sets of docs/experiments.md.
+    clearly lower on four of the five data sets of docs/experiments.md. A dead layer
+    takes a new beginning; whether it dies differs from seed to seed there.
     """
     tries = ["--weights imagenet where it began from nothing", "more time"]
+    if what.endswith(DEAD):
+        tries = ["another --seed"]
     if other := settings.other_rate:
         is_default = settings.lr == RATES[settings.optimiser]
         at = len(tries) if is_default else 0
         tries.insert(at, f"--lr {other:g} in place of {settings.lr:g}")
     if norm == "none":
         tries.insert(0, "--norm batch")
-    tries = f"{', '.join(tries[:-1])} or {tries[-1]}"
+    *others, last = tries
+    tries = f"{', '.join(others)} or {last}" if others else last
     return STUCK.format(what=what, progress=progress, tries=tries)
+
+
+def blind_share(predictions: np.ndarray) -> float:
+    """The share of the priors, counted from the last, that don't see the picture.
+
+    Their `predictions` (N, P, 4 + C), of different pictures, are the same in all N. The
+    maps of the priors come one behind the other, so a layer whose channels are all 0,
+    as ReLUs can become for good, blinds those of all maps behind it. Only from the last
+    on: a small cell far from all objects may well see the same in many pictures.
+    """
+    if len(predictions) < 2:
+        return 0.0
+    sees = (np.ptp(predictions, axis=0) > EQUAL).any(axis=-1)  # (P,)
+    return float(sees[::-1].argmax() / len(sees)) if sees.any() else 1.0
 
 
 def looks_at_nothing(

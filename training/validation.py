@@ -29,6 +29,18 @@ class Validation:
         self.predictor = with_detections(model, self.layout)
         self.batches = Batches(dataset, batch_size, augmented=False)
 
+    def first_predictions(self, count: int) -> np.ndarray:
+        """Raw predictions (N, P, 4 + C) of the first pictures, `count` or a few more.
+
+        Fewer where there are not so many; of those that are the same only one.
+        """
+        steps = min(-(-count // self.batches.batch_size), self.batches.steps_per_epoch)
+        real = sum(self.batches.count(step) for step in range(steps))
+        images = [self.batches.batch(0, step)[0] for step in range(steps)]
+        predictions = [self.predictor.predict_on_batch(batch)[0] for batch in images]
+        _, rows = np.unique(np.concatenate(images)[:real], axis=0, return_index=True)
+        return np.concatenate(predictions)[rows]
+
     def __call__(self) -> tuple[dict, float, float]:
         """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
         detections, means = validate(self.predictor, self.layout, self.batches)
