@@ -57,7 +57,7 @@ def test_more_time_wakes_no_dead_layer():
         "--norm batch, another --seed or --lr 0.00025 in place of 0.001."
     )
     only = advice(f"34% are {DEAD}", 0.4, Settings(1, lr=2.5e-4), "batch")
-    assert only.endswith("Then try another --seed.")
+    assert only.endswith("a layer is dead. Begin anew with another --seed.")
 
 
 def test_a_rate_far_above_the_default_is_blamed_before_the_pictures(tmp_path):

@@ -82,7 +82,7 @@ def test_frozen_first_then_all(sets, tmp_path, monkeypatch):
 def test_an_extractor_that_never_learned_is_told(sets, tmp_path, capsys):
     train(sets, tmp_path, epochs=None, minutes=0.01, freeze_epochs=99)
     told = capsys.readouterr().err
-    assert "after --freeze-epochs 99: the extractor" in told
+    assert "after 1 of the epochs of --freeze-epochs 99: the extractor" in told
     assert f"--resume {tmp_path}" in told
     train(sets, tmp_path, epochs=2, freeze_epochs=1)
     assert "--freeze-epochs" not in capsys.readouterr().err

@@ -30,8 +30,9 @@ from training.validation import Validation
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 
 NEVER_THAWED = (
-    "There was no time left after --freeze-epochs {}: the extractor never learned. Go "
-    "on with more --minutes (--resume {}), or begin with fewer such epochs."
+    "The time was over after {} of the epochs of --freeze-epochs {}: the extractor "
+    "never learned. Go on with more --minutes (--resume {}), or begin with fewer such "
+    "epochs."
 )
 
 # ours: within an epoch a checkpoint is written after so many seconds, and never so
@@ -264,8 +265,10 @@ def _tell_stuck(state: State, check: Validation, bar: tqdm) -> None:
 
 def _tell_never_thawed(state: State, folder: Path) -> None:
     if state.frozen and state.is_over:
-        epochs = state.settings.freeze_epochs
-        print(NEVER_THAWED.format(epochs, quote(str(folder))), file=sys.stderr)
+        told = NEVER_THAWED.format(
+            len(state.history), state.settings.freeze_epochs, quote(str(folder))
+        )
+        print(told, file=sys.stderr)
 
 
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:

@@ -15,10 +15,8 @@ from training.validation import Validation
 # ours: two rows of docs/learning.csv are below at a third of their time, which end at
 # 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at 0.33
 STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
-STUCK = (
-    "{progress:.0%} of the training is over and {what}. Look at train_batch.jpg: are "
-    "the boxes where the objects are? Then try {tries}."
-)
+STUCK = "{progress:.0%} of the training is over and {what}. {tries}."
+LOOK = "Look at train_batch.jpg: are the boxes where the objects are? Then try"
 DEAD = "the same whatever is in the pictures: a layer is dead"
 # ours: how far predictions may differ that are the same, and the share of the priors,
 # from the last one on, whose are. The last five of the six maps have a third of them
@@ -54,9 +52,10 @@ def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
     clearly lower on four of the five data sets of docs/experiments.md. A dead layer
     takes a new beginning; whether it dies differs from seed to seed there.
     """
+    begin = LOOK
     tries = ["--weights imagenet where it began from nothing", "more time"]
     if what.endswith(DEAD):
-        tries = ["another --seed"]
+        begin, tries = "Begin anew with", ["another --seed"]
     if other := settings.other_rate:
         is_default = settings.lr == RATES[settings.optimiser]
         at = len(tries) if is_default else 0
@@ -64,7 +63,7 @@ def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
     if norm == "none":
         tries.insert(0, "--norm batch")
     *others, last = tries
-    tries = f"{', '.join(others)} or {last}" if others else last
+    tries = f"{begin} {', '.join(others)} or {last}" if others else f"{begin} {last}"
     return STUCK.format(what=what, progress=progress, tries=tries)
 
 
