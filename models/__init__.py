@@ -7,6 +7,9 @@ and `IMAGENET`, address and MD5 of its ImageNet weights where keras.applications
 none: that file fills all layers of the built model whose names it knows, those of the
 trunk too; None where there are no such weights at all. `APPLICATION` names the whole
 classifier for the trunk `native`; models.applications offers the same for any of them.
+A detector's backbone and neck offer `stages(images, weights, norm)`, three maps for
+`native`, and `published_arrays(path)`, plain weights by layer name from the files of
+its authors. `DEPTHWISE` tells that most convolutions are depthwise.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,6 +39,7 @@ BACKBONES = {
     "small": "ssd300small_alt",
     "ssd300": "ssd300",
     "squeezenet": "ssd300SqueezeNet_alt",
+    "yolox_nano": "ssd300YOLOXnano_alt",
 }
 TRUNKS = ("ssd", "light", "native")  # models/ssd300.py, light.py, native.py
 ENDS = ("features", "features_19", "features_10")  # ours: where an extractor ends
@@ -87,11 +91,11 @@ class Architecture:
         if self.adapter_filters != 256 and not self.has_adapter:
             raise ValueError(
                 f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "
-                "adapter; its 38x38 map has 256 filters."
+                "adapter; its 38x38 map is used as it is."
             )
         if self.width != 1 and self.backbone in BACKBONES:
             raise ValueError(f"--width {self.width}: {self.backbone} has one width.")
-        if self.trunk == "native" and self.application is None:
+        if self.trunk == "native" and self.staged is None:
             raise ValueError(
                 f"--trunk native: {self.backbone} is no classifier of "
                 "keras.applications; choose ssd or light."
@@ -117,7 +121,15 @@ class Architecture:
     @property
     def is_depthwise(self) -> bool:
         """Whether the extractor has depthwise convolutions."""
-        return self.backbone not in BACKBONES and self.application.is_depthwise
+        if self.backbone in BACKBONES:
+            return getattr(self.module, "DEPTHWISE", False)
+        return self.application.is_depthwise
+
+    @property
+    def staged(self) -> Any:
+        """What offers `stages`, three maps for `native`; None where nothing does."""
+        module = self.module
+        return module if hasattr(module, "stages") else self.application
 
     @property
     def has_adapter(self) -> bool:
@@ -192,15 +204,17 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
 
     module = architecture.module
     own_file = getattr(module, "IMAGENET", None)
+    published = getattr(module, "published_arrays", None)
     if weights is not None and not architecture.has_imagenet:
-        raise ValueError(
-            f"--weights {weights}: there are none for {architecture.backbone}; "
-            "use --weights none."
-        )
+        if weights == "imagenet" or not published:
+            raise ValueError(
+                f"--weights {weights}: there are none for {architecture.backbone}; "
+                f"use --weights none{' or FILE' if published else ''}."
+            )
     images = ssd300.images_input()
     preprocessing = architecture.preprocessing or module.PREPROCESSING
     x = Preprocess(preprocessing, name="preprocess")(images)
-    stages = _extract(architecture, x, None if own_file else weights)
+    stages = _extract(architecture, x, None if own_file or published else weights)
     # the extractor ends here
     stages = [
         keras.layers.Identity(name=name)(stage)
@@ -208,7 +222,8 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     ]
     filters, norm = architecture.adapter_filters, architecture.norm
     if architecture.trunk == "native":
-        sources = native.trunk(stages, filters, norm)
+        is_neck = architecture.staged is module and not architecture.has_adapter
+        sources = native.trunk(stages, None if is_neck else filters, norm)
     else:
         (x,) = stages
         if architecture.has_adapter:
@@ -222,6 +237,10 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     predictions = ssd300.heads(sources, architecture.num_classes, architecture.layout)
     model = keras.Model(images, predictions, name=architecture.backbone)
     set_momentum(extractor_layers(model))
+    if published and weights is not None:
+        from models.weights import fill
+
+        fill(model, published(weights))
     if own_file and weights is not None:
         from models.weights import download, fill_by_name
 
@@ -263,9 +282,9 @@ def _extract(architecture: Architecture, images: Any, weights: str | None) -> li
             from models import hdf5
 
             hdf5.check(weights)
-        if architecture.trunk == "native":
-            return architecture.application.stages(images, weights)
         norm = architecture.extractor_norm
+        if architecture.trunk == "native":
+            return architecture.staged.stages(images, weights, norm)
         return [architecture.module.extractor(images, weights, norm)]
 
 

@@ -59,8 +59,10 @@ class Application:
         """Features (B, n, n, F) of preprocessed images, n near 38."""
         return self.stages(images, weights)[0]
 
-    def stages(self, images: Tensor, weights: str | None) -> list[Tensor]:
-        """Three maps (B, n, n, F), n near 38, 19 and 10."""
+    def stages(
+        self, images: Tensor, weights: str | None, norm: str = "batch"
+    ) -> list[Tensor]:
+        """Three maps (B, n, n, F), n near 38, 19 and 10; `norm` is the classifier's."""
         classifier = self.build(images, weights)
         stages = [self._stage(classifier, size) for size in MAP_SIZES[:3]]
         give_lasting_names(classifier, self.name.lower())

@@ -16,6 +16,8 @@ PREPROCESSING = {
     "tf": (False, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "torch": (False, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "none": (False, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    # Megvii-BaseDetection/YOLOX yolox/data/data_augment.py, preproc
+    "bgr": (True, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     # weiliu89/caffe ssd_pascal.py, mean_value; pierluigiferrari/ssd_keras
     "ssd": (True, (104.0, 117.0, 123.0), (1.0, 1.0, 1.0)),
     # amdegroot/ssd.pytorch data/__init__.py: the same in RGB

@@ -41,6 +41,8 @@ ATTRIBUTE = "ssd300"  # name of the HDF5 attribute with the description
 HDF5_ROOM = 2**20  # ours: bytes that groups and names of some hundred layers fill
 # ours: a file that asks for more is no detector; LVIS has 1203 classes
 MAX_CLASSES, MAX_FILTERS = 10_000, 4096
+# layers whose kernels have their outputs on the last axis but one
+FILTERS_BEFORE_LAST = (keras.layers.Conv2DTranspose, keras.layers.DepthwiseConv2D)
 # ours: kept in each file; whoever trains may write another
 LICENCE = "Weights of a training by the user; MIT code, see LICENSE."
 
@@ -240,7 +242,7 @@ def plain_arrays(model: keras.Model) -> dict[str, list[np.ndarray]]:
         epsilon = model.get_layer(f"{name}{NORM_SUFFIX}").epsilon
         scale = gamma / np.sqrt(variance + epsilon)
         (kernel,) = arrays[name]
-        if isinstance(model.get_layer(name), keras.layers.Conv2DTranspose):
+        if isinstance(model.get_layer(name), FILTERS_BEFORE_LAST):
             kernel = kernel * scale[:, None]  # (h, w, filters, channels)
         else:
             kernel = kernel * scale  # (h, w, channels, filters)
