@@ -205,12 +205,12 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     module = architecture.module
     own_file = getattr(module, "IMAGENET", None)
     published = getattr(module, "published_arrays", None)
-    if weights is not None and not architecture.has_imagenet:
-        if weights == "imagenet" or not published:
-            raise ValueError(
-                f"--weights {weights}: there are none for {architecture.backbone}; "
-                f"use --weights none{' or FILE' if published else ''}."
-            )
+    is_readable = published and weights != "imagenet"
+    if weights is not None and not (architecture.has_imagenet or is_readable):
+        raise ValueError(
+            f"--weights {weights}: there are none for {architecture.backbone}; "
+            f"use --weights none{' or FILE' if published else ''}."
+        )
     images = ssd300.images_input()
     preprocessing = architecture.preprocessing or module.PREPROCESSING
     x = Preprocess(preprocessing, name="preprocess")(images)

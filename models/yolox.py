@@ -1,8 +1,8 @@
 """YOLOX-nano's published files: plain arrays by our layer names.
 
 Megvii-BaseDetection/YOLOX, Apache-2.0: `yolox_nano.pth`, whose names are those of its
-code, and the ONNX file that its tools/export_onnx.py writes, whose BatchNormalization is
-folded and most of whose names are lost: there the order of the convolutions tells.
+code, and the ONNX file that its tools/export_onnx.py writes. There BatchNormalization
+is folded and most names are lost: the order of the convolutions tells.
 """
 
 from collections.abc import Iterator
