@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 def train_all(args: argparse.Namespace) -> list[str] | None:
     """Train what is not finished; the names that failed, None where it was stopped."""
-    from comparison import outlook, plan, processes
+    from comparison import duration_estimate, plan, processes
     from comparison.runs import is_finished
     from data import read_dataset
     from training import options
@@ -134,10 +134,10 @@ def train_all(args: argparse.Namespace) -> list[str] | None:
     if args.minutes:
         minutes = {c.name: args.minutes for c in to_do}
     else:
-        seconds = outlook.seconds_a_picture(to_do)
+        seconds = duration_estimate.seconds_a_picture(to_do)
         passes = epochs * num_pictures / 60
         minutes = {c.name: s * passes for c, s in zip(to_do, seconds, strict=True)}
-    print(outlook.describe(states, minutes), flush=True)
+    print(duration_estimate.describe(states, minutes), flush=True)
 
     failed = []
     for number, name in enumerate(minutes, start=1):
@@ -151,12 +151,12 @@ def train_all(args: argparse.Namespace) -> list[str] | None:
 
 def existing(args: argparse.Namespace) -> "list[Combination]":
     """The combinations that can be trained; the others are told."""
-    from comparison import outlook, plan
+    from comparison import duration_estimate, plan
 
     wanted = plan.combine(
         args.backbones, args.adapter_filters, args.freeze, args.seeds, args.weights
     )
-    reasons = outlook.reasons_against(wanted)
+    reasons = duration_estimate.reasons_against(wanted)
     for combination, reason in zip(wanted, reasons, strict=True):
         if reason:
             print(f"{combination.name} is left out: {reason}")
@@ -165,13 +165,14 @@ def existing(args: argparse.Namespace) -> "list[Combination]":
 
 def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
     """Score and time them; tables, plots, page."""
-    from base.quiet_keras import import_keras
+    from base.keras_setup import import_keras
 
     keras = import_keras()
     from base.files import write_text
-    from comparison import networks, page, table, verdict
+    from comparison import networks, verdict
+    from comparison.page import page, table
     from data import read_dataset
-    from training import devices
+    from training.hardware import devices
 
     roots = args.data or next((run.data for run in compared if run.data), None)
     if not roots:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from base.command_line import Parser, exit_status
-from base.quiet_keras import keep_weights_in_order
+from base.keras_setup import keep_weights_in_order
 
 if TYPE_CHECKING:
     import numpy as np
     from tqdm import tqdm
 
-    from data.sources import Frame
+    from inference.sources import Frame
 
 DEMO_WEIGHTS = Path(__file__).parent / "weights" / "shapes_squeezenet_light.weights.h5"
 WAITING = 4  # ours: frames that wait to be drawn and written
@@ -86,24 +86,24 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Read, detect, draw, write; 2 where nothing could be read."""
-    from data.ahead import Behind
-    from data.sources import count_frames, find_sources, read_frames
+    from base.background import Behind
+    from inference.sources import count_frames, find_sources, read_frames
     from reports import check_display, show
 
     sources = find_sources(args.sources)
     if args.show:
         check_display()
     check_json(args.json)
-    import detection
+    import inference
 
     options = (args.top_k, args.batch_size, args.tile, args.tile_size)
-    detector = detection.load(args.weights, args.threshold, *options)
+    detector = inference.load(args.weights, args.threshold, *options)
     wanted = class_ids(args.classes, detector.class_names)
     import numpy as np
     from tqdm import tqdm
 
-    from detection.outputs import Outputs
-    from detection.stream import detect_frames
+    from inference.outputs import Outputs
+    from inference.stream import detect_frames
 
     forms = (args.json, args.save_txt, args.save_crops)
     outputs = Outputs(Path(args.output), detector.class_names, *forms)
@@ -173,7 +173,7 @@ def print_objects(
     out: TextIO,
 ) -> None:
     """A line per object: file, class, score, corners in pixels of the picture."""
-    from detection.outputs import corners_px
+    from inference.outputs import corners_px
 
     rows = zip(detections, corners_px(detections, frame.image.shape), strict=True)
     for (class_id, score, *_), corners in rows:

@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from base.command_line import Parser, exit_status
-from base.quiet_keras import keep_weights_in_order
+from base.keras_setup import keep_weights_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,9 +77,9 @@ def run(args: argparse.Namespace) -> None:
     """Detections, figures, table, files."""
     from base.files import output_file
     from data import read_dataset
-    from models.named import file_of
+    from inference.runtimes import recognise
+    from models.weights.hub import file_of
     from reports import class_table, plot_precision_recall
-    from runtimes import recognise
     from training.runs import write_json
 
     if args.weights:
@@ -164,11 +164,11 @@ def score(
 
 def class_names_of(path: str) -> list[str]:
     """Those of a weights file or an exported one."""
-    import runtimes
+    from inference import runtimes
 
     if runtimes.recognise(path):
         return runtimes.load(path).class_names
-    from base.quiet_keras import import_keras
+    from base.keras_setup import import_keras
 
     import_keras()
     from models import weights
@@ -191,12 +191,12 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
 
     from tqdm import tqdm
 
-    import detection
-    from base.paper import MIN_SCORE
+    import inference
+    from base.constants import MIN_SCORE
     from data import tell_broken
 
     options = {"batch_size": args.batch_size, "tile": True, "tile_px": args.tile_size}
-    detector = detection.load(args.weights, MIN_SCORE, **options)
+    detector = inference.load(args.weights, MIN_SCORE, **options)
     print(f"tiles of {detector.tile_px} pixels")
     pictures, detections, broken, started = [], [], set(), time.perf_counter()
     group = []
@@ -218,10 +218,10 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
 
 def run_exported(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     """The detections of all pictures; fps, and the latency of one picture."""
-    import runtimes
-    from base.paper import MIN_SCORE
+    from base.constants import MIN_SCORE
     from data import Batches, tell_broken
-    from detection.whole import detect_all
+    from inference import runtimes
+    from inference.dataset import detect_all
 
     network = runtimes.load(args.weights, MIN_SCORE)
     batches = Batches(dataset, args.batch_size, augmented=False)
@@ -236,8 +236,8 @@ def run_detector(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
 
     from data import tell_broken
     from models import weights
-    from training import devices
-    from training.validation import Validation
+    from training.hardware import devices
+    from training.monitoring.validation import Validation
 
     print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
     model, description = weights.load(args.weights)

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from base.command_line import Parser, exit_status, next_line
 from exporting import FORMATS, PRECISIONS
-from runtimes.card import LABELS_NAME, OUTPUT_LAYOUTS
+from inference.runtimes.metadata import LABELS_NAME, OUTPUT_LAYOUTS
 
 if TYPE_CHECKING:
     from data import Dataset
     from exporting import Exportable
-    from models.weights import Description
+    from models.weights.description import Description
 
 FAILED = ".failed"  # ours: ends the name of a file that its proof did not pass
 
@@ -68,20 +68,20 @@ def run(args: argparse.Namespace) -> int:
     """Read, write, prove, place."""
     import exporting
     from base.files import write_text
-    from base.quiet_keras import import_keras
+    from base.keras_setup import import_keras
     from data import Batches, tell_broken
     from exporting.workshop import hand_out, workshop
-    from models.named import file_of
+    from models.weights.hub import file_of
 
     exporting.check(args.format, args.precision, args.layout)
     keras = import_keras()
     if keras.backend.backend() != "tensorflow":
         raise ValueError("export.py needs KERAS_BACKEND=tensorflow.")
-    import runtimes
-    from base.paper import MIN_SCORE
+    from base.constants import MIN_SCORE
     from exporting import proof
+    from inference import runtimes
+    from inference.runtimes.keras_file import Detector
     from models import weights
-    from models.detector import Detector
 
     args.weights = file_of(args.weights)
     description = weights.describe(args.weights)
@@ -165,8 +165,8 @@ def make_exportable(
 ) -> "Exportable":
     """The plain network, and what its file is to say."""
     from exporting import Exportable, calibration
+    from inference.runtimes.metadata import Card
     from models import weights
-    from runtimes.card import Card
 
     model, _ = weights.load(args.weights)
     architecture = description.architecture

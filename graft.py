@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from base.command_line import Parser, exit_status, next_line
 from base.files import new_file
-from base.quiet_keras import import_keras
+from base.keras_setup import import_keras
 from models import Architecture
 
 if TYPE_CHECKING:
     import keras
 
     from data import Dataset
-    from models.weights import Description
+    from models.weights.description import Description
 
 # ours: see docs/weights.md
 LR, MINUTES = 1e-3, 10.0
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
     """Copy, imitate, score, write."""
     keras = import_keras()
     from models import weights
-    from training import devices
+    from training.hardware import devices
 
     new_file("--output", args.output, weights.SUFFIX)
     keras.utils.set_random_seed(args.seed)
@@ -104,9 +104,10 @@ def load_models(
     args: argparse.Namespace,
 ) -> "tuple[keras.Model, Architecture, keras.Model, Description]":
     """Donor and its architecture; the graft, with the donor's half, its description."""
-    from models import extractor_layers, start, transfer, weights
-    from models.named import file_of
-    from training.imitate import junction, learn_only
+    from models import extractor_layers, weights
+    from models.weights import initialise, transfer
+    from models.weights.hub import file_of
+    from training.distillation import junction, learn_only
 
     path = file_of(args.donor)
     donor, known = weights.load(path)  # whole: what a donor lacks can't be imitated
@@ -122,7 +123,9 @@ def load_models(
         layout=theirs.layout,
         reuse=theirs.reuse,
     )
-    student, architecture = start.start(architecture, args.weights, source.class_names)
+    student, architecture = initialise.start(
+        architecture, args.weights, source.class_names
+    )
     # layers of two extractors may share names
     own = {layer.name for layer in extractor_layers(student)}
     rows = transfer.transfer(student, source.class_names, source, but=own)
@@ -152,7 +155,7 @@ def score(
     model: "keras.Model", architecture: Architecture, val_set: "Dataset"
 ) -> float:
     """mAP50."""
-    from training.validation import Validation
+    from training.monitoring.validation import Validation
 
     return Validation(model, architecture, val_set, batch_size=8)()[0]["mAP50"]
 
@@ -168,8 +171,8 @@ def imitate(
 
     from data import Batches
     from data.unlabelled import read_unlabelled
+    from training.distillation import Imitator, targets
     from training.engine import train_epoch
-    from training.imitate import Imitator, targets
     from training.optimiser import make_optimiser
     from training.schedule import Schedule
 

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from keras import ops
 
-from base.fused import fused
-from base.paper import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
+from base.compiled import fused
+from base.constants import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
 
 Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 

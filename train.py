@@ -21,14 +21,14 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from base.command_line import exit_status, next_line
-from base.quiet_keras import import_keras
+from base.keras_setup import import_keras
 from models import Architecture
 from training import TILE_PX, options
 
 if TYPE_CHECKING:
     from data import Dataset
-    from training.devices import Device
-    from training.replicas import Replicas
+    from training.hardware.devices import Device
+    from training.hardware.replicas import Replicas
     from training.state import Settings
 
 
@@ -41,8 +41,9 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Begin or go on; of several workers the first one speaks."""
     import_keras()
-    from training import prepare, resume, runs
-    from training.machines import find_replicas
+    from training import prepare, runs
+    from training.hardware.machines import find_replicas
+    from training.recovery import resume
 
     kept = resume.read_header(Path(args.resume)) if args.resume else None
     if kept:
@@ -63,13 +64,14 @@ def run(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> None:
     """Machine, data, model, training, report."""
     from data import Batches
-    from models.cost import describe_cost
-    from reports import draw_batch
-    from training import prepare, resume, runs
-    from training.events import Events
-    from training.failures import explained
+    from evaluation.cost import describe_cost
+    from reports.tensorboard import Events
+    from training import prepare, runs
     from training.fit import Output, fit
-    from training.probe import largest_batch
+    from training.hardware.memory import largest_batch
+    from training.monitoring.failures import explained
+    from training.monitoring.samples import draw_batch
+    from training.recovery import resume
 
     events = Events() if args.tensorboard else None
     device, precision = set_up(args, kept, replicas)
@@ -132,7 +134,7 @@ def set_up(
     """Device and precision, that of a run that goes on; the first line of output."""
     import keras
 
-    from training import devices
+    from training.hardware import devices
 
     device = devices.find_device()
     if kept:
@@ -161,10 +163,11 @@ def report(
     """Leave summary, curves and pictures in the run's folder; say what comes next."""
     import keras
 
-    from models.detector import Detector
-    from reports import draw_samples, plot_history
+    from inference.runtimes.keras_file import Detector
+    from reports import plot_history
     from training import runs
-    from training.probe import peak_bytes
+    from training.hardware.memory import peak_bytes
+    from training.monitoring.samples import draw_samples
 
     train_set, val_set = datasets
     summary = {
@@ -191,7 +194,8 @@ def report(
 
 def warn(datasets: "tuple[Dataset, Dataset]", layout: str) -> None:
     """What the doctor sees without opening a picture."""
-    from data import doctor, findings
+    from data import doctor
+    from data.doctor import findings
     from ssd_utils import make_priors
 
     found = doctor.quick(datasets, make_priors(layout))

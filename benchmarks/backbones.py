@@ -7,8 +7,8 @@ Counts are those of the deployed network: normalisation folded.
 
 import argparse
 
+from evaluation.cost import count_gflops
 from models import BACKBONES, TRUNKS, Architecture, build
-from models.cost import count_gflops
 from reports import markdown_table
 
 HEADERS = (

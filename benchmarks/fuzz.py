@@ -24,7 +24,7 @@ SECONDS, MEGABYTES = 2, 500  # ours: limits for one input
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 with atheris.instrument_imports(include=["data", "models", "defusedxml"]):
-    from benchmarks.readers import TARGETS
+    from benchmarks.cost.readers import TARGETS
 
 
 def main() -> None:

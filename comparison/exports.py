@@ -7,9 +7,9 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-import runtimes
-from base.paper import MIN_SCORE
+from base.constants import MIN_SCORE
 from comparison.runs import TRAINING, Run, read_run
+from inference import runtimes
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from comparison.intervals import draw_pictures
 from comparison.runs import Run
 from comparison.scores import Detected, score
 from data import Batches, Dataset, tell_broken
-from detection.whole import detect_all
 from evaluation import race
+from evaluation.cost import count_gflops
+from inference.dataset import detect_all
+from inference.runtimes import files_of
 from models import weights
-from models.cost import count_gflops
-from runtimes import files_of
-from training.validation import Validation
+from training.monitoring.validation import Validation
 
 BATCH_SIZE = 8  # evaluate.py's default
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from comparison.runs import is_finished
-from training import checkpoint
+from training.recovery import checkpoint
 
 
 def state_of(folder: Path) -> str:

@@ -14,13 +14,12 @@
 - shapes.py: draws the demo data set, `python -m data.shapes FOLDER`
 """
 
-from typing import Any
-
 from data.augment import augment, plain
 from data.batches import Batches, pad_truth, tell_broken
 from data.dataset import Dataset, Picture
-from data.formats import read_dataset
-from data.pictures import picture_size, read_picture
+from data.images import picture_size, read_picture
+from data.readers.recognise import read_dataset
+from data.shapes.dataset import draw_shapes
 from data.tiles import tile_dataset, typical_side
 
 read_voc = read_dataset  # its name before it knew other formats
@@ -41,12 +40,3 @@ __all__ = [
     "tile_dataset",
     "typical_side",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # On first use: `python -m data.shapes` warns if the package imported it before.
-    if name == "draw_shapes":
-        from data.shapes import draw_shapes
-
-        return draw_shapes
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,14 +12,14 @@ import argparse
 import sys
 
 from base.command_line import Parser, exit_status
-from base.paper import LAYOUT_NAMES
+from base.constants import LAYOUT_NAMES
 
 
 def main(argv: list[str] | None = None) -> int:
     """Examine, print, draw; `convert` is a command of its own, see convert.py."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["convert"]:
-        from data.convert import main as convert
+        from data.convert.convert import main as convert
 
         return convert(argv[1:])
     parser = Parser("python -m data", __doc__)
@@ -35,12 +35,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 1 where a finding must be repaired."""
-    from base.quiet_keras import import_keras
+    from base.keras_setup import import_keras
 
     import_keras()
     from base.files import output_file
     from data import doctor
-    from data.findings import table
+    from data.doctor.findings import table
     from reports.boxes import plot_boxes
     from ssd_utils import make_priors
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from data.augment import augment, plain
 from data.dataset import Dataset, Picture
-from data.pictures import Unreachable
+from data.images import Unreachable
 
 ROWS_STEP = 8  # ours: truth has a multiple of 8 rows, so that few shapes are compiled
 AHEAD = 2  # ours: batches that wait ready beside those in the workers' hands

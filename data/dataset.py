@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.pictures import read_picture
+from data.images import read_picture
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from data.dataset import Dataset, Picture, truth_array
-from data.pictures import is_picture_name, picture_size
+from data.images import is_picture_name, picture_size
 
 
 def read_unlabelled(folder: Path | str) -> Dataset:

@@ -1,7 +1,7 @@
 """COCO's average precision, and detections as COCO results files.
 
 Lin et al., "Microsoft COCO", https://cocodataset.org/#detection-eval; computed by
-faster-coco-eval, whose figures equal pycocotools' (tests/test_evaluation_coco.py).
+faster-coco-eval, whose figures equal pycocotools' (tests/evaluation/test_coco.py).
 """
 
 import json

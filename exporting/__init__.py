@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from runtimes.card import Card
+from inference.runtimes.metadata import Card
 
 if TYPE_CHECKING:
     import keras

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from base.paper import IMAGE_SIZE
+from base.constants import IMAGE_SIZE
 from data import Batches, Dataset
 
 NUM_PICTURES = 128  # ours; measured: docs/deploy.md, "int8"

@@ -15,9 +15,9 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from base.paper import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
+from base.constants import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
 from exporting import Exportable
-from runtimes.exported import XY_OF_YX
+from inference.runtimes.exported import XY_OF_YX
 from ssd_utils import NUM_CANDIDATES, Tensor, best_rows, candidates, make_priors
 
 NETWORK, DETECTIONS = "network", "detections"  # scopes: names of nodes begin with them

@@ -10,10 +10,10 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils
 
-from base.quiet_keras import native_messages_hidden
+from base.keras_setup import native_messages_hidden
 from exporting import Exportable
 from exporting.graph import OUTPUTS, frozen, is_map, suppress_flat, whole
-from runtimes.card import FILE_NAME, LABELS_NAME
+from inference.runtimes.metadata import FILE_NAME, LABELS_NAME
 
 
 def write(exportable: Exportable, path: Path) -> None:

@@ -15,7 +15,7 @@ from tf2onnx.utils import make_name
 
 from exporting import Exportable
 from exporting.graph import suppress_flat, whole
-from runtimes.card import KEY, LABELS_NAME
+from inference.runtimes.metadata import KEY, LABELS_NAME
 from ssd_utils import NUM_CANDIDATES
 
 OPSET = 17

@@ -6,13 +6,15 @@ Through `read_model`, not `convert_model`: that one reports its use to Google An
 import sys
 from pathlib import Path
 
-sys.modules.setdefault("openvino_telemetry", None)  # as runtimes/openvino_file.py
+sys.modules.setdefault(
+    "openvino_telemetry", None
+)  # as inference/runtimes/openvino_file.py
 
 import onnx  # noqa: E402
 import openvino  # noqa: E402
 
 from exporting import Exportable, onnx_file  # noqa: E402
-from runtimes.card import KEY  # noqa: E402
+from inference.runtimes.metadata import KEY  # noqa: E402
 
 
 def write(exportable: Exportable, path: Path) -> None:

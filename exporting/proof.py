@@ -8,11 +8,11 @@ import numpy as np
 from keras import ops
 
 from data import Batches
-from detection.detector import Network
-from detection.whole import detect_all
 from evaluation import evaluate_voc, mean_ap, measure_fps
+from inference.dataset import detect_all
+from inference.detector import Network
+from inference.runtimes import files_of
 from reports.tables import text_table
-from runtimes import files_of
 from ssd_utils import iou
 
 SAME_BOX = 1e-3  # the most a float32 file's box may differ, in 0..1 of the picture

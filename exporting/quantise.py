@@ -21,7 +21,7 @@ from onnxruntime.quantization import (
 
 from exporting.graph import is_map
 
-HEAD = "_mbox_"  # in the name of each of models.ssd300.heads' convolutions
+HEAD = "_mbox_"  # in the name of each of models.necks.heads' convolutions
 
 
 class _Pictures(CalibrationDataReader):

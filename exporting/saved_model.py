@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from exporting import Exportable
 from exporting.graph import frozen, suppress_flat, whole
-from runtimes.card import FILE_NAME, LABELS_NAME
-from runtimes.saved_model import EXTRAS
+from inference.runtimes.metadata import FILE_NAME, LABELS_NAME
+from inference.runtimes.saved_model import EXTRAS
 from ssd_utils import NUM_CANDIDATES, Tensor
 
 

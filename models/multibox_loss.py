@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from keras import ops
 from keras.utils.bounding_boxes import compute_ciou
 
-from base.fused import fused
+from base.compiled import fused
 from models import BOX_LOSSES
 from ssd_utils import Tensor, decode, encode, match, take_rows
 

@@ -55,6 +55,6 @@ def stages(images: Tensor, weights: str | None, norm: str) -> list[Tensor]:
 
 def published_arrays(path: str) -> dict[str, list[np.ndarray]]:
     """Plain weights by layer name from Megvii's .pth, or an .onnx made of it."""
-    from models.yolox import read_yolox
+    from models.weights.published.yolox import read_yolox
 
     return read_yolox(path)

@@ -17,8 +17,6 @@ MODULES = {  # public name -> its module; ours
     "draw_boxes": "drawing",
     "draw_truth_and_detections": "drawing",
     "draw_detections": "drawing",
-    "draw_batch": "samples",
-    "draw_samples": "samples",
     "write_picture": "drawing",
     "VideoFile": "video",
     "check_display": "window",

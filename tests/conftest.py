@@ -5,7 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from file_server import make_server
+
+from tests.helpers.file_server import make_server
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
 MOST_PROCESSES = 4  # each holds a TensorFlow of its own: some 2 GiB
@@ -71,8 +72,8 @@ def shapes(tmp_path_factory):
 
 @pytest.fixture
 def slim_squeezenet():
-    """squeezenet is some layers long, see tests.slim."""
-    from tests.slim import slim
+    """squeezenet is some layers long, see tests.helpers.slim."""
+    from tests.helpers.slim import slim
 
     with slim():
         yield
@@ -80,8 +81,9 @@ def slim_squeezenet():
 
 @pytest.fixture(scope="session")
 def untrained(shapes, tmp_path_factory):
-    """The weights file of tests.scripts.write_untrained, for slim_squeezenet."""
-    from tests.scripts import write_untrained
+    """The weights file of tests.helpers.scripts.write_untrained, for
+    slim_squeezenet."""
+    from tests.helpers.scripts import write_untrained
 
     path = tmp_path_factory.mktemp("weights") / "untrained.weights.h5"
     return write_untrained(shapes, path)
@@ -89,7 +91,7 @@ def untrained(shapes, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
-    """Exported files of a tiny detector, see tests.exportables.written_once."""
-    from tests.exportables import written_once
+    """Exported files of a tiny detector, see tests.helpers.exportables.written_once."""
+    from tests.helpers.exportables import written_once
 
     return written_once(tmp_path_factory.mktemp("exports"))

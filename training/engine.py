@@ -12,8 +12,8 @@ from keras import ops
 from data import Batches
 from models.multibox_loss import multibox_loss
 from ssd_utils import Tensor, make_priors, match
-from training.filter_gradient import speed_up
-from training.replicas import Replicas
+from training.hardware.filter_gradient import speed_up
+from training.hardware.replicas import Replicas
 from training.schedule import Schedule
 
 # what models.multibox_loss gives for a person to look at
@@ -143,10 +143,10 @@ def train_epoch(
 ) -> dict:
     """Means over an epoch of the parts of the loss; `on_step` gets those of each step.
 
-    `step(images, truth, rate)` trains (training.guard.Guard.step) and gives the parts
-    of the loss, None where it skipped the batch. `batches` gives images, truth; the
-    epoch ends with them or with the schedule. `so_far` is the part of the epoch before
-    `batches` begin; it is kept up to date.
+    `step(images, truth, rate)` trains (training.recovery.non_finite.Guard.step) and
+    gives the parts of the loss, None where it skipped the batch. `batches` gives
+    images, truth; the epoch ends with them or with the schedule. `so_far` is the part
+    of the epoch before `batches` begin; it is kept up to date.
     """
     so_far = so_far or EpochSoFar()
     for images, truth in batches:
@@ -168,7 +168,7 @@ def validate(
     size: each batch counts by its positives (at least 1), `acc` by its scored priors.
     The loss is the default one whatever the training's options, so runs compare.
 
-    `model` gives predictions and detections (models.detector.with_detections);
+    `model` gives predictions and detections (models.detection_layer.with_detections);
     `batches` all pictures once (data.Batches, not augmented).
     """
     priors = make_priors(layout)

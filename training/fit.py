@@ -17,14 +17,14 @@ from tqdm import tqdm
 from base.files import remove_unfinished
 from data import Batches, Dataset, tell_broken
 from models import Architecture, weights
-from training import checkpoint
 from training.engine import train_epoch
-from training.interrupt import Interrupt
-from training.replicas import Replicas
+from training.hardware.replicas import Replicas
+from training.monitoring.diagnosis import advice, what_is_stuck
+from training.monitoring.validation import Validation
+from training.recovery import checkpoint
+from training.recovery.interrupt import Interrupt
 from training.runs import best_row, write_history
 from training.state import Settings, State
-from training.stuck import advice, what_is_stuck
-from training.validation import Validation
 
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}

@@ -29,7 +29,7 @@ class _SomeSlower:
 
     def _all_reduce_sum_gradients(self, grads_and_vars: list) -> list:
         # Keras' own sum over TensorFlow's devices comes after the clipping;
-        # training.replicas averages before it, as one device would
+        # training.hardware.replicas averages before it, as one device would
         return grads_and_vars
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 from base.command_line import Parser
-from base.paper import LAYOUT_NAMES
+from base.constants import LAYOUT_NAMES
 from models import BACKBONES, BOX_LOSSES, NORMS, REUSES, TRUNKS, check_backbone
 from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
 from training.schedule import SHAPES

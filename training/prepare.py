@@ -11,8 +11,9 @@ from pathlib import Path
 import keras
 
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
-from models import Architecture, build, extractor_layers, start, transfer
-from models.named import NAMED, file_of
+from models import Architecture, build, extractor_layers
+from models.weights import initialise, transfer
+from models.weights.hub import NAMED, file_of
 from training import DEMO, RATES
 from training.fit import class_weights
 from training.options import default_epochs
@@ -84,9 +85,9 @@ def load_model(
         num_classes=len(class_names) + 1,
         width=args.width,
         adapter_filters=args.adapter_filters,
-        **(start.form_of(source, args.backbone, args.width) | given),
+        **(initialise.form_of(source, args.backbone, args.width) | given),
     )
-    is_brought = start.brings_extractor(source, args.backbone, args.width)
+    is_brought = initialise.brings_extractor(source, args.backbone, args.width)
     has_default = args.data and architecture.has_imagenet and not is_brought
     default = "imagenet" if has_default else "none"
     wanted = file_of(args.weights or default)
@@ -98,7 +99,7 @@ def load_model(
         )
     if wanted == "none" and args.reuse == "deep":
         raise ValueError("--reuse deep takes more of --weights; here that is none.")
-    model, architecture = start.start(architecture, wanted, class_names)
+    model, architecture = initialise.start(architecture, wanted, class_names)
     if source:
         left = _take_over(model, class_names, source, is_brought, wanted != "none")
         if left and freezes:
@@ -108,7 +109,7 @@ def load_model(
                 "--weights too, or leave out --freeze and --freeze-epochs."
             )
     if args.freeze:
-        start.freeze(model)
+        initialise.freeze(model)
     return model, architecture
 
 
@@ -144,7 +145,7 @@ def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
     """The model of a run that goes on; its checkpoint fills it."""
     model = build(architecture)
     if frozen:
-        start.freeze(model)
+        initialise.freeze(model)
     return model
 
 

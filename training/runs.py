@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from base.files import write_text
-from training import RUNS, checkpoint
+from training import RUNS
+from training.recovery import checkpoint
 
 if TYPE_CHECKING:
     from data import Dataset

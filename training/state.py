@@ -9,13 +9,14 @@ import keras
 from keras import ops
 
 from models import Architecture
-from models.start import extractor_variables, freeze, thaw
-from training import RATES, checkpoint
-from training.average import Average
+from models.weights.initialise import extractor_variables, freeze, thaw
+from training import RATES
+from training.ema import Average
 from training.engine import EpochSoFar, Trainer
-from training.guard import Guard
+from training.hardware.replicas import Replicas
 from training.optimiser import make_optimiser
-from training.replicas import Replicas
+from training.recovery import checkpoint
+from training.recovery.non_finite import Guard
 from training.schedule import Schedule
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from base.paper import MIN_SCORE
+from base.constants import MIN_SCORE
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,1 @@
+"""How well detectors learn: tables and plots of docs/."""

@@ -1,0 +1,106 @@
+"""A graft without labels beside the same minutes of ordinary training.
+
+    python -m benchmarks.accuracy.grafting --donor runs/donor/best.weights.h5 \\
+        --data ../shared/data/bccd \\
+        --train-split trainval --val-split test --minutes 4 \\
+        --backbone squeezenet --weights ../shared/weights/squeezenet_imagenet_notop.h5
+
+The donor was trained on the same data set, in Pascal VOC's format. Every way
+of graft.py sees the pictures of the training split without their boxes; ordinary
+training of the same network, from the same extractor, has all of them, or every tenth
+picture's. Prints a Markdown table of mAP50 on the validation split, last weights.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+WAYS = {
+    "graft: adapter and extractor": ["--train-extractor"],
+    "the same, cosine": ["--train-extractor", "--distance", "cosine"],
+    "the same, junction and heads": [
+        "--train-extractor",
+        "--targets",
+        "junction",
+        "heads",
+    ],
+    "graft: adapter": [],
+}
+
+
+def main() -> None:
+    """The rows, one after the other."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in ("donor", "data", "train-split", "val-split", "backbone", "weights"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--width", default="1")
+    parser.add_argument("--minutes", required=True)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(args, Path(folder))
+
+
+def measure(args: argparse.Namespace, folder: Path) -> None:
+    """Print the table."""
+    from models.weights.file import describe
+
+    data, tenth, pictures = prepare(args, folder)
+    network = ["--backbone", args.backbone, "--width", args.width]
+    network += ["--weights", args.weights, "--minutes", args.minutes]
+    what = f"{args.backbone}, {args.minutes} minutes"
+    print(f"| {what} | before | mAP50 | of the donor's |")
+    print("| --- | ---: | ---: | ---: |")
+    for number, (way, options) in enumerate(WAYS.items()):
+        output = ["--output", str(folder / f"{number}.weights.h5"), *options]
+        score = ["--data", str(data), "--split", args.val_split]
+        sources = ["--donor", args.donor, "--images", str(pictures)]
+        text = run("graft.py", *sources, *network, *score, *output)
+        found = re.findall(r"^(donor|graft \w+): mAP50 (\S+)$", text, re.MULTILINE)
+        figures = {name: float(value) for name, value in found}
+        of_donor = figures["graft after"] / figures["donor"]
+        cells = (way, figures["graft before"], figures["graft after"], of_donor)
+        print("| {} | {:.3f} | {:.3f} | {:.2f} |".format(*cells), flush=True)
+    trunk = describe(args.donor).architecture.trunk
+    splits = ["--train-split", args.train_split, "--val-split", args.val_split]
+    for labelled in (data, tenth):
+        output = labelled.with_suffix(".run")
+        options = [*network, *splits, "--trunk", trunk, "--output", str(output)]
+        run("train.py", "--data", str(labelled), *options)
+        summary = json.loads((output / "summary.json").read_text())
+        count, last = summary["pictures"]["train"], summary["last"]["mAP50"]
+        of_donor = last / figures["donor"]
+        cells = (f"training, labels of {count} pictures", last, of_donor)
+        print("| {} | | {:.3f} | {:.2f} |".format(*cells), flush=True)
+    print(f"| the donor | | {figures['donor']:.3f} | 1.00 |")
+
+
+def prepare(args: argparse.Namespace, folder: Path) -> tuple[Path, Path, Path]:
+    """The data set, the same with a tenth of the training list, the pictures alone."""
+    data, tenth, pictures = (folder / name for name in ("data", "tenth", "pictures"))
+    for copy in (data, tenth):
+        shutil.copytree(args.data, copy)
+    names_file = Path("ImageSets/Main") / f"{args.train_split}.txt"
+    names = (data / names_file).read_text().split()
+    (tenth / names_file).write_text("\n".join(names[::10]))
+    pictures.mkdir()
+    for name in names:
+        for path in (data / "JPEGImages").glob(f"{name}.*"):
+            shutil.copy(path, pictures)
+    return data, tenth, pictures
+
+
+def run(script: str, *options: str) -> str:
+    """What a script prints; its own messages go on."""
+    command = [sys.executable, script, *options]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    main()

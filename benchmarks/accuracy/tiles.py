@@ -1,0 +1,93 @@
+"""Small objects in large pictures, with and without tiles.
+
+    python -m benchmarks.accuracy.tiles --minutes 4
+
+Draws 40 pictures of 3000x2000 with objects of 20 to 60 pixels and scores the demo's
+detector on the 6 of the test split: on whole pictures, on tiles, and after trainings of
+so many minutes on either. Prints a Markdown table.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+WEIGHTS = Path("weights/shapes_squeezenet_light.weights.h5")
+SET = Path("data/sets/large")
+PICTURES = 40
+FIGURES = ("mAP07", "mAP50", "AP")
+HEADERS = ("test split", *FIGURES, "s a picture, file to boxes")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.tiles")
+    parser.add_argument("--minutes", type=float, default=4, help="of each training")
+    args = parser.parse_args(argv)
+    from data import draw_shapes
+    from reports import markdown_table
+
+    draw_shapes(SET, PICTURES, large=True)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for tile in (False, True):
+            weights = Path(folder) / "demo.weights.h5"
+            weights.write_bytes(WEIGHTS.read_bytes())
+            rows.append(("demo's weights" + words(tile), *score(weights, tile)))
+        for tile in (False, True):
+            output = Path(folder) / f"run-{tile}"
+            weights = train(output, tile, args.minutes)
+            name = f"{args.minutes:g} minutes more{words(tile)}"
+            rows.append((name, *score(weights, tile)))
+    print(markdown_table(HEADERS, rows))
+
+
+def words(tile: bool) -> str:
+    return ", tiles of 300" if tile else ", whole pictures"
+
+
+def train(output: Path, tile: bool, minutes: float) -> Path:
+    """The last weights of a training that goes on from the demo's."""
+    options = ["--data", SET, "--weights", WEIGHTS, "--output", output, "--lr", "3e-4"]
+    options += ["--minutes", minutes, *tile_option(tile)]
+    script("train.py", *options)
+    return output / "last.weights.h5"
+
+
+def score(weights: Path, tile: bool) -> list[str]:
+    """FIGURES of evaluate.py, and seconds from a picture's file to its boxes."""
+    figures = weights.with_suffix(f".{tile}.json")
+    options = ["--weights", weights, "--data", SET, "--split", "test"]
+    script("evaluate.py", *options, "--json", figures, *tile_option(tile))
+    found = json.loads(figures.read_text("utf-8"))
+    return [f"{found[name]:.3f}" for name in FIGURES] + [
+        f"{seconds(weights, tile):.2f}"
+    ]
+
+
+def tile_option(tile: bool) -> list[str]:
+    return ["--tile"] if tile else []
+
+
+def script(name: str, *options) -> None:
+    subprocess.run([sys.executable, name, *map(str, options)], check=True)
+
+
+def seconds(weights: Path, tile: bool, rounds: int = 3) -> float:
+    """Median of some pictures, after one that traces the graph."""
+    import inference
+
+    detector = inference.load(weights, tile=tile)
+    pictures = sorted((SET / "JPEGImages").iterdir())[: rounds + 1]
+    times = []
+    for picture in pictures:
+        started = time.perf_counter()
+        detector(picture)
+        times.append(time.perf_counter() - started)
+    return sorted(times[1:])[rounds // 2]
+
+
+if __name__ == "__main__":
+    main()

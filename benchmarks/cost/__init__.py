@@ -1,0 +1,1 @@
+"""What reading, scoring, exporting, scaling and safety cost."""

@@ -1,0 +1,1 @@
+"""Where the time goes, beside other projects and the machine's limits."""

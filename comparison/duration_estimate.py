@@ -1,0 +1,111 @@
+"""What lies ahead: combinations that don't exist, and about how long the rest takes.
+
+All of it happens in a process that ends before the first training begins: Keras takes
+memory and, on some backends, the whole GPU.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+from comparison.plan import Combination
+from models import Architecture
+
+PROBED_PICTURES = 2  # ours: a batch whose time a picture is near that of larger ones
+PROBED_STEPS = 2  # ours: the first is traced, the second counts
+
+
+def reasons_against(combinations: Sequence[Combination]) -> list[str | None]:
+    """For each a reason why it is left out, or None.
+
+    ValueError for a combination that train.py would refuse.
+    """
+    return _apart(_reasons, combinations)
+
+
+def seconds_a_picture(combinations: Sequence[Combination]) -> list[float]:
+    """Of training: a step is made with each architecture, seeds share theirs."""
+    return _apart(_seconds, combinations)
+
+
+def describe(states: dict[str, str], minutes: dict[str, float]) -> str:
+    """Lines that say what will be trained and about how long it takes.
+
+    `states` of all combinations by name, `minutes` of those that are not finished.
+
+    >>> print(describe({"a": "finished", "b": "new"}, {"b": 12.3}))
+      a: finished
+      b: new, about 12 minutes
+    1 of 2 to train, about 12 minutes in all
+    """
+    lines = [
+        f"  {name}: {state}"
+        + (f", about {_in_words(minutes[name])}" if name in minutes else "")
+        for name, state in states.items()
+    ]
+    total = f", about {_in_words(sum(minutes.values()))} in all" if minutes else ""
+    return "\n".join([*lines, f"{len(minutes)} of {len(states)} to train{total}"])
+
+
+def _in_words(minutes: float) -> str:
+    if minutes >= 90:
+        return f"{minutes / 60:.1f} hours"
+    whole = max(round(minutes), 1)
+    return f"{whole} minute{'s' if whole > 1 else ''}"
+
+
+def _apart(work: Callable[[list], list], combinations: Sequence[Combination]) -> list:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, list(combinations)).result()
+
+
+def _reasons(combinations: list[Combination]) -> list[str | None]:
+    from base.keras_setup import import_keras
+
+    import_keras()
+    return [_reason(combination) for combination in combinations]
+
+
+def _reason(combination: Combination) -> str | None:
+    plain = _architecture(replace(combination, adapter_filters=256))
+    if combination.adapter_filters != 256 and not plain.has_adapter:
+        return f"{combination.backbone} has no adapter"
+    if combination.freeze and combination.weights == "none":
+        return "an extractor that starts from nothing can't be frozen"
+    if combination.freeze and not combination.weights and not plain.has_imagenet:
+        return f"{combination.backbone} has no ImageNet weights to keep"
+    _architecture(combination)
+    return None
+
+
+def _architecture(combination: Combination) -> Architecture:
+    given = {"width": combination.width, "trunk": combination.trunk}
+    return Architecture(
+        combination.backbone,
+        num_classes=21,  # VOC's: changes the time by nothing that counts
+        adapter_filters=combination.adapter_filters,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def _seconds(combinations: list[Combination]) -> list[float]:
+    from base.keras_setup import import_keras
+
+    keras = import_keras()
+    from training.hardware import devices
+    from training.hardware.memory import step_seconds, untrained
+
+    device = devices.find_device()
+    known = {}
+    for combination in combinations:
+        key = architecture, _ = _architecture(combination), combination.freeze
+        precision = devices.choose_precision("auto", device, architecture)
+        keras.config.set_dtype_policy(precision)
+        if key not in known:
+            model = untrained(*key)
+            layout = architecture.layout
+            step = step_seconds(model, layout, PROBED_PICTURES, PROBED_STEPS)
+            known[key] = step / PROBED_PICTURES
+            keras.backend.clear_session()
+    return [known[_architecture(c), c.freeze] for c in combinations]

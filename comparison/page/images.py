@@ -1,0 +1,62 @@
+"""Pictures of the page: each once, small, with every model's boxes beside them."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from comparison.entries import Entry
+from comparison.page.confusion import Box, worst
+from data import Dataset
+
+SAME, WORST = 8, 8  # ours: pictures of the grid, and of each model's worst
+SIDE, QUALITY = 480, 70  # ours: the longer side in pixels; WebP, some 20 KB each
+KINDS = ("right", "false", "confused", "missed")  # their numbers in page.js
+
+
+def page_data(
+    entries: Sequence[Entry], judged: Sequence[list[list[Box]]], dataset: Dataset
+) -> dict[str, Any]:
+    """What page.js draws, for JSON.
+
+    `judged`: the boxes of each picture, for each entry. The grid's pictures are evenly
+    chosen.
+    """
+    count = min(SAME, len(dataset))
+    same = np.linspace(0, len(dataset) - 1, count).round().astype(int).tolist()
+    hardest = [worst(boxes, WORST) for boxes in judged]
+    shown = sorted({*same, *(i for some in hardest for i in some)})
+    place = {picture: number for number, picture in enumerate(shown)}
+    return {
+        "classes": list(dataset.class_names),
+        "models": [entry.name for entry in entries],
+        "pictures": [_embed(dataset.pictures[i]) for i in shown],
+        "boxes": [[[_row(b) for b in boxes[i]] for i in shown] for boxes in judged],
+        "same": [place[i] for i in same],
+        "worst": [[place[i] for i in some] for some in hardest],
+    }
+
+
+def _embed(picture: Any) -> dict[str, Any]:
+    """Name, size and a data URI of a picture."""
+    image = picture.pixels()
+    factor = min(SIDE / max(image.shape[:2]), 1)
+    size = tuple(max(round(side * factor), 1) for side in image.shape[1::-1])
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
+    text = base64.b64encode(encoded.tobytes()).decode("ascii")
+    return {
+        "name": picture.path.name,
+        "width": size[0],
+        "height": size[1],
+        "src": f"data:image/webp;base64,{text}",
+    }
+
+
+def _row(box: Box) -> list:
+    corners = np.clip(box.corners, 0, 1).round(4).tolist()
+    kind = KINDS.index(box.kind)
+    return [kind, box.class_id, round(box.score, 3), corners, box.other]

@@ -1,0 +1,162 @@
+"""report.html: one page that needs nothing but itself; and the two plots as PNG."""
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+from base.files import write_text
+from comparison.entries import Entry
+from comparison.intervals import DRAWS, SHARE
+from comparison.page import markup
+from comparison.page.confusion import confusion, judge
+from comparison.page.images import page_data
+from comparison.runs import Run, learned
+from comparison.verdict import front, pick, sentence
+from data import Dataset
+from reports.comparing import Point, as_svg, plot_map_vs_fps, plot_runs
+from reports.curves import save_figure
+
+HERE = Path(__file__).parent
+SEEDS = (
+    "One seed each: what another seed would have trained is not in these intervals.",
+    "± is the spread of the seeds (standard deviation); two models are told apart only "
+    "where no seed of the one reaches the other's.",
+)
+
+
+def write(
+    folder: Path, entries: Sequence[Entry], dataset: Dataset, about: Mapping[str, str]
+) -> None:
+    """Write report.html, and map_vs_fps.png and curves.png where there is something.
+
+    `entries` best first; `about` are the settings that all share, by name.
+    """
+    points = _points(entries)
+    histories = {
+        entry.name if len(entry.runs) == 1 else f"{entry.name}, seed {number}": rows
+        for entry in entries
+        for number, rows in enumerate(run.history for run in entry.runs)
+        if rows
+    }
+    over_time = any(run.options["minutes"] for run in trained(entries))
+    figures = {}
+    if points:
+        figures["map_vs_fps.png"] = plot_map_vs_fps(points)
+    if histories:
+        figures["curves.png"] = plot_runs(histories, over_time)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    drawn = [
+        f"<figure>{as_svg(figure, Path(name).stem.replace('_', ' '))}</figure>"
+        for name, figure in figures.items()
+    ]
+    text = _page(entries, dataset, about, drawn)
+    write_text(folder / "report.html", text)
+
+
+def trained(entries: Sequence[Entry]) -> list[Run]:
+    """The runs among what is compared: of exported files no training is known."""
+    return [run for entry in entries for run in entry.runs if isinstance(run, Run)]
+
+
+def settings(entries: Sequence[Entry], dataset: Dataset) -> dict[str, str]:
+    """What all share, by name, for a person to read."""
+    about = {
+        "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} pictures"
+    }
+    if runs := trained(entries):
+        files = sorted({run.weights(dataset.split).name for run in runs})
+        about["weights"] = f"{' and '.join(files)} of each training"
+        about["budget"] = ", ".join(sorted({run.length for run in runs}))
+    about["intervals"] = f"the middle {SHARE}% of {DRAWS} draws of the pictures"
+    return about
+
+
+def warnings(entries: Sequence[Entry], dataset: Dataset) -> list[str]:
+    """What makes the figures less than fair, in a sentence each."""
+    runs = trained(entries)
+    told = []
+    exports = [e.name for e in entries if not isinstance(e.runs[0], Run)]
+    if exports and any(run.options["val_split"] == dataset.split for run in runs):
+        told.append(
+            f"Runs are scored by their last weights here, {', '.join(exports)} by what "
+            "was exported, best weights as a rule, which these pictures chose: choose "
+            "another --split."
+        )
+    if learned_here := learned(runs, dataset):
+        told.append(
+            f"{len(learned_here)} of the {len(dataset)} pictures were trained on, "
+            f"{learned_here[0].name} for one: choose another --split."
+        )
+    if len(lengths := sorted({run.length for run in runs})) > 1:
+        told.append(f"The budgets differ: {', '.join(lengths)}.")
+    return told
+
+
+def _points(entries: Sequence[Entry]) -> list[Point]:
+    """Of the entries whose speed was measured."""
+    best = front(entries)
+    points = []
+    for entry in entries:
+        if entry.speed:
+            ends = [
+                tuple(entry.figures()[f"{name}_{end}"] for end in ("low", "high"))
+                for name in ("fps", "mAP50")
+            ]
+            point = Point(entry.name, entry.fps, entry.mAP50, *ends, entry in best)
+            points.append(point)
+    return points
+
+
+def _page(
+    entries: Sequence[Entry],
+    dataset: Dataset,
+    about: Mapping[str, str],
+    drawn: Sequence[str],
+) -> str:
+    picks = pick(entries)
+    num_classes = len(dataset.class_names) + 1
+    judged = [
+        judge(entry.scores[0].detected, dataset.pictures, num_classes)
+        for entry in entries
+    ]
+    confusions = [
+        markup.confusion_table(i, confusion(boxes, num_classes), dataset.class_names)
+        for i, boxes in enumerate(judged)
+    ]
+    several = any(len(entry.runs) > 1 for entry in entries)
+    parts = {
+        "title": escape(dataset.name),
+        "lead": escape(f"{_lead(entries, dataset)} {sentence(picks)}"),
+        "warnings": markup.warnings(warnings(entries, dataset)),
+        "cards": markup.cards(picks),
+        "table": markup.main_table(entries),
+        "seeds": SEEDS[several],
+        "speed_note": escape(_speed_note(about)),
+        "plots": "\n".join(drawn),
+        "classes": markup.class_table(entries),
+        "differences": markup.differences(entries),
+        "switch": markup.switch([entry.name for entry in entries]),
+        "confusions": "\n".join(confusions),
+        "settings": markup.settings(about),
+        "commands": markup.commands(entries),
+        "css": (HERE / "page.css").read_text("utf-8"),
+        "js": (HERE / "page.js").read_text("utf-8"),
+        # a </script> in a file's name must not end the element
+        "data": json.dumps(page_data(entries, judged, dataset)).replace("<", "\\u003c"),
+    }
+    return Template((HERE / "page.html").read_text("utf-8")).substitute(parts)
+
+
+def _lead(entries: Sequence[Entry], dataset: Dataset) -> str:
+    objects = sum(int((~picture.difficult).sum()) for picture in dataset.pictures)
+    models = f"{len(entries)} model{'s' if len(entries) > 1 else ''}"
+    return f"{models}, scored on {len(dataset)} pictures with {objects} objects."
+
+
+def _speed_note(about: Mapping[str, str]) -> str:
+    if "speed" not in about:
+        return "Speed was not measured (--rounds 0)."
+    return f"Measured side by side: {about['speed']}."

@@ -1,0 +1,121 @@
+"""Rewrites a data set in another format.
+
+    python -m data convert my_coco out --to yolo
+    python -m data convert VOCdevkit instances --to coco
+
+Splits stay what they are; where the files tell none, none is made. Pictures are copied
+as they are. What the new format has no word for is counted.
+"""
+
+import argparse
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from base.command_line import Parser, exit_status
+from data.convert import writers
+from data.readers.annotation import Annotated, Source
+from data.readers.assemble import names_of, read_chosen
+from data.readers.recognise import find_sources
+from data.readers.splits import Chosen
+
+WRITERS = {
+    "voc": writers.write_voc,
+    "coco": writers.write_coco,
+    "yolo": writers.write_yolo,
+    "csv": writers.write_csv,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status: 0, or 2 after one line that says what to mend."""
+    parser = Parser("python -m data convert", __doc__)
+    parser.add_argument("source", metavar="IN", help="a folder or annotation file")
+    parser.add_argument("output", metavar="OUT", help="a new folder")
+    parser.add_argument("--to", required=True, choices=WRITERS)
+    return exit_status("python -m data convert", run, parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert, and say what was done."""
+    for line in convert(args.source, args.output, args.to):
+        print(line)
+
+
+def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
+    """Write the data set at `source` into the new folder `output`; lines to show.
+
+    to: a key of WRITERS. ValueError where `output` holds something already.
+    """
+    out = Path(output)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} already holds something; name a new folder.")
+    sources = find_sources(source)
+    class_names = names_of(sources)
+    parts: dict[str | None, list[Annotated]] = {}
+    for split, keys in _parts(sources).items():
+        chosen = Chosen(keys, [], made=False)
+        dataset = read_chosen(chosen, split or "all", class_names, _annotated)
+        yield f"{split or 'no split'}: {len(dataset)} pictures"
+        yield from (f"  {line}" for line in dataset.problems)
+        parts[split] = dataset.pictures
+    if not any(parts.values()):
+        raise ValueError(f"{source}: no usable picture in it.")
+    named = _name_pictures(parts)
+    writer = WRITERS[to]
+    yield from writer(out, named, class_names)
+    total = sum(map(len, named.values()))
+    with tqdm(total=total, unit="picture", disable=None) as progress:
+        for split, pictures in named.items():
+            folder = writers.picture_folder(out, to, split)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, annotated in pictures.items():
+                shutil.copyfile(annotated.path, folder / name)
+                progress.update()
+    yield f"{out}: {to}, {total} pictures, {len(class_names)} classes"
+
+
+def _annotated(annotated: Annotated, _: dict[str, int]) -> Annotated:
+    return annotated
+
+
+def _parts(
+    sources: Sequence[Source],
+) -> dict[str | None, list[tuple[Source, list[str]]]]:
+    """Keys of train, val and test of each source, without overlap; None: no splits.
+
+    What trainval has beyond train and val goes to the one that has no list.
+    """
+    parts: dict[str | None, list[tuple[Source, list[str]]]] = {}
+    for source in sources:
+        lists = {name: source.keys(name) for name in source.lists}
+        both = set(lists.get("train", [])) | set(lists.get("val", []))
+        rest = [key for key in lists.pop("trainval", []) if key not in both]
+        if rest:
+            to = "val" if "train" in lists and "val" not in lists else "train"
+            lists[to] = [*lists.get(to, []), *rest]
+        for split, keys in (lists or {None: source.keys(None)}).items():
+            parts.setdefault(split, []).append((source, keys))
+    return parts
+
+
+def _name_pictures(
+    parts: dict[str | None, list[Annotated]],
+) -> dict[str | None, dict[str, Annotated]]:
+    """File names that no other picture's annotation shares: folders come before."""
+    taken: set[str] = set()
+    named: dict[str | None, dict[str, Annotated]] = {}
+    for split, pictures in parts.items():
+        named[split] = {}
+        for annotated in pictures:
+            path = Path(os.path.abspath(annotated.path))  # noqa: PTH100, links stay
+            name, folder = path.name, path.parent
+            while Path(name).stem.lower() in taken and folder.name:
+                # without dots in front: readers pass over hidden files
+                name, folder = f"{folder.name}_{name}".lstrip("."), folder.parent
+            taken.add(Path(name).stem.lower())
+            named[split][name] = annotated
+    return named

@@ -1,0 +1,193 @@
+"""Writes annotations as VOC, COCO JSON, YOLO or CSV, for `convert.py`.
+
+Every writer takes the folder, the pictures of each split (None: no splits) by file name
+and the class names, and gives lines that tell what its format has no word for.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import yaml
+
+from data.readers.annotation import Annotated, EdgesPx, Object
+
+Parts = dict[str | None, dict[str, Annotated]]
+
+FOLDERS = {  # where each format has the pictures of a split
+    "voc": "JPEGImages",
+    "coco": "images",
+    "yolo": "images/{}",
+    "csv": "images",
+}
+DECIMALS = 6  # ours: of pixels, more than any tool writes
+YOLO_DECIMALS = 10  # ours: pixels come back to DECIMALS
+
+
+def picture_folder(out: Path, to: str, split: str | None) -> Path:
+    """Where the pictures of a split belong."""
+    return out / FOLDERS[to].format(split or "")
+
+
+def write_voc(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+    """JPEGImages, Annotations/*.xml, ImageSets/Main/SPLIT.txt."""
+    (out / "Annotations").mkdir(parents=True)
+    crowds = thin = 0
+    for name, annotated in _all(parts):
+        kept = []
+        for item in annotated.objects:
+            left, top, right, bottom = item.edges_px
+            # VOC's corners are pixels of the box: 1 pixel has equal corners
+            is_thin = right - left <= 1 or bottom - top <= 1
+            crowds += item.crowd
+            thin += is_thin and not item.crowd
+            if not (item.crowd or is_thin):
+                kept.append(item)
+        path = out / "Annotations" / f"{Path(name).stem}.xml"
+        path.write_bytes(_voc_xml(name, annotated.size_wh, kept))
+    for split, pictures in parts.items():
+        if split:
+            folder = out / "ImageSets" / "Main"
+            folder.mkdir(parents=True, exist_ok=True)
+            stems = "".join(f"{Path(name).stem}\n" for name in pictures)
+            (folder / f"{split}.txt").write_text(stems, "utf-8")
+    yield from _lost(crowds, "crowds")
+    yield from _lost(thin, "boxes no wider or higher than a pixel")
+
+
+def _voc_xml(name: str, size_wh: tuple[int, int], objects: Iterable[Object]) -> bytes:
+    root = ElementTree.Element("annotation")
+    _add(root, filename=name)
+    size = ElementTree.SubElement(root, "size")
+    _add(size, width=size_wh[0], height=size_wh[1], depth=3)
+    for item in objects:
+        element = ElementTree.SubElement(root, "object")
+        _add(element, name=item.name, difficult=int(item.difficult))
+        left, top, right, bottom = item.edges_px
+        box = ElementTree.SubElement(element, "bndbox")
+        _add(box, xmin=_px(left + 1), ymin=_px(top + 1), xmax=_px(right))
+        _add(box, ymax=_px(bottom))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, "utf-8")
+
+
+def _add(element: ElementTree.Element, **texts: Any) -> None:
+    for tag, text in texts.items():
+        ElementTree.SubElement(element, tag).text = str(text)
+
+
+def write_coco(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+    """images, annotations/instances_SPLIT.json; ids from 1."""
+    (out / "annotations").mkdir(parents=True)
+    ids = {name: number for number, name in enumerate(class_names, start=1)}
+    for split, pictures in parts.items():
+        images, annotations = [], []
+        for number, (name, annotated) in enumerate(pictures.items(), start=1):
+            width, height = annotated.size_wh
+            images.append(
+                {"id": number, "file_name": name, "width": width, "height": height}
+            )
+            for item in annotated.objects:
+                place = {"id": len(annotations) + 1, "image_id": number}
+                annotations.append(place | _coco_object(item, ids[item.name]))
+        categories = [{"id": number, "name": name} for name, number in ids.items()]
+        content = {
+            "images": images,
+            "annotations": annotations,
+            "categories": categories,
+        }
+        path = out / "annotations" / f"instances_{split or 'all'}.json"
+        path.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+    yield from _lost_marks(parts)
+
+
+def _coco_object(item: Object, category_id: int) -> dict[str, Any]:
+    left, top, right, bottom = item.edges_px
+    width, height = right - left, bottom - top
+    return {
+        "category_id": category_id,
+        "bbox": [_px(left), _px(top), _px(width), _px(height)],
+        "area": _px(width * height if item.area_px is None else item.area_px),
+        "iscrowd": int(item.crowd),
+    }
+
+
+def write_yolo(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+    """images/SPLIT, labels/SPLIT/*.txt, data.yaml."""
+    out.mkdir(parents=True, exist_ok=True)
+    numbers = {name: number for number, name in enumerate(class_names)}
+    for split, pictures in parts.items():
+        folder = out / "labels" / (split or "")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, annotated in pictures.items():
+            lines = (
+                f"{numbers[item.name]} {_yolo_box(item.edges_px, annotated.size_wh)}\n"
+                for item in annotated.objects
+                if not item.crowd
+            )
+            path = folder / f"{Path(name).stem}.txt"
+            path.write_text("".join(lines), "utf-8")
+    places = {split: f"images/{split}" for split in parts if split}
+    content = places | {"names": dict(enumerate(class_names))}
+    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+    (out / "data.yaml").write_text(text, "utf-8")
+    crowds = (item.crowd for _, a in _all(parts) for item in a.objects)
+    yield from _lost(sum(crowds), "crowds")
+    yield from _lost_marks(parts)
+
+
+def _yolo_box(edges_px: EdgesPx, size_wh: tuple[int, int]) -> str:
+    (left, top, right, bottom), (width, height) = edges_px, size_wh
+    numbers = (
+        (left + right) / 2 / width,
+        (top + bottom) / 2 / height,
+        (right - left) / width,
+        (bottom - top) / height,
+    )
+    return " ".join(f"{number:.{YOLO_DECIMALS}f}" for number in numbers)
+
+
+def write_csv(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+    """images, SPLIT.csv with a header, classes.csv as keras-retinanet has it."""
+    out.mkdir(parents=True, exist_ok=True)
+    header = ("filename", "xmin", "ymin", "xmax", "ymax", "class", "isgroupof")
+    for split, pictures in parts.items():
+        rows: list[tuple] = [header]
+        for name, annotated in pictures.items():
+            for item in annotated.objects:
+                edges = (_px(edge) for edge in item.edges_px)
+                rows.append((name, *edges, item.name, int(item.crowd)))
+            if not annotated.objects:
+                rows.append((name, "", "", "", "", "", ""))
+        _write_rows(out / f"{split or 'boxes'}.csv", rows)
+    _write_rows(out / "classes.csv", [(n, i) for i, n in enumerate(class_names)])
+    yield from _lost_marks(parts)
+
+
+def _write_rows(path: Path, rows: Iterable[tuple]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def _all(parts: Parts) -> Iterator[tuple[str, Annotated]]:
+    for pictures in parts.values():
+        yield from pictures.items()
+
+
+def _px(value: float) -> float | int:
+    value = round(value, DECIMALS)
+    return int(value) if value == int(value) else value
+
+
+def _lost_marks(parts: Parts) -> Iterator[str]:
+    difficult = (item.difficult for _, a in _all(parts) for item in a.objects)
+    if count := sum(difficult):
+        yield f"  {count} objects lose their mark difficult: only VOC has it."
+
+
+def _lost(count: int, what: str) -> Iterator[str]:
+    if count:
+        yield f"  {count} {what} left out: the format has no word for them."

@@ -1,0 +1,9 @@
+"""What is wrong with a data set, before hours are spent on it: `python -m data FOLDER`.
+
+- checks.py: which checks there are; findings.py: what they say, as a table
+- boxes.py, images.py, voc.py: the checks, by what they look at
+"""
+
+from data.doctor.checks import all_boxes, examine, quick, read_splits
+
+__all__ = ["all_boxes", "examine", "quick", "read_splits"]

@@ -1,0 +1,91 @@
+"""The doctor's checks of VOC annotation files, before any reader repairs them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.doctor.findings import Finding, findings
+from data.images import picture_size
+from data.readers.voc import picture_path
+from data.readers.voc_layout import Tree
+from data.readers.voc_xml import VocObject, read_annotation
+
+KINDS = {  # id -> severity, text
+    "xml": ("error", "annotation files that can't be read"),
+    "picture-missing": ("error", "annotations without a picture"),
+    "picture-broken": ("error", "pictures whose header can't be read"),
+    "annotation-missing": ("warning", "pictures without an annotation file"),
+    "size": ("warning", "<size> differs from the picture's"),
+    "number": ("error", "corners that are missing or not finite"),
+    "swapped": ("error", "boxes with swapped corners"),
+    "no-area": ("error", "boxes without width or height"),
+    "outside": ("error", "boxes wholly outside the picture"),
+    "reaches-out": ("warning", "boxes that reach out of the picture, clipped"),
+    "from-zero": (
+        "note",
+        "boxes that begin at 0: half a pixel off, VOC counts from 1",
+    ),
+    "name-missing": ("error", "objects without a class name"),
+}
+
+Places = dict[str, list[str]]  # by id
+
+
+def check_trees(trees: Sequence[Tree]) -> list[Finding]:
+    """Findings about files and coordinates of all annotations."""
+    places: Places = defaultdict(list)
+    for tree in trees:
+        for stem, path in tree.annotations.items():
+            _check_annotation(tree, stem, path, places)
+        stems = tree.annotations.keys()
+        lacking = (p for p in tree.pictures.values() if p.stem not in stems)
+        places["annotation-missing"] += map(str, sorted(lacking))
+    return [
+        finding
+        for id, (severity, text) in KINDS.items()
+        for finding in findings(id, severity, text, places[id])
+    ]
+
+
+def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None:
+    try:
+        annotation = read_annotation(path)
+    except ValueError as error:
+        places["xml"].append(f"{path}: {error}")
+        return
+    picture = picture_path(tree, stem, annotation)
+    if picture is None:
+        places["picture-missing"].append(f"{path}: {annotation.filename!r}")
+        return
+    try:
+        width, height = size_wh = picture_size(picture)
+    except ValueError as error:
+        places["picture-broken"].append(str(error))
+        return
+    if annotation.size_wh not in (None, size_wh):
+        written = "{}x{}".format(*annotation.size_wh)
+        places["size"].append(f"{path}: {written}, it is {width}x{height}")
+    for number, item in enumerate(annotation.objects, start=1):
+        if kind := _kind(item, size_wh):
+            shown = " ".join("?" if v is None else f"{v:g}" for v in item.box_px)
+            where = f"object {number} ({item.name})"
+            places[kind].append(f"{path}: {where}: {shown} of {width}x{height}")
+
+
+def _kind(item: VocObject, size_wh: tuple[int, int]) -> str | None:
+    """The id of what is wrong with an object."""
+    if not item.name:
+        return "name-missing"
+    if None in item.box_px:
+        return "number"
+    xmin, ymin, xmax, ymax = item.box_px
+    if xmax < xmin or ymax < ymin:
+        return "swapped"
+    if xmax == xmin or ymax == ymin:
+        return "no-area"
+    width, height = size_wh
+    if xmin > width or ymin > height or xmax <= 0 or ymax <= 0:
+        return "outside"
+    if xmin < 0 or ymin < 0 or xmax > width or ymax > height:
+        return "reaches-out"
+    return "from-zero" if min(xmin, ymin) == 0 else None

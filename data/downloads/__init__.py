@@ -1,0 +1,1 @@
+"""Data sets by name: named.py fetches them, unpack.py opens their archives."""

@@ -1,0 +1,90 @@
+"""Data sets by their names: downloaded once into data/sets, with their own splits."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from base.download import fetch
+from data.downloads.unpack import unpack
+
+SETS = Path("data/sets")  # ours: not in git, as the demo set
+
+
+class Archive(NamedTuple):
+    """An address, the hash of the file, the folder in SETS that it is unpacked in."""
+
+    url: str
+    hash_hex: str
+    folder: str
+
+
+VOC = "http://host.robots.ox.ac.uk/pascal/VOC"
+COCO = "http://images.cocodataset.org"
+ARCHIVES = {
+    # MD5: pytorch/vision torchvision/datasets/voc.py
+    "voc2007_trainval": Archive(
+        f"{VOC}/voc2007/VOCtrainval_06-Nov-2007.tar",
+        "c52e279531787c972589f7e41ab4ae64",
+        "voc",
+    ),
+    "voc2007_test": Archive(
+        f"{VOC}/voc2007/VOCtest_06-Nov-2007.tar",
+        "b6e924de25625d8de591ea690078ad9f",
+        "voc",
+    ),
+    "voc2012_trainval": Archive(
+        f"{VOC}/voc2012/VOCtrainval_11-May-2012.tar",
+        "6cd6e144f989b92b3379bac3b3de84fd",
+        "voc",
+    ),
+    # SHA-256: tensorflow/datasets tensorflow_datasets/url_checksums/coco.txt
+    "coco2017_annotations": Archive(
+        f"{COCO}/annotations/annotations_trainval2017.zip",
+        "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+        "coco2017",
+    ),
+    "coco2017_val": Archive(
+        f"{COCO}/zips/val2017.zip",
+        "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+        "coco2017",
+    ),
+    "coco2017_train": Archive(
+        f"{COCO}/zips/train2017.zip",
+        "69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929",
+        "coco2017",
+    ),
+}
+VOC2007, VOC2012 = "voc/VOCdevkit/VOC2007", "voc/VOCdevkit/VOC2012"
+# name -> archives, data sets in SETS: train, val, trainval and test are their own lists
+NAMED = {
+    "voc2007": (("voc2007_trainval", "voc2007_test"), (VOC2007,)),
+    "voc0712": (
+        ("voc2007_trainval", "voc2007_test", "voc2012_trainval"),
+        (VOC2007, VOC2012),
+    ),
+    "coco2017": (
+        ("coco2017_annotations", "coco2017_val", "coco2017_train"),
+        ("coco2017",),
+    ),
+}
+
+
+def roots_of(name: str) -> list[Path]:
+    """Folders of a named data set, downloaded and unpacked where they are not yet.
+
+    ValueError as of `fetch` and `unpack`; what has come so far stays.
+    """
+    archives, folders = NAMED[name]
+    for archive in archives:
+        _get(ARCHIVES[archive])
+    return [SETS / folder for folder in folders]
+
+
+def _get(archive: Archive) -> None:
+    folder = SETS / archive.folder
+    done = folder / f".{archive.url.rpartition('/')[2]}.unpacked"
+    if done.exists():
+        return
+    path = fetch(archive.url, archive.hash_hex, folder)
+    unpack(path, folder)
+    done.touch()
+    path.unlink()  # COCO's pictures need 19 GB once

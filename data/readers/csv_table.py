@@ -1,0 +1,208 @@
+"""CSV: a row for each box, its columns told by the header or by what stands in them.
+
+Without a header the order is that of keras-retinanet, path,x1,y1,x2,y2,class
+(https://github.com/fizyr/keras-retinanet#csv-datasets), whose rows path,,,,, are
+pictures without objects; with one, columns go by their names: TensorFlow Object
+Detection's filename,width,height,class,xmin,ymin,xmax,ymax, Open Images'
+ImageID,...,LabelName,...,XMin,XMax,YMin,YMax,... in 0..1, and others.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from data.images import SUFFIXES, is_picture_name, picture_size
+from data.readers.annotation import Annotated, EdgesPx, Missing, Object, number
+from data.readers.paths import Finder, picture_folders
+from data.readers.split_files import SplitFiles
+from data.readers.splits import split_in_name
+
+IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
+COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours
+    "picture": ("filename", "imageid", "image_id", "image", "path", "file", "img"),
+    "left": ("xmin", "x1", "x_min", "left"),
+    "top": ("ymin", "y1", "y_min", "top"),
+    "right": ("xmax", "x2", "x_max", "right"),
+    "bottom": ("ymax", "y2", "y_max", "bottom"),
+    "name": ("class", "labelname", "label", "class_name", "name"),
+    "crowd": ("isgroupof",),  # Open Images: more than five objects in one box
+}
+SIDES = ("left", "top", "right", "bottom")
+WITHOUT_HEADER = ("picture", *SIDES, "name")  # keras-retinanet
+CLASS_FILES = (
+    "*classes.csv",
+    "*class-descriptions*.csv",
+)  # keras-retinanet, Open Images
+
+
+class _Row(NamedTuple):
+    line: int
+    name: str
+    numbers: tuple[float | None, ...]  # left, top, right, bottom
+    crowd: bool
+
+
+def find(path: Path) -> list["TableSource"]:
+    """The data set in a CSV file, or in those of a folder."""
+    if path.is_file():
+        files = [path] if path.suffix.lower() == ".csv" else []
+    else:
+        inside = [p for p in sorted(path.iterdir()) if p.is_dir()]
+        folders = [path, *(p for p in inside if _holds_tables(p.name))]
+        files = [file for folder in folders for file in sorted(folder.glob("*.csv"))]
+        files = [file for file in files if file.is_file()]
+    root = path if path.is_dir() else path.parent
+    classes = [
+        c for f in {f.parent for f in files} for n in CLASS_FILES for c in f.glob(n)
+    ]
+    files = [file for file in files if file not in classes and _columns(file)]
+    return [TableSource(root, files, sorted(classes))] if files else []
+
+
+def _holds_tables(folder: str) -> bool:
+    return split_in_name(folder) is not None or folder.lower() == "annotations"
+
+
+def _columns(path: Path) -> tuple[dict[str, int], bool] | None:
+    """Where each column stands and whether a header says so; None: no such table."""
+    first = next((row for _, row in _rows(path) if row), [])
+    words = [word.strip().lower() for word in first]
+    at = {
+        column: words.index(name)
+        for column, names in COLUMNS.items()
+        for name in reversed(names)
+        if name in words
+    }
+    if set(WITHOUT_HEADER) <= set(at):
+        return at, True
+    is_row = len(first) == len(WITHOUT_HEADER) and is_picture_name(Path(first[0]).name)
+    if is_row and all(number(word) is not None or not word for word in first[1:5]):
+        return {column: i for i, column in enumerate(WITHOUT_HEADER)}, False
+    return None
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers from 1 and cells."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            reader = csv.reader(file)
+            for row in reader:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise ValueError(f"{path}: line {reader.line_num}: {error}.") from error
+    except OSError as error:
+        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+
+
+class TableSource:
+    """CSV files of one data set."""
+
+    format_name = "CSV"
+    opens_files = True
+
+    def __init__(
+        self, root: Path, files: Sequence[Path], class_files: Sequence[Path]
+    ) -> None:
+        self.root = root
+        self._classes = dict(
+            pair for file in class_files for pair in _class_pairs(file)
+        )
+        self.names_have_order = bool(self._classes)
+        self._files = SplitFiles(
+            root, files, lambda file: _Table(file, root, self._classes)
+        )
+        self.lists = self._files.lists
+
+    def keys(self, split: str | None) -> list[str]:
+        """Names of the pictures of a split."""
+        return self._files.keys(split)
+
+    def class_names(self) -> list[str]:
+        """Those of the file of classes in its order, else all that occur."""
+        tables = (self._files.open(file) for file in self._files.paths())
+        rows = (rows for table in tables for rows in table.pictures.values())
+        used = {row.name for part in rows for row in part}
+        if not self._classes:
+            return sorted(used)
+        names = list(dict.fromkeys(self._classes.values()))
+        if names == list(self._classes):  # keras-retinanet
+            return names
+        return [name for name in names if name in used]  # Open Images describes 601
+
+    def read(self, key: str) -> Annotated:
+        """One picture with its rows."""
+        return self._files.read(key)
+
+
+def _class_pairs(path: Path) -> list[tuple[str, str]]:
+    """What stands in the boxes' rows, and the name of the class.
+
+    keras-retinanet's file has name,number, that of Open Images code,name.
+    """
+    rows = [[cell.strip() for cell in row[:2]] for _, row in _rows(path)]
+    rows = [row for row in rows if len(row) == 2 and all(row)]
+    if len(rows) > 1 and not rows[0][1].isdecimal() and rows[1][1].isdecimal():
+        rows = rows[1:]  # a header: class,id
+    if rows and all(row[1].isdecimal() for row in rows):
+        rows = sorted(rows, key=lambda row: int(row[1]))
+        return [(name, name) for name, _ in rows]
+    return [(code, name) for code, name in rows]
+
+
+class _Table:
+    """One CSV file: the rows of each picture."""
+
+    def __init__(self, path: Path, root: Path, classes: dict[str, str]) -> None:
+        self.path = path
+        self.pictures: dict[str, list[_Row]] = {}
+        at, has_header = _columns(path)
+        filled = (item for item in _rows(path) if item[1])
+        for line, cells in islice(filled, int(has_header), None):
+            if len(cells) <= max(at.values()):
+                raise ValueError(
+                    f"{path}: line {line}: expected {max(at.values()) + 1} or more "
+                    f"cells, received {len(cells)}."
+                )
+            rows = self.pictures.setdefault(cells[at["picture"]].strip(), [])
+            name = cells[at["name"]].strip()
+            numbers = tuple(number(cells[at[side]]) for side in SIDES)
+            if name or any(cells[at[side]].strip() for side in SIDES):
+                crowd = "crowd" in at and cells[at["crowd"]].strip() == "1"
+                rows.append(_Row(line, classes.get(name, name), numbers, crowd))
+        # Open Images: numbers are shares of the sides; no box of pixels is so small
+        self.is_relative = _is_relative(self.pictures)
+        self.finder = Finder(picture_folders(path, root))
+
+    def read(self, name: str) -> Annotated:
+        path = self._picture(name)
+        if path is None:
+            raise Missing(f"pictures of {self.path.name} are not there", name)
+        size_wh = picture_size(path)
+        return Annotated(
+            path, size_wh, [self._object(r, size_wh) for r in self.pictures[name]]
+        )
+
+    def _picture(self, name: str) -> Path | None:
+        if is_picture_name(Path(name).name):
+            return self.finder.find(name)
+        found = (self.finder.find(name + suffix) for suffix in SUFFIXES)  # Open Images
+        return next((path for path in found if path), None)
+
+    def _object(self, row: _Row, size_wh: tuple[int, int]) -> Object:
+        edges_px: EdgesPx | None = None
+        if None not in row.numbers:
+            scale = size_wh if self.is_relative else (1, 1)
+            edges_px = tuple(x * s for x, s in zip(row.numbers, scale * 2, strict=True))
+        where = f"{self.path}: line {row.line}"
+        written = () if edges_px is None else row.numbers
+        return Object(row.name, edges_px, where, written, crowd=row.crowd)
+
+
+def _is_relative(pictures: dict[str, list[_Row]]) -> bool:
+    far = [x for rows in pictures.values() for row in rows for x in row.numbers[2:]]
+    known = [x for x in far if x is not None]
+    # the median: a box may reach out of its picture, and one above 1 makes no pixels
+    return bool(known) and median(known) <= 1

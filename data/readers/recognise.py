@@ -1,0 +1,114 @@
+"""The front door: any folder, its format recognised from its files.
+
+>>> dataset = read_dataset("my_pictures", "train")  # doctest: +SKIP
+>>> print(dataset.describe())  # doctest: +SKIP
+
+A new format is one module that keeps to `annotation.py`, and one name in FORMATS.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+
+from data.dataset import Dataset
+from data.downloads.named import NAMED, roots_of
+from data.readers.annotation import Source
+from data.readers.assemble import read_split
+from data.readers.splits import split_in_name
+
+# modules of data/, asked in this order: the more telling files first
+FORMATS = ("coco", "yolo", "voc", "csv_table")
+SHOWN_NAMES = 8  # ours: entries of a folder that a message names
+
+
+def read_dataset(
+    roots: Sequence[Path | str] | Path | str,
+    split: str,
+    class_names: Sequence[str] | None = None,
+) -> Dataset:
+    """One split of the data sets at the given folders or annotation files.
+
+    roots: or names of `named.py`, which are downloaded. Several are joined (VOC07+12);
+        those without the split are passed over as long as one has it.
+    split: train, val, trainval or test. Without lists, names are split by their
+        hash, 80/20; where nothing is called test, val stands in for it.
+    class_names: without the background. Left out, they are those of all splits, so
+        that every split numbers them alike: in the format's own order, else sorted.
+
+    Files and objects that can't be used are left out and named in
+    `Dataset.problems`; ValueError where a format isn't understood or nothing is left.
+    """
+    return read_split(find_sources(roots), split, class_names)
+
+
+def find_sources(roots: Sequence[Path | str] | Path | str) -> list[Source]:
+    """The data sets at folders or files; ValueError says what was seen instead."""
+    if isinstance(roots, str | Path):
+        roots = [roots]
+    return [s for root in roots for path in _paths(root) for s in _find(path)]
+
+
+def _paths(root: Path | str) -> list[Path]:
+    """The folder or file, or those of a data set that is known by name."""
+    if Path(root).exists():
+        return [Path(root)]
+    if str(root) in NAMED:
+        return roots_of(str(root))
+    close = get_close_matches(str(root), NAMED, n=1)
+    raise ValueError(
+        f"{root}: no such folder; expected an annotated data set or one of "
+        f"{', '.join(NAMED)}{f'; closest: {close[0]}' if close else ''}."
+    )
+
+
+def _find(path: Path) -> list[Source]:
+    inside = _unpacked(path)
+    formats = [import_module(f"data.readers.{name}") for name in FORMATS]
+    for module in formats:
+        if sources := module.find(inside):
+            return sources
+    layouts = "; ".join(module.IN_WORDS for module in formats)
+    raise ValueError(
+        f"{path}: no annotations that are understood. Seen: {_seen(path)}. "
+        f"Understood: {layouts}; all layouts: docs/data.md."
+    )
+
+
+def _unpacked(path: Path) -> Path:
+    """The one folder that an archive held; else the path itself."""
+    while path.is_dir():
+        entries = (p for p in path.iterdir() if not p.name.startswith("."))
+        # macOS puts __MACOSX beside it; train/ alone is a data set with a split
+        first = list(islice((p for p in entries if p.name != "__MACOSX"), 2))
+        if len(first) != 1 or not first[0].is_dir() or split_in_name(first[0].name):
+            return path
+        path = first[0]
+    return path
+
+
+def _seen(path: Path) -> str:
+    """What a folder holds, in a few words.
+
+    Folders by name, files by the number of each suffix.
+    """
+    if path.is_file():
+        return f"a file of {path.stat().st_size} bytes"
+    entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+    folders = [f"{_contents(p)} in {p.name}/" for p in entries if p.is_dir()]
+    files = _contents(path)
+    shown = [files] * (files != "nothing") + folders[:SHOWN_NAMES]
+    more = len(folders) - SHOWN_NAMES
+    return ", ".join(shown or ["nothing"]) + (f" and {more} folders" * (more > 0))
+
+
+def _contents(folder: Path) -> str:
+    entries = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    counts = Counter(p.suffix.lower() or "plain" for p in entries if p.is_file())
+    parts = [f"{count} {suffix} files" for suffix, count in counts.most_common(4)]
+    num_folders = sum(p.is_dir() for p in entries)
+    return " + ".join(parts + [f"{num_folders} folders"] * bool(num_folders)) or (
+        "nothing"
+    )

@@ -1,0 +1,36 @@
+"""Draw the demo data set.
+
+python -m data.shapes my_shapes
+python -m data.shapes my_shapes --pictures 1000 --seed 1
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from base.command_line import Parser, exit_status
+from data.shapes.dataset import draw_shapes
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draws the set that the command line asks for."""
+    parser = Parser("python -m data.shapes", __doc__)
+    parser.add_argument("folder", type=Path, help="where the set goes")
+    parser.add_argument("--pictures", type=int, default=600, help="how many (600)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="3000x2000 pixels with objects of 20 to 60: for train.py --tile",
+    )
+    return exit_status("python -m data.shapes", run, parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw, and say how many."""
+    print(draw_shapes(args.folder, args.pictures, args.seed, args.large))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

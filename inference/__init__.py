@@ -1,0 +1,74 @@
+"""From pictures of any size to named boxes: what stands between data and a network.
+
+- detector.py: PictureDetector, for pictures as arrays or files
+- whole.py: all pictures of a data set through a network, for scoring
+- stream.py: frames through a detector, reading and writing beside it
+- outputs.py: what detect.py leaves: drawings, videos, JSON, labels, crops
+
+The room above `models` and `data`, which don't know each other.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # Keras is loaded when a detector is
+    from inference.detector import Network, PictureDetector
+
+TILE_PX = 300  # ours: a tile's pixels are the network's, where a file tells nothing
+
+
+def load(
+    path: Path | str,
+    threshold: float | None = None,
+    top_k: int | None = None,
+    batch_size: int = 8,
+    tile: bool = False,
+    tile_px: int | None = None,
+) -> "PictureDetector":
+    """The detector in a weights file, ready for pictures of any size.
+
+    path: a weights file or what export.py made of one, which needs its own runtime and
+        no Keras; "voc" and "coco" are published ones, which `models.weights.hub`
+        fetches. shold: least score, 0..1; None is the file's own, that of best F1.
+    top_k: at most so many objects a picture; None is the paper's 200.
+    batch_size: pictures that go through the network at a time.
+    tile: cut large pictures into tiles as large as the pictures of the training, or
+        of `tile_px` pixels, and merge their objects.
+
+    ValueError where the file is no detector of this collection.
+    """
+    from inference.detector import PictureDetector
+
+    network, side = open_network(path, threshold, top_k)
+    if tile and tile_px is None:
+        tile_px = side
+    return PictureDetector(network, batch_size, tile_px if tile else None)
+
+
+def open_network(
+    path: Path | str, threshold: float | None = None, top_k: int | None = None
+) -> "tuple[Network, int]":
+    """The network of `load`, and the side in pixels of a tile that suits it."""
+    from inference import runtimes
+
+    if runtimes.recognise(path):
+        exported = runtimes.load(path, threshold, top_k)
+        return exported, trained_side({"tile_px": exported.card.tile_px})
+    from base.keras_setup import import_keras
+
+    import_keras()
+    from base.constants import TOP_K
+    from inference.runtimes.keras_file import Detector
+    from models.weights.hub import file_of
+
+    network = Detector(file_of(path), threshold, TOP_K if top_k is None else top_k)
+    return network, trained_side(network.description.training)
+
+
+def trained_side(training: dict) -> int:
+    """Side in pixels of what a training showed as one picture; TILE_PX if unknown.
+
+    `training` is that of a weights file's description: what any file may say.
+    """
+    side = training.get("tile_px")
+    return side if type(side) is int and side > 0 else TILE_PX

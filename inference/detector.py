@@ -1,0 +1,135 @@
+"""A detector for pictures of any size."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from base.constants import IMAGE_SIZE, NMS_IOU
+from data import read_picture
+from data.tiles import cut, merge, tile_windows
+
+
+class Network(Protocol):
+    """What finds objects in pictures of one size: a Detector, or an Exported file.
+
+    Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3): class from 1, score,
+    corners in 0..1; rows of zeros pad the end.
+    """
+
+    class_names: Sequence[str]
+    threshold: float
+
+    def __call__(self, images: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """The objects of one picture, best first.
+
+    boxes: (N, 4) float32 corners xmin, ymin, xmax, ymax in pixels of the picture.
+    scores: (N,) float32, 0..1.
+    names: N class names.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Prepared(NamedTuple):
+    """A picture as the network takes it.
+
+    tiles: uint8 (N, 300, 300, 3) RGB; windows: int (N, 4), where they lie, in pixels.
+    """
+
+    tiles: np.ndarray
+    windows: np.ndarray
+
+
+class PictureDetector:
+    """A network, called on pictures of any size.
+
+    `class_names` and `threshold` are the network's. `tile_px`: large pictures are cut
+    into tiles of so many pixels; None: every picture is shrunk to the network's input.
+    """
+
+    def __init__(
+        self, network: Network, batch_size: int = 8, tile_px: int | None = None
+    ) -> None:
+        self.class_names, self.threshold = network.class_names, network.threshold
+        self.batch_size, self.tile_px = batch_size, tile_px
+        self._network = network
+
+    def __call__(
+        self, pictures: np.ndarray | Path | str | Iterable[np.ndarray | Path | str]
+    ) -> Found | list[Found]:
+        """The objects of one picture, or a list with those of each of several.
+
+        A picture is a path or a uint8 array (H, W, 3) RGB. ValueError for anything
+        else, and where a file can't be read.
+        """
+        is_array = isinstance(pictures, np.ndarray) and pictures.ndim < 4
+        is_path = isinstance(pictures, str | Path)
+        if is_array or is_path or not isinstance(pictures, Iterable):
+            return self([pictures])[0]
+        pictures, found = list(pictures), []
+        for start in range(0, len(pictures), self.batch_size):
+            group = [_image(p) for p in pictures[start : start + self.batch_size]]
+            detections = self.detect([self.prepare(image) for image in group])
+            for image, rows in zip(group, detections, strict=True):
+                found.append(self._named(rows, image.shape))
+        return found
+
+    def prepare(self, image: np.ndarray) -> Prepared:
+        """uint8 (H, W, 3) RGB cut and resized, without Keras: for any thread."""
+        size_wh = (image.shape[1], image.shape[0])
+        windows = tile_windows(size_wh, self.tile_px or max(size_wh))
+        return Prepared(cut(image, windows, IMAGE_SIZE), windows)
+
+    def detect(self, group: Sequence[Prepared]) -> list[np.ndarray]:
+        """Detections (K, 6) of each picture: class, score, corners in 0..1."""
+        if not group:
+            return []
+        rows = self._run(np.concatenate([prepared.tiles for prepared in group]))
+        found, start = [], 0
+        for _, windows in group:
+            parts = rows[start : start + len(windows)]
+            found.append(merge(parts, windows, NMS_IOU, rows.shape[1]))
+            start += len(windows)
+        return found
+
+    def _run(self, tiles: np.ndarray) -> np.ndarray:
+        """(N, K, 6) of (N, 300, 300, 3): one picture alone, or batches of one shape."""
+        if len(tiles) == 1:
+            return self._network(tiles)
+        batches = []
+        for start in range(0, len(tiles), self.batch_size):
+            batch = tiles[start : start + self.batch_size]
+            lacking = self.batch_size - len(batch)
+            padded = np.pad(batch, ((0, lacking), (0, 0), (0, 0), (0, 0)))
+            batches.append(self._network(padded)[: len(batch)])
+        return np.concatenate(batches)
+
+    def _named(self, rows: np.ndarray, shape: tuple[int, ...]) -> Found:
+        height, width = shape[:2]
+        boxes = rows[:, 2:] * np.float32([width, height, width, height])
+        names = [self.class_names[int(class_id) - 1] for class_id in rows[:, 0]]
+        return Found(boxes, rows[:, 1], names)
+
+
+def _image(picture: np.ndarray | Path | str) -> np.ndarray:
+    if isinstance(picture, str | Path):
+        return read_picture(picture)
+    shape, kind = np.shape(picture), getattr(picture, "dtype", type(picture).__name__)
+    if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
+        raise ValueError(
+            "A picture: expected a path or a uint8 array of shape (H, W, 3), RGB. "
+            f"Received: {kind} {shape}"
+        )
+    return picture

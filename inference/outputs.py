@@ -1,0 +1,148 @@
+"""What detect.py leaves in its folder; nothing that is there is overwritten.
+
+NAME.jpg, NAME.mp4          the picture or video with its boxes
+labels/NAME.txt             YOLO: class from 0, centre, width, height in 0..1
+labels/NAME_000012.txt      the same for frame 12 of a video
+labels/classes.txt          the class names in their order
+crops/CLASS/NAME.jpg        what each box shows
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from evaluation import ResultsFile
+from inference.sources import Frame, Source
+from reports import VideoFile, draw_detections, write_picture
+
+
+class Outputs:
+    """Writes each frame's detections in every form that was asked for.
+
+    json: a file for COCO results, or - for standard output. ValueError where the
+    folder can't be made or has labels of other classes.
+
+    A context: leaving it, for whatever reason, finishes video and results.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        class_names: Sequence[str],
+        json: str | None = None,
+        labels: bool = False,
+        crops: bool = False,
+    ) -> None:
+        self.folder, self.class_names = folder, class_names
+        self._labels, self._crops = labels, crops
+        self._source: Source | None = None
+        self._video: VideoFile | None = None
+        self._stem = ""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if labels:
+                self._write_class_names(folder / "labels" / "classes.txt")
+        except OSError as error:
+            raise ValueError(f"--output {folder}: {error}") from error
+        self._results = json and ResultsFile(None if json == "-" else Path(json))
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._end_video()
+        finally:
+            if self._results:
+                self._results.close()
+
+    def write(self, frame: Frame, detections: np.ndarray) -> np.ndarray:
+        """Write a frame with its detections (K, 6); returns it with boxes drawn."""
+        if frame.source is not self._source:
+            self._begin(frame)
+        drawn = draw_detections(frame.image, detections, self.class_names)
+        if self._video:
+            self._video.write(drawn, frame.index)
+        else:
+            write_picture(self.folder / f"{self._stem}.jpg", drawn)
+        stem = f"{self._stem}_{frame.index:06d}" if frame.fps else self._stem
+        if self._labels:
+            text = yolo_text(detections)
+            (self.folder / "labels" / f"{stem}.txt").write_text(text, "utf-8")
+        if self._crops:
+            self._write_crops(frame.image, detections, stem)
+        if self._results:
+            size_wh = (frame.image.shape[1], frame.image.shape[0])
+            self._results.add(detections, size_wh, frame.image_id)
+        return drawn
+
+    def _begin(self, frame: Frame) -> None:
+        self._end_video()
+        self._source = frame.source
+        suffix = ".mp4" if frame.fps else ".jpg"
+        self._stem = self._free_stem(Path(frame.source.name).stem, suffix)
+        if frame.fps:
+            self._video = VideoFile(self.folder / f"{self._stem}{suffix}", frame.fps)
+
+    def _end_video(self) -> None:
+        if self._video:
+            video, self._video = self._video, None
+            video.close()
+
+    def _free_stem(self, stem: str, suffix: str) -> str:
+        """The name, with a number where files of earlier runs have it."""
+        free, number = stem, 2
+        while (self.folder / f"{free}{suffix}").exists() or self._has_labels(free):
+            free, number = f"{stem}-{number}", number + 1
+        return free
+
+    def _has_labels(self, stem: str) -> bool:
+        folder = self.folder / "labels"
+        names = (f"{stem}.txt", f"{stem}_000000.txt")
+        return self._labels and any((folder / name).exists() for name in names)
+
+    def _write_class_names(self, path: Path) -> None:
+        text = "".join(f"{name}\n" for name in self.class_names)
+        if path.exists() and path.read_text("utf-8") != text:
+            raise ValueError(
+                f"--save-txt: {path} is there and holds other classes; give another "
+                "--output."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def _write_crops(
+        self, image: np.ndarray, detections: np.ndarray, stem: str
+    ) -> None:
+        for (left, top, right, bottom), row in zip(
+            corners_px(detections, image.shape), detections, strict=True
+        ):
+            name = re.sub(r"[^\w .-]", "_", self.class_names[int(row[0]) - 1])
+            folder = self.folder / "crops" / (name.strip(". ") or "_")
+            folder.mkdir(parents=True, exist_ok=True)
+            path, number = folder / f"{stem}.jpg", 2
+            while path.exists():
+                path, number = folder / f"{stem}-{number}.jpg", number + 1
+            part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+            if part.size:
+                write_picture(path, part)
+
+
+def corners_px(detections: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Corners (K, 4) int in pixels of a picture (H, W, 3)."""
+    height, width = shape[:2]
+    scale = (width, height, width, height)
+    return np.round(detections[:, 2:].astype(np.float64) * scale).astype(int)
+
+
+def yolo_text(detections: np.ndarray) -> str:
+    """A line per detection: class from 0, centre x and y, width, height in 0..1."""
+    low, high = detections[:, 2:4], detections[:, 4:]
+    boxes = np.concatenate([(low + high) / 2, high - low], axis=1)
+    rows = zip(detections[:, 0].astype(int) - 1, boxes, strict=True)
+    return "".join(
+        f"{class_id} {' '.join(f'{value:.6f}' for value in box)}\n"
+        for class_id, box in rows
+    )

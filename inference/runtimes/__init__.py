@@ -1,0 +1,112 @@
+"""Exported detectors in their own runtimes: no Keras, no weights file.
+
+- exported.py: Exported, called like inference.runtimes.keras_file.Detector
+- card.py: what an exported file says of itself
+- onnx_file.py, openvino_file.py, litert_file.py, saved_model.py: one runtime each,
+  imported when a file of its format is opened. Each offers `opened(path)`: the card's
+  text and a function from uint8 pictures (B, 300, 300, 3) to outputs by name.
+
+Exported files are programs: run only those that you would run a program of.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from base.constants import TOP_K
+from inference.runtimes.exported import Exported
+from inference.runtimes.metadata import Card
+
+# format -> module and the package of its runtime
+ADAPTERS = {
+    "onnx": ("onnx_file", "onnxruntime"),
+    "openvino": ("openvino_file", "openvino"),
+    "litert": ("litert_file", "ai-edge-litert"),
+    "saved_model": ("saved_model", "tensorflow"),
+}
+HEAD = 256  # ours: bytes at a file's beginning that tell its format
+
+
+def recognise(path: Path | str) -> str | None:
+    """The format of an exported file or folder by its content; None for all others.
+
+    ValueError for a part of one, which says what to name instead.
+    """
+    path = Path(path)
+    _check_whole(path)
+    if path.is_dir():
+        return "saved_model" if (path / "saved_model.pb").is_file() else None
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head[4:8] == b"TFL3":  # tensorflow/lite/schema/schema.fbs, file_identifier
+        return "litert"
+    if head.lstrip().startswith(b"<?xml") and b"<net " in head:
+        return "openvino"
+    # onnx.proto: field 1 is ir_version, a small number; fields 2, 3 are producer's
+    if head[:1] == b"\x08" and head[2:3] in (b"\x12", b"\x1a", b"\x3a"):
+        return "onnx"
+    return None
+
+
+def _check_whole(path: Path) -> None:
+    if path.name == "saved_model.pb":
+        raise ValueError(f"{path}: a part of a SavedModel; name its folder.")
+    graph = path.with_suffix(".xml")
+    if path.suffix == ".bin" and recognise(graph) == "openvino":
+        raise ValueError(f"{path}: OpenVINO's weights; name {graph.name} beside it.")
+
+
+def files_of(path: Path) -> list[Path]:
+    """What makes up a file: itself, all in a folder, or OpenVINO's pair."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+
+
+def load(
+    path: Path | str, threshold: float | None = None, top_k: int | None = None
+) -> Exported:
+    """An exported file, to be called like a network.
+
+    threshold: least score, 0..1; None is the file's own.
+    top_k: at most so many objects a picture; no file gives more than the paper's 200.
+
+    ValueError where its runtime is not installed or the file is not one of export.py's.
+    """
+    module, package = ADAPTERS[recognise(path)]
+    try:
+        adapter = import_module(f"inference.runtimes.{module}")
+    except ImportError as error:
+        raise ValueError(
+            f"{path}: its runtime is not installed: pip install {package}"
+        ) from error
+    try:
+        text, run = adapter.opened(path)
+    except Exception as error:  # each runtime has errors of its own
+        raise ValueError(f"{path}: {package} can't open it: {_line(error)}") from error
+    if text is None:
+        raise ValueError(f"{path}: not written by export.py: it names no classes.")
+    try:
+        card = Card.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+    def run_told(images: np.ndarray) -> Mapping[str, np.ndarray]:
+        try:
+            return run(images)
+        except Exception as error:
+            raise ValueError(
+                f"{path}: {package} can't run it: {_line(error)}"
+            ) from error
+
+    least = card.threshold if threshold is None else threshold
+    return Exported(card, run_told, least, TOP_K if top_k is None else top_k)
+
+
+def _line(error: Exception) -> str:
+    """A runtime's message, which may be many lines, as one."""
+    return " ".join(str(error).split())[:300]

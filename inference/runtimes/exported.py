@@ -1,0 +1,39 @@
+"""An exported file as a network: pictures in, detections out."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from inference.runtimes.metadata import Card
+
+# uint8 (B, 300, 300, 3) -> boxes (B, K, 4), scores, classes (B, K), count (B,)
+Run: TypeAlias = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+XY_OF_YX = [1, 0, 3, 2]  # ymin, xmin, ymax, xmax -> xmin, ymin, xmax, ymax
+
+
+class Exported:
+    """An exported file in its runtime, called like
+    inference.runtimes.keras_file.Detector."""
+
+    def __init__(self, card: Card, run: Run, threshold: float, top_k: int) -> None:
+        self.card, self.class_names = card, card.class_names
+        self.threshold = threshold
+        self._run, self._top_k = run, top_k
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3).
+
+        Class from 1, score, corners in 0..1; rows of zeros pad the end.
+        """
+        outputs = self._run(np.ascontiguousarray(images))
+        boxes = outputs["boxes"]
+        if self.card.layout == "frigate":
+            boxes = boxes[..., XY_OF_YX]
+        scores = outputs["scores"][..., None]  # (B, K, 1)
+        class_ids = outputs["classes"][..., None].astype(np.float32) + 1
+        rows = np.concatenate([class_ids, scores, boxes], axis=-1)  # (B, K, 6)
+        counts = np.reshape(outputs["count"], (-1, 1))  # (B, 1)
+        is_found = np.arange(rows.shape[1]) < counts  # (B, K)
+        is_shown = is_found[..., None] & (scores >= self.threshold)
+        return np.where(is_shown, rows, np.float32(0))[:, : self._top_k]

@@ -1,0 +1,26 @@
+"""TensorFlow's SavedModel folders."""
+
+from pathlib import Path
+
+import numpy as np
+
+from base.keras_setup import import_tensorflow
+from inference.runtimes.exported import Run
+from inference.runtimes.metadata import FILE_NAME
+
+tf = import_tensorflow()
+EXTRAS = "assets.extra"  # tensorflow/cc/saved_model/constants.h
+
+
+def opened(path: Path | str) -> tuple[str | None, Run]:
+    """The card's text and the function."""
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures["serving_default"]
+
+    def run(images: np.ndarray) -> dict[str, np.ndarray]:
+        assert loaded is not None  # TensorFlow frees what nobody holds
+        outputs = signature(images=tf.constant(images))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    card = Path(path) / EXTRAS / FILE_NAME
+    return card.read_text("utf-8") if card.is_file() else None, run

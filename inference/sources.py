@@ -1,0 +1,292 @@
+"""Whatever shows pictures, as one stream of frames: files, folders, videos, cameras.
+
+    sources = find_sources(["photos", "clip.mp4", "0", "rtsp://camera/1"])
+    for frame in read_frames(sources, print): ...
+
+OpenCV decodes videos with the FFmpeg inside it. Nothing is kept: a frame is read when
+it is asked for.
+"""
+
+import glob
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from base.background import ahead
+from data.images import SUFFIXES, is_picture_name, read_picture
+
+# ours: containers that FFmpeg reads and that cameras and editors write
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
+# ours: protocols that the FFmpeg inside OpenCV opens
+SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
+DEFAULT_FPS = 25.0  # ours: where a stream does not tell, or tells nonsense
+MAX_FPS = 240.0  # ours: above it a stream tells its clock (1000, 90000), not its rate
+OPEN_MS = READ_MS = 10_000  # ours: a camera that is silent for so long is gone
+SHORT = 0.9  # ours: containers estimate; below this share a video was cut off
+# FFmpeg's AV_LOG_QUIET, read when OpenCV first uses it: we say ourselves what is wrong
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+WHAT_IS_TAKEN = (
+    "a picture, a folder, a pattern such as 'a/*.jpg', a text file of paths, a video, "
+    "the number of a camera, or an rtsp:// or http:// address"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that gives frames: `kind` is picture, video, camera or stream.
+
+    `address` is a path, a camera's number or a URL. `longer_name`: with folders in
+    front, where another source has the same name.
+    """
+
+    kind: str
+    address: str
+    longer_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its files are called after: a file's name, `camera0`, `stream`."""
+        if self.kind == "camera":
+            return f"camera{self.address}"
+        if self.kind == "stream":
+            return Path(urlsplit(self.address).path).name or "stream"
+        return Path(self.address).name
+
+    def __str__(self) -> str:
+        """For messages: without the password that an address may hold."""
+        if self.kind != "stream" or "@" not in self.address:
+            return self.address
+        parts = urlsplit(self.address)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture, or one frame of something that moves.
+
+    image: uint8 (H, W, 3) RGB, upright.
+    index: 0 for a picture; counts a video's frames from 0, those too that a camera's
+        reader dropped.
+    fps: frames per second of a video, camera or stream; 0 for a picture.
+    live: it comes when it comes; frames that nobody is ready for are dropped.
+    """
+
+    image: np.ndarray
+    source: Source
+    index: int = 0
+    fps: float = 0.0
+    live: bool = False
+
+    @property
+    def image_id(self) -> str:
+        """A picture's name, x/a.jpg beside y/a.jpg; NAME#INDEX for a video's frame."""
+        name = self.source.longer_name or self.source.name
+        return f"{name}#{self.index}" if self.fps else name
+
+
+def find_sources(given: Sequence[str]) -> list[Source]:
+    """What the command line names, in its order, once; each WHAT_IS_TAKEN.
+
+    ValueError where something named is not there or holds no pictures. Whether files
+    can be read shows when they are.
+    """
+    places: dict[str, Source] = {}
+    for source in (source for text in given for source in _find(text)):
+        places.setdefault(_place(source), source)
+    return _told_apart(places)
+
+
+def _place(source: Source) -> str:
+    """Where a source is, however that was written."""
+    if source.kind in ("camera", "stream"):
+        return str(source)
+    # Path's own take a second for 100,000 files
+    return os.path.abspath(source.address).replace(os.sep, "/")  # noqa: PTH100
+
+
+def _told_apart(places: dict[str, Source]) -> list[Source]:
+    """The sources; those of one name with as many folders in front as differ."""
+    same: dict[str, list[str]] = {}
+    for place, source in places.items():
+        same.setdefault(source.name, []).append(place)
+    for group in (group for group in same.values() if len(group) > 1):
+        names = _different_ends([place.split("/") for place in group])
+        for place, longer_name in zip(group, names, strict=True):
+            places[place] = replace(places[place], longer_name=longer_name)
+    return list(places.values())
+
+
+def _different_ends(paths: Sequence[Sequence[str]]) -> list[str]:
+    """The last parts of paths, as few as tell all of them apart.
+
+    >>> _different_ends([["x", "1", "a"], ["x", "2", "a"]])
+    ['1/a', '2/a']
+    """
+    lengths = range(1, max(map(len, paths)) + 1)
+    ends = (["/".join(path[-length:]) for path in paths] for length in lengths)
+    return next(names for names in ends if len(set(names)) == len(paths))
+
+
+def _find(text: str) -> list[Source]:
+    path = Path(text)
+    if "://" in text:
+        return [_stream(text)]
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        return _listed(path) if path.suffix.lower() == ".txt" else [_file(text)]
+    if text.isdecimal():
+        return [Source("camera", text)]
+    if glob.has_magic(text):
+        return _matching(text)
+    raise ValueError(f"{text}: there is no such file. Expected {WHAT_IS_TAKEN}.")
+
+
+def _stream(text: str) -> Source:
+    scheme = urlsplit(text).scheme.lower()
+    if scheme not in SCHEMES:
+        raise ValueError(
+            f"{scheme}://: expected an address that begins with "
+            f"{'://, '.join(SCHEMES)}://."
+        )
+    return Source("stream", text)
+
+
+def _file(text: str) -> Source:
+    is_video = text.lower().endswith(VIDEO_SUFFIXES)
+    return Source("video" if is_video else "picture", text)
+
+
+def _is_shown(path: Path) -> bool:
+    return path.is_file() and (
+        is_picture_name(path.name) or path.name.lower().endswith(VIDEO_SUFFIXES)
+    )
+
+
+def _in_folder(folder: Path) -> list[Source]:
+    found = [_file(str(path)) for path in sorted(folder.iterdir()) if _is_shown(path)]
+    if not found:
+        raise ValueError(
+            f"{folder}: no pictures or videos in this folder; expected files ending in "
+            f"{', '.join(SUFFIXES + VIDEO_SUFFIXES)}."
+        )
+    return found
+
+
+def _matching(pattern: str) -> list[Source]:
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207, Path's refuses "/a/*"
+    paths = sorted(Path(name) for name in names)
+    found = [_file(str(path)) for path in paths if _is_shown(path)]
+    if not found:
+        raise ValueError(f"{pattern}: no picture or video matches this pattern.")
+    return found
+
+
+def _listed(path: Path) -> list[Source]:
+    """Paths or addresses, one a line; `#` begins a comment line.
+
+    Paths are relative to the list's folder.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a text file of paths ({error}).") from error
+    names = [line.strip() for line in lines]
+    names = [name for name in names if name and not name.startswith("#")]
+    if not names:
+        raise ValueError(f"{path}: expected a path on each line, found none.")
+    return [
+        _stream(name) if "://" in name else _file(str(path.parent / name))
+        for name in names
+    ]
+
+
+def read_frames(
+    sources: Sequence[Source], tell_broken: Callable[[str], None]
+) -> Iterator[Frame]:
+    """The frames of all sources, one after the other.
+
+    What can't be read, or ends too early, is told in one line each and left behind.
+    """
+    for source in sources:
+        try:
+            if source.kind == "picture":
+                yield Frame(read_picture(source.address), source)
+            else:
+                yield from _read_video(source)
+        except ValueError as error:
+            tell_broken(str(error))
+
+
+def _read_video(source: Source) -> Iterator[Frame]:
+    capture = _open(source)
+    num_frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    fps = fps if 0 < fps <= MAX_FPS else DEFAULT_FPS
+    live = source.kind == "camera" or (source.kind == "stream" and num_frames <= 0)
+    frames = _decode(capture, source, fps, live)
+    last = -1
+    for frame in ahead(frames, 1, newest=True) if live else frames:
+        last = frame.index
+        yield frame
+    if last < 0:
+        raise ValueError(f"{source}: no frame could be decoded.")
+    if last + 1 < SHORT * num_frames:
+        raise ValueError(f"{source}: ended after frame {last + 1} of {num_frames}.")
+
+
+def _open(source: Source) -> cv2.VideoCapture:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    if source.kind == "camera":
+        capture = cv2.VideoCapture(int(source.address))
+    else:
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS]
+        limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
+        capture = cv2.VideoCapture(source.address, cv2.CAP_FFMPEG, limits)
+    if not capture.isOpened():
+        what = {"camera": "no such camera", "stream": "no stream answers there"}
+        raise ValueError(f"{source}: {what.get(source.kind, 'not a video')}.")
+    return capture
+
+
+def _decode(
+    capture: cv2.VideoCapture, source: Source, fps: float, live: bool
+) -> Iterator[Frame]:
+    index = 0
+    try:
+        while True:
+            is_there, bgr = capture.read()
+            if not is_there:
+                return
+            image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+            yield Frame(image, source, index, fps, live)
+            index += 1
+    finally:
+        capture.release()
+
+
+def count_frames(sources: Sequence[Source]) -> int | None:
+    """How many frames there will be, by the containers' word; None with anything live.
+
+    Opens each video once.
+    """
+    total = 0
+    for source in sources:
+        if source.kind in ("camera", "stream"):
+            return None
+        if source.kind == "video":
+            try:
+                capture = _open(source)
+            except ValueError:  # told when it is its turn
+                continue
+            total += max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+            capture.release()
+        else:
+            total += 1
+    return total

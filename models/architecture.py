@@ -1,0 +1,179 @@
+"""All that decides a detector's layers, and the names that it can be asked for by."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from base.constants import LAYOUT_NAMES
+from base.keras_setup import import_keras
+
+if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
+    from models.keras_applications import Application
+
+# ours: --backbone -> module; imported on use, so that listing the names loads no Keras
+BACKBONES = {
+    "vgg16": "ssd300VGG16_alt",
+    "vgg19": "ssd300VGG19_alt",
+    "resnet50": "ssd300ResNet50_alt",
+    "inceptionv3": "ssd300InceptionV3_alt",
+    "small": "ssd300small_alt",
+    "ssd300": "ssd300",
+    "squeezenet": "ssd300SqueezeNet_alt",
+    "yolox_nano": "ssd300YOLOXnano_alt",
+}
+
+
+TRUNKS = ("ssd", "light", "native")  # models/ssd300.py, light.py, native.py
+
+
+NORMS = ("batch", "none")  # models.layers.norm_relu
+
+
+REUSES = ("extractor", "deep")  # models/weights/vgg_trunk.py
+
+
+BOX_LOSSES = ("smooth_l1", "ciou")  # models/multibox_loss.py
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that decides a detector's layers; kept in its weights file.
+
+    `num_classes` counts the background. `norm` "batch" normalises every convolution
+    that starts from nothing; `pretrained` tells that the extractor does not (its
+    convolutions are the plain published ones). `trunk` None is the backbone's default.
+    `backbone` is a name of BACKBONES or of a classifier of keras.applications; `width`
+    is its `alpha`, where it has one. `reuse` "deep": ImageNet weights fill conv4_1 to
+    conv5_3 of the trunk too, so these are not normalised either. `preprocessing` is a
+    row of models.layers.PREPROCESSING, None the backbone's own.
+    """
+
+    backbone: str
+    num_classes: int
+    adapter_filters: int = 256
+    trunk: str | None = None
+    norm: str = "batch"
+    layout: str = "voc"
+    pretrained: bool = False
+    width: float = 1.0
+    reuse: str = "extractor"
+    preprocessing: str | None = None
+
+    def __post_init__(self) -> None:
+        check_backbone(self.backbone)
+        if self.trunk is None:
+            trunk = getattr(self.module, "DEFAULT_TRUNK", "ssd")
+            object.__setattr__(self, "trunk", trunk)
+        _check_known("trunk", self.trunk, TRUNKS)
+        _check_known("norm", self.norm, NORMS)
+        _check_known("layout", self.layout, LAYOUT_NAMES)
+        _check_known("reuse", self.reuse, REUSES)
+        if self.reuse == "deep" and (self.trunk, self.adapter_filters) != ("ssd", 256):
+            raise ValueError("--reuse deep goes with --trunk ssd, 256 adapter filters.")
+        if self.layout == "legacy" and self.trunk != "ssd":
+            raise ValueError(
+                f"--layout legacy goes with --trunk ssd only, not with {self.trunk}: "
+                "choose --trunk ssd or --layout voc."
+            )
+        if self.adapter_filters != 256 and not self.has_adapter:
+            raise ValueError(
+                f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "
+                "adapter; its 38x38 map is used as it is."
+            )
+        if self.width != 1 and self.backbone in BACKBONES:
+            raise ValueError(f"--width {self.width}: {self.backbone} has one width.")
+        if self.trunk == "native" and self.staged is None:
+            raise ValueError(
+                f"--trunk native: {self.backbone} is no classifier of "
+                "keras.applications; choose ssd or light."
+            )
+
+    @property
+    def module(self) -> Any:
+        """The backbone's file, or what stands for one."""
+        if self.backbone in BACKBONES:
+            return import_module(f"models.{BACKBONES[self.backbone]}")
+        return self.application
+
+    @property
+    def application(self) -> "Application | None":
+        """The whole classifier."""
+        from models.keras_applications import Application
+
+        if self.backbone not in BACKBONES:
+            return Application(self.backbone, self.width)
+        name = getattr(self.module, "APPLICATION", None)
+        return Application(name) if name else None
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether the extractor has depthwise convolutions."""
+        if self.backbone in BACKBONES:
+            return getattr(self.module, "DEPTHWISE", False)
+        return self.application.is_depthwise
+
+    @property
+    def staged(self) -> Any:
+        """What offers `stages`, three maps for `native`; None where nothing does."""
+        module = self.module
+        return module if hasattr(module, "stages") else self.application
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether conv4_0 stands between the extractor and the trunk."""
+        return getattr(self.module, "ADAPTER", True)
+
+    @property
+    def has_imagenet(self) -> bool:
+        """Whether ImageNet weights exist for the backbone."""
+        return getattr(self.module, "IMAGENET", True) is not None
+
+    @property
+    def extractor_norm(self) -> str:
+        """Normalisation of the layers that ImageNet weights can fill."""
+        return "none" if self.pretrained else self.norm
+
+    def in_words(self) -> str:
+        """What a person chose: backbone, trunk, adapter, layout."""
+        width = "" if self.width == 1 else f" of width {self.width:g}"
+        return (
+            f"{self.backbone}{width} with trunk {self.trunk}, adapter of "
+            f"{self.adapter_filters} filters, layout {self.layout}"
+        )
+
+    def plain(self) -> "Architecture":
+        """The same network without normalisation."""
+        return replace(self, norm="none")
+
+    def to_dict(self) -> dict:
+        """For JSON; `Architecture(**dictionary)` is the way back."""
+        return asdict(self)
+
+
+def check_backbone(name: str) -> None:
+    """ValueError where neither this collection nor keras.applications has the name."""
+    if name in BACKBONES:
+        return
+    import_keras()
+    from models import keras_applications
+
+    classifiers = keras_applications.names()
+    if name not in classifiers:
+        spelling = {known.lower(): known for known in [*classifiers, *BACKBONES]}
+        close = get_close_matches(name.lower(), spelling, n=1)
+        hint = f" Did you mean {spelling[close[0]]}?" if close else ""
+        raise ValueError(
+            f"--backbone {name} is not known; choose from {', '.join(BACKBONES)}, or a "
+            f"classifier of keras.applications, such as MobileNetV3Large.{hint}"
+        )
+
+
+def _check_known(what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        close = get_close_matches(str(name), known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise ValueError(
+            f"--{what} {name} is not known; choose from {', '.join(known)}.{hint}"
+        )

@@ -1,0 +1,54 @@
+"""What all detectors begin and end with: the input, the adapter, the six heads."""
+
+from keras import Input, layers
+
+from models.layers import norm_relu
+from ssd_utils import IMAGE_SIZE, LAYOUTS, MAP_SIZES, Tensor
+
+
+def adapter(
+    features: Tensor,
+    filters: int,
+    norm: str,
+    name: str = "conv4_0",
+    size: int = MAP_SIZES[0],
+) -> Tensor:
+    """Features (B, n, n, F) brought to (B, size, size, filters).
+
+    The 2018 article's transposed convolution; its kernel is size - n + 1.
+    """
+    x = layers.Conv2DTranspose(
+        filters,
+        size - features.shape[1] + 1,
+        use_bias=norm == "none",
+        kernel_initializer="he_normal",
+        name=name,
+    )(features)
+    return norm_relu(x, name, norm)
+
+
+def heads(sources: dict[str, Tensor], num_classes: int, layout: str) -> Tensor:
+    """Raw predictions (B, P, 4 + C) in float32 from the six maps, by name.
+
+    One 3x3 convolution for the offsets and one for the class logits of each map; on a
+    mean over the map 3x3 would only see padding, so there it is 1x1.
+    """
+    offsets, logits = [], []
+    counts = LAYOUTS[layout].priors_per_cell
+    for (name, features), count in zip(sources.items(), counts, strict=True):
+        kernel = 1 if name == "pool6" else 3
+        for part, size, parts in (("loc", 4, offsets), ("conf", num_classes, logits)):
+            x = layers.Conv2D(
+                count * size, kernel, padding="same", name=f"{name}_mbox_{part}"
+            )(features)
+            parts.append(layers.Reshape((-1, size), name=f"{name}_{part}")(x))
+    offsets = layers.Concatenate(axis=1, name="mbox_loc")(offsets)  # (B, P, 4)
+    logits = layers.Concatenate(axis=1, name="mbox_conf")(logits)  # (B, P, C)
+    return layers.Concatenate(axis=2, name="predictions", dtype="float32")(
+        [offsets, logits]
+    )
+
+
+def images_input() -> Tensor:
+    """The input of every model: RGB pictures (B, 300, 300, 3) in 0..255."""
+    return Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="images", dtype="uint8")

@@ -1,0 +1,42 @@
+"""The trunk `native`: the extractor's own stages give the maps of 38, 19 and 10 cells.
+
+Only those of 5, 3 and 1 cells are new, as narrow as the trunk `light`'s. No layer of
+the classifier is left unused: what the 2018 article asked for. The maps of a detector's
+neck are taken as they are.
+"""
+
+from models.layers import L2Norm, stack
+from models.necks import light
+from models.necks.heads import adapter
+from ssd_utils import MAP_SIZES, Tensor
+
+ADAPTERS = ("conv4_0", "fc7", "conv6_2")  # one for each stage; ours
+SOURCES = ("conv4_3_norm", "fc7", "conv6_2")  # the paper's names, which heads have
+EXTRAS = light.EXTRAS[2:]  # from conv7_1 on
+
+
+def trunk(stages: list[Tensor], filters: int | None, norm: str) -> dict[str, Tensor]:
+    """The six maps that the heads look at, by name, from three (B, n, n, F).
+
+    Each stage is brought to `filters` channels, by a 1x1 convolution where its map has
+    the heads' size already; None leaves the stages as they are: the three maps of a
+    neck that was trained to detect need neither another width nor another scale.
+    """
+    if filters is None:
+        maps = dict(zip(SOURCES, stages, strict=True))
+        return maps | _extras(stages[-1], norm)
+    sized = zip(stages, ADAPTERS, MAP_SIZES, strict=False)
+    maps = {
+        name: adapter(stage, filters, norm, name, size) for stage, name, size in sized
+    }
+    return {
+        "conv4_3_norm": L2Norm(name="conv4_3_norm")(maps.pop("conv4_0")),
+        **maps,
+        **_extras(maps["conv6_2"], norm),
+    }
+
+
+def _extras(features: Tensor, norm: str) -> dict[str, Tensor]:
+    """The maps of 5, 3 and 1 cells from that of 10."""
+    extras = stack(EXTRAS, features, norm)
+    return {name: extras[name] for name in ("conv7_2", "conv8_2", "conv9_2")}

@@ -1,0 +1,6 @@
+"""Weights that others published, read as they are, without their frameworks.
+
+- ssd300s.py: SSD300s of rykov8, pierluigiferrari, torchvision, amdegroot
+- keras_legacy.py: Keras 1 and 2 files, extractors' ImageNet weights among them
+- pth.py: PyTorch's state files, in which nothing runs; class_names.py: VOC's, COCO's
+"""

@@ -1,0 +1,194 @@
+"""Published SSD300s, read into `ssd300` without their frameworks, known by content.
+
+All of them are the paper's network; they differ in the names of the layers, the order
+of a kernel's axes, the priors and what they subtract from a picture.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models import Architecture
+from models.necks.ssd import BLOCKS, EXTRAS, PAPER_TAIL, SOURCES
+from models.ssd300 import EXTRACTOR
+from models.weights.description import Description
+from models.weights.published.class_names import COCO, COCO_BY_ID, VOC
+from models.weights.published.keras_legacy import read_legacy
+from models.weights.published.pth import is_pth, read_pth
+from ssd_utils import LAYOUTS
+
+# number of classes with the background -> names
+CLASS_NAMES = {names.count(",") + 2: names.split(", ") for names in (VOC, COCO)}
+CLASS_NAMES[COCO_BY_ID.count(",") + 2] = [
+    name if name != "-" else f"unused {number}"
+    for number, name in enumerate(COCO_BY_ID.split(", "), 1)
+]
+CONVOLUTIONS = [  # of the paper's network, in order
+    row.name
+    for row in EXTRACTOR + BLOCKS + EXTRAS + PAPER_TAIL
+    if row.name.startswith(("conv", "fc"))
+]
+HEADS = ("conv4_3_norm", *SOURCES[1:], "conv9_2")
+
+
+@dataclass(frozen=True)
+class StateDict:
+    """How a PyTorch SSD300 names its layers: patterns, heads by number.
+
+    marker: a name that no other has.
+    """
+
+    marker: str
+    convolutions: str
+    norm: str
+    offsets: str
+    logits: str
+    layout: str
+    preprocessing: str
+
+
+STATE_DICTS = {
+    "torchvision": StateDict(  # torchvision/models/detection/ssd.py
+        marker="backbone.scale_weight",
+        convolutions=r"backbone\.(features|extra)\.",
+        norm="backbone.scale_weight",
+        offsets="head.regression_head.module_list.{}",
+        logits="head.classification_head.module_list.{}",
+        layout="coco",
+        preprocessing="torchvision",
+    ),
+    "amdegroot": StateDict(  # amdegroot/ssd.pytorch ssd.py
+        marker="L2Norm.weight",
+        convolutions=r"(vgg|extras)\.",
+        norm="L2Norm.weight",
+        offsets="loc.{}",
+        logits="conf.{}",
+        layout="voc_clipped",
+        preprocessing="ssd_rgb",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published detector: arrays are plain, by the layer names of models.ssd300."""
+
+    origin: str
+    architecture: Architecture
+    class_names: list[str]
+    arrays: dict[str, list[np.ndarray]]
+
+    def description(self) -> Description:
+        """What a weights file of ours would say."""
+        licence = f"{self.origin}'s weights: see there."
+        return Description(self.architecture, self.class_names, licence=licence)
+
+
+def read_published(path: Path | str) -> Published | None:
+    """A published SSD300; None where the file is something else.
+
+    ValueError where it is PyTorch's, but no SSD300 that is known, or has an SSD300's
+    names for other arrays.
+    """
+    if is_pth(path):
+        return _read_state_dict(path)
+    try:
+        arrays = read_legacy(path)
+    except ValueError:  # no HDF5 file, or none of Keras 1 or 2
+        return None
+    first_head = rf"{HEADS[0]}_mbox_conf(_\d+)?"
+    if not any(re.fullmatch(first_head, name) for name in arrays):
+        return None
+    return _from_keras(arrays, path)
+
+
+def _from_keras(arrays: dict[str, list[np.ndarray]], path: Path | str) -> Published:
+    """rykov8's and pierluigiferrari's: names as ours, class counts behind some."""
+    is_legacy = any(name.startswith("pool6_mbox") for name in arrays)
+    renamed = {}
+    for name, values in arrays.items():
+        name = re.sub(r"_mbox_(loc|conf)(_flat)?(_\d+)?$", r"_mbox_\1", name)
+        if "_mbox_" in name and name.endswith(("loc", "conf")) and len(values) != 2:
+            raise ValueError(
+                f"{path}: {name} has {len(values)} arrays, expected kernel and bias."
+            )
+        if name.startswith("pool6_mbox"):  # dense on a mean over the map
+            kernel, bias = values
+            values = [kernel[None, None], bias]
+        renamed[name] = values
+    layout = "legacy" if is_legacy else "voc"
+    preprocessing = None if is_legacy else "ssd"
+    origin = "rykov8" if is_legacy else "pierluigiferrari"
+    return _published(origin, renamed, layout, preprocessing)
+
+
+def _read_state_dict(path: Path | str) -> Published:
+    tensors = read_pth(path)
+    for origin, names in STATE_DICTS.items():
+        if names.marker in tensors:
+            arrays = _rename(tensors, names, path)
+            return _published(origin, arrays, names.layout, names.preprocessing)
+    raise ValueError(
+        f"{path}: a PyTorch state file, but of no SSD300 that is known "
+        f"({', '.join(STATE_DICTS)}); it begins with {', '.join(list(tensors)[:3])}."
+    )
+
+
+def _rename(
+    tensors: dict[str, np.ndarray], names: StateDict, path: Path | str
+) -> dict[str, list[np.ndarray]]:
+    """PyTorch's layers by our names, kernels (h, w, channels, filters)."""
+    stems = {
+        name.removesuffix(".weight"): None
+        for name in tensors
+        if re.match(names.convolutions, name) and name.endswith(".weight")
+    }
+    stems = [stem for stem in stems if tensors[f"{stem}.weight"].ndim == 4]
+    if len(stems) != len(CONVOLUTIONS):
+        raise ValueError(
+            f"{path}: expected {len(CONVOLUTIONS)} convolutions before the heads, "
+            f"received {len(stems)}."
+        )
+    ours = dict(zip(CONVOLUTIONS, stems, strict=True))
+    for number, source in enumerate(HEADS):
+        ours[f"{source}_mbox_loc"] = names.offsets.format(number)
+        ours[f"{source}_mbox_conf"] = names.logits.format(number)
+    arrays = {name: _convolution(tensors, stem, path) for name, stem in ours.items()}
+    return {**arrays, HEADS[0]: [tensors[names.norm].astype("float32")]}
+
+
+def _convolution(
+    tensors: dict[str, np.ndarray], stem: str, path: Path | str
+) -> list[np.ndarray]:
+    """Kernel (h, w, channels, filters) and bias of a PyTorch layer."""
+    for name in (f"{stem}.weight", f"{stem}.bias"):
+        if name not in tensors:
+            raise ValueError(f"{path}: it has no {name}.")
+    kernel, bias = tensors[f"{stem}.weight"], tensors[f"{stem}.bias"]
+    if kernel.ndim != 4:
+        raise ValueError(
+            f"{path}: {stem}.weight has shape {kernel.shape}, no convolution's."
+        )
+    return [kernel.transpose(2, 3, 1, 0).astype("float32"), bias.astype("float32")]
+
+
+def _published(
+    origin: str,
+    arrays: dict[str, list[np.ndarray]],
+    layout: str,
+    preprocessing: str | None,
+) -> Published:
+    count = LAYOUTS[layout].priors_per_cell[0]
+    num_classes = arrays[f"{HEADS[0]}_mbox_conf"][1].size // count
+    numbered = [f"class {number}" for number in range(1, num_classes)]
+    architecture = Architecture(
+        "ssd300",
+        num_classes,
+        norm="none",
+        layout=layout,
+        preprocessing=preprocessing,
+    )
+    class_names = CLASS_NAMES.get(num_classes, numbered)
+    return Published(origin, architecture, class_names, arrays)

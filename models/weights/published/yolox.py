@@ -1,0 +1,182 @@
+"""YOLOX-nano's published files: plain arrays by our layer names.
+
+Megvii-BaseDetection/YOLOX, Apache-2.0: `yolox_nano.pth`, whose names are those of its
+code, and the ONNX file that its tools/export_onnx.py writes. There BatchNormalization
+is folded and most names are lost: the order of the convolutions tells.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from models.layers import BN_EPSILON
+from models.weights.published.pth import is_pth, read_pth
+
+Arrays = dict[str, list[np.ndarray]]
+
+# a name that no other state file has; yolox/models/yolo_pafpn.py
+MARKER = "backbone.backbone.stem.conv.conv.weight"
+ONNX_START = b"\x08"  # onnx.proto: field 1, ir_version, a number
+MAX_BYTES = 2**26  # ours: yolox_nano has 4 MB, yolox_s 36
+# network_blocks.py, Focus: of each 2x2 pixels in which order, by row and column
+FOCUS_SLOTS = ((0, 0), (1, 0), (0, 1), (1, 1))
+LEVELS = (0, 1, 2)  # yolo_head.py: strides 8, 16, 32
+
+
+def is_yolox(path: Path | str) -> bool:
+    """Whether a file is Megvii's state file of a YOLOX, or may be an ONNX file."""
+    if not Path(path).is_file():
+        return False
+    if is_pth(path):
+        try:
+            return MARKER in read_pth(path)
+        except ValueError:
+            return False
+    with Path(path).open("rb") as file:
+        return file.read(1) == ONNX_START
+
+
+def read_yolox(path: Path | str) -> Arrays:
+    """Kernel and bias of each convolution by layer name, without normalisation.
+
+    Kernels are (h, w, channels, filters), of depthwise ones (h, w, channels, 1).
+    ValueError where the file is no yolox_nano.
+    """
+    plain = _from_state(path) if is_pth(path) else _from_onnx(path)
+    arrays = {}
+    for name, (kernel, bias) in plain.items():
+        is_depthwise = name.endswith("_dconv")
+        axes = (2, 3, 0, 1) if is_depthwise else (2, 3, 1, 0)
+        kernel = np.ascontiguousarray(kernel.transpose(axes), "float32")
+        arrays[name] = [kernel, bias.astype("float32")]
+    kernel, bias = arrays["stem"]
+    if kernel.shape != (3, 3, 12, 16):
+        raise ValueError(f"{path}: a YOLOX, but not yolox_nano, the only one known.")
+    arrays["stem"] = [unfocused(kernel), bias]
+    return arrays
+
+
+def unfocused(kernel: np.ndarray) -> np.ndarray:
+    """(2k, 2k, 3, F) of strides 2 that equals Focus and then (k, k, 12, F).
+
+    >>> unfocused(np.zeros((3, 3, 12, 16))).shape
+    (6, 6, 3, 16)
+    """
+    side, _, channels, filters = kernel.shape
+    channels //= len(FOCUS_SLOTS)
+    whole = np.zeros((2 * side, 2 * side, channels, filters), kernel.dtype)
+    for slot, (row, column) in enumerate(FOCUS_SLOTS):
+        part = kernel[:, :, slot * channels : (slot + 1) * channels]
+        whole[row::2, column::2] = part
+    return whole
+
+
+def convolution_names() -> Iterator[str]:
+    """Our names of yolox_nano's convolutions, in the order in which they compute."""
+    yield "stem"
+    for number, depth in ((2, 1), (3, 3), (4, 3), (5, 1)):
+        block = f"dark{number}"
+        yield from _separable(f"{block}_0")
+        if number == 5:
+            yield from (f"{block}_1_conv1", f"{block}_1_conv2")
+        yield from _csp(f"{block}_{2 if number == 5 else 1}", depth)
+    yield "lateral_conv0"
+    yield from _csp("C3_p4")
+    yield "reduce_conv1"
+    yield from _csp("C3_p3")
+    yield from _separable("bu_conv2")
+    yield from _csp("C3_n3")
+    yield from _separable("bu_conv1")
+    yield from _csp("C3_n4")
+    for level in LEVELS:
+        yield f"stems_{level}"
+        for part, ends in (("cls", ("cls",)), ("reg", ("reg", "obj"))):
+            for number in (0, 1):
+                yield from _separable(f"{part}_convs_{level}_{number}")
+            yield from (f"{end}_preds_{level}" for end in ends)
+
+
+def _separable(name: str) -> tuple[str, str]:
+    return f"{name}_dconv", f"{name}_pconv"
+
+
+def _csp(name: str, depth: int = 1) -> Iterator[str]:
+    yield from (f"{name}_conv1", f"{name}_conv2")
+    for number in range(depth):
+        yield f"{name}_m_{number}_conv1"
+        yield from _separable(f"{name}_m_{number}_conv2")
+    yield f"{name}_conv3"
+
+
+def _from_state(path: Path | str) -> Arrays:
+    """PyTorch's kernels and biases, BatchNormalization folded into them."""
+    tensors = read_pth(path)
+    arrays = {}
+    for name in convolution_names():
+        stem = _megvii_name(name)
+        keys = [f"{stem}.weight", f"{stem}.bias"]
+        if not name.endswith(tuple(f"_preds_{level}" for level in LEVELS)):
+            keys = [f"{stem}.conv.weight"]
+            keys += [f"{stem}.bn.{part}" for part in ("weight", "bias")]
+            keys += [f"{stem}.bn.running_{part}" for part in ("mean", "var")]
+        if missing := [key for key in keys if key not in tensors]:
+            raise ValueError(f"{path}: it has no {missing[0]}, which yolox_nano has.")
+        values = [tensors[key].astype("float32") for key in keys]
+        if len(values) > 2:
+            kernel, gamma, beta, mean, variance = values
+            scale = gamma / np.sqrt(variance + BN_EPSILON)
+            values = [kernel * scale[:, None, None, None], beta - mean * scale]
+        arrays[name] = values
+    return arrays
+
+
+def _megvii_name(name: str) -> str:
+    """dark2_1_m_0_conv2_dconv -> backbone.backbone.dark2.1.m.0.conv2.dconv."""
+    if name == "stem":
+        return "backbone.backbone.stem.conv"
+    parts = name.split("_")
+    if parts[0].startswith("dark"):
+        return ".".join(["backbone.backbone", *parts])
+    for whole in ("lateral_conv0", "reduce_conv1", "bu_conv1", "bu_conv2", "C3"):
+        if name.startswith(whole):
+            # C3_p4_m_0_conv1: the first two belong together
+            first, rest = "_".join(parts[:2]), parts[2:]
+            return ".".join(["backbone", first, *rest])
+    if parts[0] == "stems":
+        return ".".join(["head", *parts])
+    return ".".join(["head", "_".join(parts[:2]), *parts[2:]])
+
+
+def _from_onnx(path: Path | str) -> Arrays:
+    """Kernels and biases of the convolutions of an ONNX file, in their order."""
+    try:
+        import onnx
+        from onnx import numpy_helper
+    except ImportError as error:
+        raise ValueError(
+            f"{path}: reading it needs onnx: pip install -r requirements-export.txt"
+        ) from error
+    if Path(path).stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path}: too large for yolox_nano's ONNX file.")
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+    except Exception as error:  # protobuf raises its own DecodeError
+        raise ValueError(f"{path}: not an ONNX file that can be read.") from error
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    nodes = [node for node in graph.node if node.op_type == "Conv"]
+    names = list(convolution_names())
+    if len(nodes) != len(names):
+        raise ValueError(
+            f"{path}: expected the {len(names)} convolutions of yolox_nano, received "
+            f"{len(nodes)}."
+        )
+    arrays = {}
+    for name, node in zip(names, nodes, strict=True):
+        if len(node.input) != 3 or any(key not in tensors for key in node.input[1:]):
+            raise ValueError(f"{path}: {node.name} has no stored kernel and bias.")
+        parts = [tensors[key] for key in node.input[1:]]
+        if any(part.data_location == onnx.TensorProto.EXTERNAL for part in parts):
+            raise ValueError(f"{path}: {node.name} is stored in another file.")
+        arrays[name] = [numpy_helper.to_array(part) for part in parts]
+    return arrays

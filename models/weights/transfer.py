@@ -1,0 +1,214 @@
+"""From one detector into another: layer by layer name, and class by class name.
+
+What does not fit is left as it is and told: nothing is dropped in silence.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from models import Architecture, build, weights
+from models.layers import NORM_SUFFIX
+from models.weights.description import Description
+from models.weights.published.ssd300s import read_published
+
+Arrays = dict[str, list[np.ndarray]]
+LOGITS = "_mbox_conf"  # the paper's Caffe names: heads that know classes
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file gives: arrays as they are trained, the plain ones they equal.
+
+    `plain` holds convolutions without normalisation; an extractor's file has no
+    classes and no architecture.
+    """
+
+    path: str
+    trained: Arrays
+    plain: Arrays
+    class_names: list[str] = field(default_factory=list)
+    architecture: Architecture | None = None
+    origin: str = "train.py"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What becomes of a layer: `outcome` is TAKEN, PARTLY, DIFFERS or ABSENT."""
+
+    layer: str
+    outcome: str
+    detail: str = ""
+
+
+TAKEN, PARTLY, DIFFERS, ABSENT = "taken", "taken in part", "shape differs", "absent"
+
+
+def read_source(path: Path | str) -> Source:
+    """A detector of train.py's, a published one, or an extractor's Keras file."""
+    path = str(path)
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file.")
+    if weights.is_detector(path):
+        model, description = weights.load(path)
+        trained = {layer.name: layer.get_weights() for layer in model.layers}
+        plain = weights.plain_arrays(model)
+        names, architecture = description.class_names, description.architecture
+        return Source(path, trained, plain, names, architecture)
+    published = read_published(path)
+    if published is not None:
+        names, architecture = published.class_names, published.architecture
+        arrays, origin = published.arrays, published.origin
+        return Source(path, arrays, arrays, names, architecture, origin)
+    arrays = weights.read_legacy(path)
+    return Source(path, arrays, arrays)
+
+
+def transfer(
+    model: keras.Model,
+    class_names: Sequence[str],
+    source: Source,
+    but: Collection[str] = (),
+    try_only: bool = False,
+) -> list[Row]:
+    """Fill every layer whose name and shape fit; a row for each layer with weights.
+
+    Heads for other classes take over the background and the classes that both know by
+    name; the others start afresh. Layers named in `but` are left out; `try_only` leaves
+    the whole model alone. ValueError where nothing at all fits, unless it only tries.
+    """
+    layers = {
+        layer.name: layer
+        for layer in model.layers
+        if layer.weights and layer.name not in but
+    }
+    rows = []
+    for name, layer in layers.items():
+        if name.endswith(NORM_SUFFIX):  # goes with its convolution
+            continue
+        norm = layers.get(f"{name}{NORM_SUFFIX}")
+        if name not in source.plain and name not in source.trained:
+            rows.append(Row(name, ABSENT))
+        elif name.endswith(LOGITS) and list(class_names) != source.class_names:
+            rows.append(_fill_classes(layer, class_names, source, try_only))
+        else:
+            rows.append(_fill_layer(layer, norm, source, try_only))
+    if not try_only and all(row.outcome in (DIFFERS, ABSENT) for row in rows):
+        raise ValueError(
+            f"{source.path}: none of its layers fits {model.name}; "
+            f"python -m models.weights {source.path} tells what they fit, and --trunk "
+            "may differ."
+        )
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """How many layers were taken; what became of each other one."""
+    left = [row for row in rows if row.outcome != TAKEN]
+    lines = [f"{len(rows) - len(left)} of {len(rows)} layers taken"]
+    lines += [f"  {row.layer:24}{row.outcome:16}{row.detail}".rstrip() for row in left]
+    return "\n".join(lines)
+
+
+def _fill_layer(
+    layer: keras.Layer, norm: keras.Layer | None, source: Source, try_only: bool
+) -> Row:
+    targets = [layer] if norm is None else [layer, norm]
+    names = [target.name for target in targets]
+    has_norm = f"{layer.name}{NORM_SUFFIX}" in source.trained
+    if has_norm == (norm is not None):  # the same form: exactly as it was trained
+        values = [source.trained[name] for name in names]
+    elif norm is None:
+        values = [source.plain[layer.name]]
+    else:
+        values = weights.with_identity(source.plain[layer.name], norm.epsilon)
+    expected = [tuple(w.shape) for target in targets for w in target.weights]
+    received = [value.shape for group in values for value in group]
+    if expected != received:
+        return Row(layer.name, DIFFERS, f"{received[0]} there, {expected[0]} here")
+    if not try_only:
+        for target, group in zip(targets, values, strict=True):
+            target.set_weights(group)
+    return Row(layer.name, TAKEN, str(expected[0]))
+
+
+def _fill_classes(
+    layer: keras.Layer, class_names: Sequence[str], source: Source, try_only: bool
+) -> Row:
+    """Background and common classes of each prior; the rest stays as it is."""
+    theirs, ours = ["", *source.class_names], ["", *class_names]  # "": background
+    common = [name for name in ours if name in theirs]
+    taken_from = [theirs.index(name) for name in common]
+    put_to = [ours.index(name) for name in common]
+    new, old = [], source.plain[layer.name]
+    for weight, value in zip(layer.weights, old, strict=True):
+        mine = keras.ops.convert_to_numpy(weight)
+        mine = mine.reshape(*mine.shape[:-1], -1, len(ours))  # (..., priors, C)
+        value = value.reshape(*value.shape[:-1], -1, len(theirs))
+        if mine.shape[:-1] != value.shape[:-1]:
+            shapes = f"{old[0].shape} there, {tuple(layer.kernel.shape)} here"
+            return Row(layer.name, DIFFERS, shapes)
+        mine = mine.copy()
+        mine[..., put_to] = value[..., taken_from]
+        new.append(mine.reshape(weight.shape))
+    if not try_only:
+        layer.set_weights(new)
+    afresh = [name for name in class_names if name not in common]
+    if not afresh:
+        return Row(layer.name, TAKEN, f"{len(common)} of {len(theirs)} classes")
+    some = ", ".join(afresh[:3]) + (", ..." if len(afresh) > 3 else "")
+    return Row(layer.name, PARTLY, f"{len(common)} classes; afresh: {some}")
+
+
+def keep_classes(
+    path: Path | str, class_names: Sequence[str]
+) -> tuple[keras.Model, Description]:
+    """A smaller detector: its logits are those of the named classes and background.
+
+    ValueError where the file knows no class of a name, or lacks layers.
+    """
+    source = read_source(path)
+    if source.architecture is None:
+        raise ValueError(
+            f"{path}: an extractor's file, it knows no classes; give a detector's."
+        )
+    unknown = [name for name in class_names if name not in source.class_names]
+    if unknown:
+        raise ValueError(
+            f"{path}: knows no {', '.join(unknown)}; its classes are "
+            f"{', '.join(source.class_names)}."
+        )
+    architecture = replace(source.architecture, num_classes=len(class_names) + 1)
+    model = build(architecture)
+    rows = transfer(model, class_names, source)
+    if left := [f"{row.layer} ({row.outcome})" for row in rows if row.outcome != TAKEN]:
+        raise ValueError(f"{path}: not a whole detector: {', '.join(left)}.")
+    description = replace(
+        weights.describe(path),  # its licence and threshold hold here too
+        f1=0.0,
+        architecture=architecture,
+        class_names=list(class_names),
+        training={"from": Path(path).name},
+    )
+    return model, description
+
+
+def which_fit(source: Source, backbones: Sequence[str]) -> list[tuple[str, int, int]]:
+    """For each backbone: its name, layers that the source fills, layers in all."""
+    fits = []
+    theirs = source.architecture
+    for backbone in backbones:
+        options = {} if theirs is None else {"trunk": theirs.trunk, "norm": theirs.norm}
+        if theirs is not None and theirs.layout == "legacy":
+            options["layout"] = "legacy"
+        num_classes = len(source.class_names) + 1 if theirs else 2
+        try:
+            architecture = Architecture(backbone, num_classes, **options)
+        except ValueError:  # no such trunk for this backbone
+            continue
+        rows = transfer(build(architecture), source.class_names, source, try_only=True)
+        fits.append((backbone, sum(r.outcome == TAKEN for r in rows), len(rows)))
+    return fits

@@ -1,0 +1,181 @@
+"""The front door: which format is recognised, what is said where none is."""
+
+import json
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from data import read_dataset
+from data.readers import recognise
+from data.readers.annotation import Annotated, Object
+from tests.helpers.voc_files import write_picture, write_voc
+from training.runs import write_split
+
+BOX = ("cat", (11, 5, 40, 20))
+
+
+def keys(dataset):
+    return [picture.path.stem for picture in dataset.pictures]
+
+
+def test_xml_beside_the_pictures(tmp_path):
+    write_voc(tmp_path, {s: [BOX] for s in "abcdefgh"}, folders=(".", "."))
+    assert keys(read_dataset(tmp_path, "trainval")) == list("abcdefgh")
+
+
+@pytest.mark.parametrize("folders", [(".", "."), ("images", "annotations")])
+def test_a_folder_for_each_split_as_roboflow_writes_voc(tmp_path, folders):
+    for folder, stems in {"train": "ab", "valid": "a", "test": "c"}.items():
+        write_voc(tmp_path / folder, {s: [BOX] for s in stems}, folders=folders)
+    for split, stems in {"train": "ab", "val": "a", "test": "c"}.items():
+        dataset = read_dataset(tmp_path, split)
+        assert keys(dataset) == list(stems) and not dataset.split_was_made
+        assert {p.path.relative_to(tmp_path).parts[0] for p in dataset.pictures} == {
+            "valid" if split == "val" else split
+        }
+
+
+def test_a_new_format_is_one_module(tmp_path, monkeypatch):
+    class Lines:
+        """pictures.lines: a name on each line, every picture a cat all over."""
+
+        format_name, root, lists = "lines", tmp_path, ()
+        opens_files, names_have_order = False, False
+
+        def keys(self, split):
+            return (tmp_path / "pictures.lines").read_text().split()
+
+        def class_names(self):
+            return ["cat"]
+
+        def read(self, key):
+            item = Object("cat", (0, 0, 6, 4), f"pictures.lines: {key}")
+            return Annotated(tmp_path / key, (6, 4), [item])
+
+    module = ModuleType("data.readers.lines")
+    module.IN_WORDS = "lines: pictures.lines"
+    module.find = lambda path: [Lines()] * (path / "pictures.lines").exists()
+    monkeypatch.setitem(sys.modules, "data.readers.lines", module)
+    monkeypatch.setattr(recognise, "FORMATS", (*recognise.FORMATS, "lines"))
+    with pytest.raises(ValueError, match=r"Understood: .*lines: pictures.lines"):
+        read_dataset(tmp_path, "train")
+    (tmp_path / "pictures.lines").write_text("a.png b.png")
+    dataset = read_dataset(tmp_path, "trainval")
+    assert keys(dataset) == ["a", "b"] and dataset.format_name == "lines"
+    assert dataset.pictures[1].truth.tolist() == [[0, 0, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("beside", [None, "__MACOSX", ".DS_Store"])
+def test_the_folder_that_an_archive_was_packed_in(tmp_path, beside):
+    for split, folder in (("train", "train"), ("val", "valid")):
+        write_picture(tmp_path / "pets v1" / folder / "images" / f"{split}.png", (9, 9))
+        label = tmp_path / "pets v1" / folder / "labels" / f"{split}.txt"
+        label.parent.mkdir()
+        label.write_text("0 0.5 0.5 0.4 0.4")
+    text = "train: ../train/images\nval: ../valid/images\nnames: [cat]"
+    (tmp_path / "pets v1" / "data.yaml").write_text(text)
+    if beside:
+        (tmp_path / beside).mkdir()
+    for split in ("train", "val"):
+        dataset = read_dataset(tmp_path, split)
+        assert keys(dataset) == [split] and dataset.class_names == ["cat"]
+        assert not dataset.split_was_made
+
+
+def test_what_was_seen_is_told(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "b.jpg", "c.txt"):
+        (tmp_path / "photos" / name).touch()
+    with pytest.raises(ValueError, match=r"2 .jpg files . 1 .txt files in") as e:
+        read_dataset(tmp_path, "train")
+    assert "Pascal VOC: JPEGImages/" in str(e.value) and "\n" not in str(e.value)
+
+
+def test_a_split_that_was_made_is_saved(tmp_path):
+    names = [f"p{i}" for i in range(30)]
+    root = write_voc(tmp_path / "set", {name: [BOX] for name in names})
+    both = [read_dataset(root, split) for split in ("train", "val")]
+    write_split(tmp_path / "split.json", both)
+    saved = json.loads((tmp_path / "split.json").read_text())
+    assert saved["val"] == [str(picture.path) for picture in both[1].pictures]
+    assert len(saved["train"]) + len(saved["val"]) == 30
+    lists = {"train": names[:20], "val": names[20:]}
+    root = write_voc(tmp_path / "listed", {name: [BOX] for name in names}, lists)
+    write_split(tmp_path / "none.json", [read_dataset(root, "val")])
+    assert not (tmp_path / "none.json").exists()
+
+
+def test_a_broken_picture_among_many_is_left_out_and_counted(tmp_path):
+    root = write_voc(tmp_path, {s: [BOX] for s in "abcdefgh"})
+    (root / "JPEGImages" / "c.png").write_bytes(b"")
+    dataset = read_dataset(root, "trainval")
+    assert keys(dataset) == list("abdefgh") and dataset.num_pictures_left_out == 1
+    assert "c.png" in dataset.problems[0] and "left out: 1 pictures" in (
+        dataset.describe()
+    )
+    write_picture(root / "JPEGImages" / "c.png", (60, 40))
+    assert len(read_dataset(root, "trainval")) == 8
+
+
+# What supervision 0.31.2 wrote (DetectionDataset.as_pascal_voc, as_yolo, as_coco) for a
+# cat in 10, 4, 40, 20 and a dog over the whole of 60x40 pixels, shortened.
+SUPERVISION = {
+    "Pascal VOC": {
+        "annotations/first one.xml": """<?xml version="1.0" ?>
+<annotation>
+  <folder>VOC</folder>
+  <filename>first one.png</filename>
+  <size><width>60</width><height>40</height><depth>3</depth></size>
+  <segmented>0</segmented>
+  <object><name>cat</name><bndbox>
+      <xmin>11</xmin><ymin>5</ymin><xmax>40</xmax><ymax>20</ymax>
+  </bndbox></object>
+  <object><name>dog</name><bndbox>
+      <xmin>1</xmin><ymin>1</ymin><xmax>60</xmax><ymax>40</ymax>
+  </bndbox></object>
+</annotation>""",
+        "annotations/zweites ä.xml": """<?xml version="1.0" ?>
+<annotation><folder>VOC</folder><filename>zweites ä.png</filename>
+  <size><width>60</width><height>40</height><depth>3</depth></size>
+</annotation>""",
+    },
+    "YOLO": {
+        "labels/first one.txt": "1 0.41667 0.30000 0.50000 0.40000\n"
+        "0 0.50000 0.50000 1.00000 1.00000",
+        "labels/zweites ä.txt": "",
+        "data.yaml": "nc: 2\nnames: [dog, cat]\n",
+    },
+    "COCO JSON": {
+        "annotations.json": """{"info": {}, "licenses": [{"id": 1, "name": "CC BY"}],
+"categories": [{"id": 1, "name": "dog", "supercategory": "common-objects"},
+               {"id": 2, "name": "cat", "supercategory": "common-objects"}],
+"images": [{"id": 1, "license": 1, "file_name": "first one.png", "height": 40,
+            "width": 60, "date_captured": "11/24/2026,09:42:56"},
+           {"id": 2, "license": 1, "file_name": "zweites \\u00e4.png", "height": 40,
+            "width": 60, "date_captured": "11/24/2026,09:42:56"}],
+"annotations": [{"id": 1, "image_id": 1, "category_id": 2,
+                 "bbox": [10.0, 4.0, 30.0, 16.0], "area": 480.0, "segmentation": [],
+                 "iscrowd": 0},
+                {"id": 2, "image_id": 1, "category_id": 1,
+                 "bbox": [0.0, 0.0, 60.0, 40.0], "area": 2400.0, "segmentation": [],
+                 "iscrowd": 0}]}""",
+    },
+}
+
+
+@pytest.mark.parametrize("format_name", SUPERVISION)
+def test_what_supervision_exports(tmp_path, format_name):
+    for name, text in SUPERVISION[format_name].items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    for name in ("first one", "zweites ä"):
+        write_picture(tmp_path / "images" / f"{name}.png", (60, 40))
+    dataset = read_dataset(tmp_path, "trainval")
+    assert dataset.format_name == format_name and dataset.problems == []
+    assert keys(dataset) == ["first one", "zweites ä"]
+    names = [dataset.class_names[int(i) - 1] for i in dataset.pictures[0].truth[:, 4]]
+    assert names == ["cat", "dog"] and len(dataset.pictures[1].truth) == 0
+    boxes_px = dataset.pictures[0].truth[:, :4] * (60, 40, 60, 40)
+    np.testing.assert_allclose(boxes_px, [[10, 4, 40, 20], [0, 0, 60, 40]], atol=1e-3)

@@ -1,0 +1,223 @@
+"""The data doctor: one data set per illness, and the real ones."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from data import doctor
+from data.__main__ import main
+from data.doctor.boxes import best_overlaps, check_priors
+from data.doctor.findings import SEVERITIES, Finding, table
+from ssd_utils import make_priors
+from tests.helpers.voc_files import write_picture, write_voc
+
+BOX = (5, 5, 30, 30)
+MANY = [("cat", (x, y, x + 25, y + 25)) for x in (2, 30) for y in (2, 8, 14)]
+PICTURES = {"a": MANY, "b": MANY, "v": [("cat", BOX)]}
+LISTS = {"train": ["a", "b"], "val": ["v"]}
+
+
+def all_findings(root):
+    return doctor.examine([root], doctor.read_splits([root]), make_priors())
+
+
+def examine(root):
+    """Findings by id, without what a set this small always has."""
+    found = {finding.id: finding for finding in all_findings(root)}
+    return {id: f for id, f in found.items() if id not in ("priors", "class-rare")}
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write_voc(tmp_path / "set", PICTURES, LISTS)
+
+
+def test_nothing_is_wrong(root):
+    assert examine(root) == {}
+
+
+@pytest.mark.parametrize(
+    ("objects", "id", "severity", "count"),
+    [
+        ([("cat", (50, 5, 61, 20))], "reaches-out", "warning", 1),
+        ([("cat", (-1, 5, 20, 20))], "reaches-out", "warning", 1),
+        ([("cat", (61, 5, 70, 20))], "outside", "error", 1),
+        ([("cat", (60, 5, 70, 20))], "reaches-out", "warning", 1),  # its last column
+        ([("cat", (30, 5, 20, 20))], "swapped", "error", 1),
+        ([("cat", (30, 5, 30, 20))], "no-area", "error", 1),
+        ([("cat", ("nan", 5, 30, 20))], "number", "error", 1),
+        ([("cat", (0, 5, 30, 20))], "from-zero", "note", 1),
+        ([("", BOX)], "name-missing", "error", 1),
+        ([("cat", BOX), ("cat", BOX)], "duplicate", "warning", 1),
+        ([("cat", BOX)] * 3, "duplicate", "warning", 3),
+        ([], "empty", "note", 1),
+        ([("dog", BOX)], "class-absent", None, 0),
+        ([("Cat", BOX)], "class-spelling", "error", 1),
+        ([("C a-t", BOX)], "class-spelling", "error", 1),
+    ],
+)
+def test_boxes(objects, id, severity, count, tmp_path):
+    root = write_voc(tmp_path / "set", {**PICTURES, "b": objects}, LISTS)
+    found = examine(root)
+    if severity is None:
+        assert id not in found
+        return
+    assert (found[id].severity, found[id].count) == (severity, count)
+    assert all("\n" not in example for example in found[id].examples)
+
+
+def test_tiny_boxes(tmp_path):
+    # 9 of 600 pixels are 4.5 of 300, 7 are 3.5
+    objects = [("cat", (5, 5, 13, 90)), ("cat", (5, 5, 11, 90))]
+    pictures = {**PICTURES, "b": objects}
+    root = write_voc(tmp_path / "set", pictures, LISTS, size_wh=(600, 400))
+    tiny = examine(root)["tiny"]
+    assert (tiny.severity, tiny.count) == ("warning", 1)
+    assert "cat of 3.5x64.5" in tiny.examples[0]
+
+
+def test_a_class_that_training_lacks(tmp_path):
+    root = write_voc(tmp_path / "set", {**PICTURES, "v": [("dog", BOX)]}, LISTS)
+    assert examine(root)["class-absent"].examples == ["dog"]
+
+
+def test_similar_names(tmp_path):
+    names = ["platelets", "platelet"]
+    objects = [(name, box) for name in names for _, box in MANY[:3]]
+    root = write_voc(tmp_path / "set", {**PICTURES, "b": objects}, LISTS)
+    (example,) = examine(root)["class-similar"].examples
+    assert example == "platelet (3) and platelets (3)"
+
+
+def test_xml_and_missing_files(root):
+    (root / "Annotations" / "a.xml").write_text("<annotation>")
+    (root / "JPEGImages" / "b.png").unlink()
+    write_picture(root / "JPEGImages" / "extra.png", (60, 40), 9)
+    shutil.copy(root / "Annotations" / "v.xml", root / "Annotations" / "w.xml")
+    write_picture(root / "JPEGImages" / "w.png", (50, 40), 10)
+    lists = root / "ImageSets" / "Main"
+    (lists / "train.txt").write_text("w\n")
+    found = examine(root)
+    ids = ("xml", "picture-missing", "annotation-missing", "size")
+    assert all(found[id].count == 1 for id in ids)
+    assert "broken XML" in found["xml"].examples[0]
+    assert "60x40, it is 50x40" in found["size"].examples[0]
+
+
+def test_broken_pictures(root):
+    header, pixels = (root / "JPEGImages" / f"{stem}.png" for stem in "ab")
+    header.write_bytes(b"no picture")
+    content = bytearray(pixels.read_bytes())
+    content[60:400] = bytes(340)  # the header is whole
+    pixels.write_bytes(content)
+    found = [f for f in all_findings(root) if f.id == "picture-broken"]
+    assert [f.severity for f in found] == ["error", "error"]
+    assert str(header) in found[0].examples[0]
+    assert str(pixels) in found[1].examples[0]
+
+
+def test_a_size_that_is_not_the_pictures(tmp_path):
+    from tests.data.readers.test_coco import BOXES, write_json
+
+    write_json(tmp_path / "a.json", ["a.png", "b.png"], BOXES[:2])
+    assert "picture-size" not in examine(tmp_path)
+    write_picture(tmp_path / "b.png", (40, 60))  # as annotators see it without EXIF
+    finding = examine(tmp_path)["picture-size"]
+    assert (finding.severity, finding.count) == ("error", 1)
+    assert "b.png: annotated as 60x40, upright it is 40x60" in finding.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "severity"), [([5, 5, 90, 20], "warning"), ([70, 5, 5, 5], "error")]
+)
+def test_what_a_coco_reader_mends_and_what_it_leaves_out(bbox, severity, tmp_path):
+    from tests.data.readers.test_coco import BOXES, write_json
+
+    boxes = [BOXES[0], {**BOXES[1], "bbox": bbox}]  # clipped; outside of 60x40
+    write_json(tmp_path / "a.json", ["a.png", "b.png"], boxes)
+    finding = examine(tmp_path)["reader"]
+    assert (finding.severity, finding.count) == (severity, 1)
+
+
+def test_one_picture_in_two_splits(root):
+    folder = root / "JPEGImages"
+    photo = cv2.resize(
+        np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8),
+        (60, 40),
+        interpolation=cv2.INTER_CUBIC,
+    )
+    for stem, image in (("a", photo), ("v", photo), ("b", 255 - photo)):
+        cv2.imwrite(str(folder / f"{stem}.png"), image)
+    assert examine(root)["two-splits"].count == 1
+    # compressed again in a JPEG's way: other bytes, nearly the same picture
+    jpeg = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
+    cv2.imwrite(str(folder / "v.png"), cv2.imdecode(jpeg, cv2.IMREAD_COLOR))
+    found = examine(root)
+    assert "two-splits" not in found
+    assert found["nearly-two-splits"].count == 1
+    shutil.copy(folder / "a.png", folder / "b.png")  # both of train
+    assert examine(root)["same-file"].severity == "warning"
+
+
+def test_one_file_that_two_lists_name(tmp_path):
+    lists = {**LISTS, "val": ["v", "a"]}
+    finding = examine(write_voc(tmp_path / "set", PICTURES, lists))["two-splits"]
+    assert (finding.severity, finding.count) == ("error", 1)
+    assert finding.examples[0].count("a.png") == 2
+
+
+def test_best_overlaps_by_hand():
+    priors = np.array([[0.5, 0.5, 0.2, 0.2], [0.2, 0.2, 0.4, 0.1]])  # centers
+    boxes = np.array([[0.4, 0.4, 0.6, 0.5], [0.0, 0.15, 0.4, 0.25], [0.9, 0.9, 1, 1]])
+    # half of the first prior; the second itself; none
+    assert best_overlaps(boxes, priors) == pytest.approx([0.5, 1, 0])
+    assert best_overlaps(np.zeros((0, 4)), priors).shape == (0,)
+
+
+def test_priors_reach_themselves_but_no_slivers():
+    priors = make_priors()
+    half = priors[:, 2:] / 2
+    corners = np.concatenate([priors[:, :2] - half, priors[:, :2] + half], axis=1)
+    (finding,) = check_priors(corners[::50], priors)
+    assert (finding.count, finding.severity) == (0, "note")
+    slivers = np.tile([0.1, 0.5, 0.9, 0.51], (4, 1))
+    (finding,) = check_priors(slivers, priors)
+    assert (finding.count, finding.severity) == (4, "warning")
+
+
+def test_table_begins_with_the_gravest():
+    found = [Finding(s, s, "x", 2, ["here"]) for s in SEVERITIES[::-1]]
+    lines = table(found).splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(SEVERITIES)
+    assert lines[1].strip() == "here"
+
+
+def test_command_line(root, tmp_path, capsys):
+    picture = tmp_path / "doctor.png"
+    assert main([str(root), "--picture", str(picture)]) == 0
+    assert "priors" in capsys.readouterr().out
+    assert cv2.imread(str(picture)).size > 10_000
+    (root / "Annotations" / "a.xml").write_text("<annotation>")
+    assert main([str(root)]) == 1
+    assert main([str(tmp_path / "nothing")]) == 2
+    assert "nothing" in capsys.readouterr().err
+
+
+# counted apart from this code, by a few lines over the files
+
+
+def test_blood_cells(shared):
+    found = examine(shared / "data/bccd")
+    assert found.keys() == {"no-area"}
+    assert found["no-area"].count == 2
+    names = ("BloodImage_00338.xml: object 13", "BloodImage_00343.xml: object 4")
+    for name, example in zip(names, found["no-area"].examples, strict=True):
+        assert name in example
+
+
+def test_raccoons(shared):
+    found = examine(shared / "data/raccoon")
+    same = [f for id, f in found.items() if id in ("two-splits", "same-file")]
+    assert sum(f.count for f in same) == 4

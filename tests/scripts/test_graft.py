@@ -1,0 +1,156 @@
+"""Another extractor before a trained detection half: what is copied, what learns."""
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+import graft
+from data import draw_shapes
+from data.unlabelled import read_unlabelled
+from models import Architecture, build, extractor_layers, weights
+from models.weights.description import Description
+from tests.helpers.slim import slim
+from training.distillation import DISTANCES, TARGETS, junction, targets
+
+NAMES = ["a", "b"]
+
+
+def numpy(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A donor, an extractor's weights, pictures: their paths."""
+    folder = tmp_path_factory.mktemp("graft")
+    keras.utils.set_random_seed(0)
+    architecture = Architecture("squeezenet", 3)
+    with slim():
+        donor = build(architecture)
+    for layer in donor.layers:  # statistics as after a training
+        if layer.name.endswith("_batchnorm"):
+            gamma, beta, mean, variance = layer.get_weights()
+            layer.set_weights([gamma, beta + 0.1, mean, variance])
+    weights.save(donor, folder / "donor.weights.h5", Description(architecture, NAMES))
+    mobilenet = keras.applications.MobileNet(
+        input_shape=(300, 300, 3), alpha=0.25, include_top=False, weights=None
+    )
+    mobilenet.save_weights(folder / "mobilenet.weights.h5")
+    pictures = folder / "pictures" / "deeper"
+    pictures.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        image = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype="uint8"), (80, 60))
+        assert cv2.imwrite(str(pictures / f"{number}.png"), image)
+    return {
+        "donor": folder / "donor.weights.h5",
+        "weights": folder / "mobilenet.weights.h5",
+        "images": folder / "pictures",
+    }
+
+
+def options(files, output, *more):
+    flags = [f"--{name}={path}" for name, path in files.items()]
+    size = ["--backbone=MobileNet", "--width=0.25", "--batch-size=2"]
+    return [*flags, *size, "--minutes=0.02", f"--output={output}", *more]
+
+
+def half_of(model):
+    """The arrays of the detection half, the adapter left out."""
+    own = {layer.name for layer in extractor_layers(model)}
+    return {
+        layer.name: layer.get_weights()
+        for layer in model.layers
+        if layer.name not in own and not layer.name.startswith("conv4_0")
+    }
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
+    out = tmp_path / "graft.weights.h5"
+    more = ["--train-extractor"] if trains else []
+    assert graft.main(options(files, out, *more)) == 0
+    model, description = weights.load(out)
+    assert description.class_names == NAMES
+    assert description.architecture.backbone == "MobileNet"
+    donor, _ = weights.load(files["donor"])
+    ours, theirs = half_of(model), half_of(donor)
+    assert ours.keys() == theirs.keys()
+    for name, values in theirs.items():
+        for a, b in zip(ours[name], values, strict=True):
+            np.testing.assert_array_equal(a, b)
+    start = build(description.architecture, str(files["weights"]))
+    kernel = model.get_layer("conv_pw_3").get_weights()[0]
+    same = (kernel == start.get_layer("conv_pw_3").get_weights()[0]).all()
+    assert same == (not trains)
+    assert "distance" in capsys.readouterr().out
+
+
+def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
+    out = tmp_path / "graft.weights.h5"
+    out.write_text("mine")
+    a = tmp_path / "a.weights.h5"
+    native = Architecture("MobileNet", 3, width=0.25)
+    weights.save(
+        build(native), tmp_path / "native.weights.h5", Description(native, NAMES)
+    )
+    cases = [
+        (options(files, out), "exists already"),
+        (options(files, tmp_path / "a.h5"), "ending in .weights.h5"),
+        (options(files | {"donor": files["weights"]}, a), "mobilenet"),
+        (
+            options(files | {"donor": tmp_path / "native.weights.h5"}, a),
+            "junction",
+        ),
+        (options(files | {"images": tmp_path / "gone"}, a), "a folder"),
+    ]
+    for arguments, message in cases:
+        capsys.readouterr()
+        assert graft.main(arguments) == 2
+        (line,) = [x for x in capsys.readouterr().err.splitlines() if "graft.py" in x]
+        assert message in line
+    assert out.read_text() == "mine"
+
+
+def test_no_junction_in_native():
+    with pytest.raises(ValueError, match="only ssd and light"):
+        junction(build(Architecture("MobileNet", 3, width=0.25)))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "shapes"),
+    [("squeezenet", [(38, 38, 256)])],
+)
+def test_targets(backbone, shapes):
+    model = build(Architecture(backbone, 3))
+    assert [tuple(o.shape[1:]) for o in targets(model, ["junction"]).outputs] == shapes
+    maps = [o.shape[1] for o in targets(model, ["maps"]).outputs]
+    assert maps == [38, 19, 10, 5, 3, 1]
+    assert len(targets(model, TARGETS).outputs) == 1 + 6 + 12
+
+
+def test_distances_by_hand():
+    found = np.float32([[[[3.0, 0.0], [0.0, 2.0]]]])
+    wanted = np.float32([[[[1.0, 0.0], [0.0, 4.0]]]])
+    # channel sizes: (1 + 0) / 2 and (0 + 16) / 2; squares 4, 0, 0, 4
+    expected = (4 / 0.501 + 4 / 8.001) / 4
+    assert float(numpy(DISTANCES["l2"](found, wanted))) == pytest.approx(expected)
+    assert float(numpy(DISTANCES["cosine"](found, wanted))) == pytest.approx(
+        1 - (3 / 3.001 + 8 / 8.001) / 2, abs=1e-6
+    )
+    for distance in DISTANCES.values():
+        assert float(numpy(distance(wanted, wanted))) == pytest.approx(0, abs=1e-3)
+
+
+def test_unlabelled_pictures(tmp_path):
+    root = draw_shapes(tmp_path / "shapes", num_pictures=6)
+    (root / "JPEGImages" / "broken.jpg").write_bytes(b"no picture")
+    dataset = read_unlabelled(root)
+    assert len(dataset) == 6
+    assert not any(len(picture.truth) for picture in dataset.pictures)
+    assert len(dataset.problems) == 1
+    assert "broken.jpg" in dataset.problems[0]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no pictures"):
+        read_unlabelled(tmp_path / "empty")

@@ -1,0 +1,77 @@
+"""What is advised after a training broke off goes by what it was told already."""
+
+import pytest
+
+from training import RATES
+from training.hardware.replicas import Replicas
+from training.monitoring.diagnosis import DEAD, advice
+from training.monitoring.failures import explain
+from training.state import Settings
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "lr", "expected"),
+    [
+        ("adamw", 1e-3, 2.5e-4),
+        ("adamw", 1e-4, 2.5e-5),
+        ("adamw", 1e6, 1e-3),
+        ("sgd", 10, 1e-2),
+        ("sgd", 2e-2, 5e-3),
+    ],
+)
+def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, expected):
+    assert Settings(1, optimiser=optimiser, lr=lr).lower_rate == expected
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "lr", "expected"),
+    [
+        ("adamw", 4e-3, 1e-3),
+        ("adamw", 1e-3, 2.5e-4),
+        ("adamw", 2.5e-4, None),
+        ("adamw", 1e-4, 1e-3),
+        ("adamw", 1e-9, 1e-3),
+        ("sgd", 1e-2, 2.5e-3),
+        ("sgd", 1e-3, 1e-2),
+    ],
+)
+def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, expected):
+    settings = Settings(1, optimiser=optimiser, lr=lr)
+    assert settings.other_rate == expected
+    stuck = advice("nothing is detected", 0.345, settings, "batch")
+    assert stuck.startswith("34% of the training is over and nothing is detected.")
+    assert ("--lr" in stuck) == (expected is not None)
+    if expected is not None:  # the default is the last to blame, another the first
+        is_last = stuck.endswith(f"or --lr {expected:g} in place of {lr:g}.")
+        assert is_last == (lr == RATES[optimiser])
+        assert is_last or f"Then try --lr {expected:g} in place of" in stuck
+    assert "--norm" not in stuck
+    plain = advice("nothing is detected", 0.345, settings, "none")
+    assert "Then try --norm batch, " in plain
+
+
+def test_more_time_wakes_no_dead_layer():
+    stuck = advice(f"34% are {DEAD}", 0.4, Settings(1), "none")
+    assert "more time" not in stuck
+    assert stuck.endswith(
+        "--norm batch, another --seed or --lr 0.00025 in place of 0.001."
+    )
+    only = advice(f"34% are {DEAD}", 0.4, Settings(1, lr=2.5e-4), "batch")
+    assert only.endswith("a layer is dead. Begin anew with another --seed.")
+
+
+def test_a_rate_far_above_the_default_is_blamed_before_the_pictures(tmp_path):
+    error = FloatingPointError("epoch 1, step 9: weights became not finite")
+    settings = Settings(1, lr=1.0)
+    line = explain(error, tmp_path, settings, Replicas(), lambda: 8)
+    assert line == f"{error}. Try --lr 0.001 in a new run."
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_bad_batches_are_left_out_already(tmp_path, skips):
+    error = FloatingPointError("the loss is not finite 11 times in a row")
+    line = explain(
+        error, tmp_path, Settings(1, skip_bad_batches=skips), Replicas(), lambda: 8
+    )
+    assert "try --lr 0.00025" in line and line.endswith(".")
+    assert ("--skip-bad-batches" in line) != skips

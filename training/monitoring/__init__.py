@@ -1,0 +1,1 @@
+"""What is seen while a training runs: validation, diagnosis, failures, samples."""

@@ -1,0 +1,117 @@
+"""How a training that does not learn is noticed, and what is advised."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from evaluation.average_precision import MATCH_IOU
+from ssd_utils import iou
+from training import RATES
+from training.monitoring.validation import Validation
+from training.runs import best_row
+from training.state import Settings
+
+# ours: two rows of docs/learning.csv are below at a third of their time, which end at
+# 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at 0.33
+STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
+STUCK = "{progress:.0%} of the training is over and {what}. {tries}."
+LOOK = "Look at train_batch.jpg: are the boxes where the objects are? Then try"
+DEAD = "the same whatever is in the pictures: a layer is dead"
+# ours: how far predictions may differ that are the same, and the share of the priors,
+# from the last one on, whose are. The last five of the six maps have a third of them
+EQUAL, DEAD_SHARE = 1e-4, 0.2
+# ours: pictures from which on their sameness tells something, the share of them, and
+# how far apart corners in 0..1 may lie to be the same
+SAME_FROM, SAME_SHARE, SAME_PLACE = 8, 0.9, 0.02
+
+
+def what_is_stuck(history: list[dict], check: Validation, progress: float) -> str:
+    """In words what is wrong with a training `progress` 0..1 over; "" for nothing.
+
+    check: has just been called. The first epoch is not judged.
+    """
+    if progress < STUCK_FROM or len(history) < 2:
+        return ""
+    share = blind_share(check.first_predictions(SAME_FROM))
+    if share >= DEAD_SHARE:
+        return f"{share:.0%} of the predictions are {DEAD}"
+    if best_row(history)["mAP50"] < STUCK_BELOW:
+        return "next to nothing is detected"
+    truths = [picture.truth for picture in check.pictures]
+    if looks_at_nothing(check.detections, truths):
+        return "nearly all pictures get the same box, whatever is in them"
+    return ""
+
+
+def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
+    """What a person who trains something stuck may try, the likeliest first.
+
+    norm: the architecture's; without normalisation the trunk `light` hardly learned
+    photographs. At its default the rate comes last: from scratch a quarter of it ends
+    clearly lower on four of the five data sets of docs/experiments.md. A dead layer
+    takes a new beginning; whether it dies differs from seed to seed there.
+    """
+    begin = LOOK
+    tries = ["--weights imagenet where it began from nothing", "more time"]
+    if what.endswith(DEAD):
+        begin, tries = "Begin anew with", ["another --seed"]
+    if other := settings.other_rate:
+        is_default = settings.lr == RATES[settings.optimiser]
+        at = len(tries) if is_default else 0
+        tries.insert(at, f"--lr {other:g} in place of {settings.lr:g}")
+    if norm == "none":
+        tries.insert(0, "--norm batch")
+    *others, last = tries
+    tries = f"{begin} {', '.join(others)} or {last}" if others else f"{begin} {last}"
+    return STUCK.format(what=what, progress=progress, tries=tries)
+
+
+def blind_share(predictions: np.ndarray) -> float:
+    """The share of the priors, counted from the last, that don't see the picture.
+
+    Their `predictions` (N, P, 4 + C), of different pictures, are the same in all N. The
+    maps of the priors come one behind the other, so a layer whose channels are all 0,
+    as ReLUs can become for good, blinds those of all maps behind it. Only from the last
+    on: a small cell far from all objects may well see the same in many pictures.
+    """
+    if len(predictions) < 2:
+        return 0.0
+    sees = (np.ptp(predictions, axis=0) > EQUAL).any(axis=-1)  # (P,)
+    return float(sees[::-1].argmax() / len(sees)) if sees.any() else 1.0
+
+
+def looks_at_nothing(
+    detections: Sequence[np.ndarray], truths: Sequence[np.ndarray]
+) -> bool:
+    """Whether SAME_SHARE of the pictures have the same best box, but fewer a right one.
+
+    One array per picture: `detections` (K, 6), `truths` (M, 5), as in evaluation. Only
+    pictures with objects count.
+
+    A network whose features no longer depend on the picture, after a much too high
+    rate, finds the one box that fits most pictures: among large objects in the middle
+    it scores far above 0 with it (benchmarks/accuracy/constant_baseline.py). Where the
+    box is right nearly always, as under a fixed camera, that is no fault.
+    """
+    pairs = zip(detections, truths, strict=True)
+    judged = [(rows, truth) for rows, truth in pairs if len(truth)]
+    found = [
+        (rows[rows[:, 1].argmax()], truth) for rows, truth in judged if rows[:, 0].any()
+    ]
+    if len(found) < SAME_FROM:
+        return False
+    best = np.stack([row for row, _ in found])  # (N, 6)
+    away = np.abs(best - np.median(best, axis=0))
+    same = (away[:, 2:] <= SAME_PLACE).all(axis=1) & (away[:, 0] == 0)
+    if same.sum() < SAME_SHARE * len(judged):
+        return False
+    right = sum(_is_right(row, truth) for row, truth in found)
+    return right < SAME_SHARE * len(judged)
+
+
+def _is_right(row: np.ndarray, truth: np.ndarray) -> bool:
+    """Whether a detection (6,) lies on one of the objects (M, 5) of its class."""
+    others = truth[truth[:, 4] == row[0], :4].astype("float32")
+    overlap = iou(row[None, 2:].astype("float32"), others)
+    return bool((keras.ops.convert_to_numpy(overlap) >= MATCH_IOU).any())

@@ -1,0 +1,82 @@
+"""What stopped a training, in one line with a remedy."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+
+from base.memory import is_out_of_memory
+from training import RATES
+from training.hardware.replicas import Replicas
+from training.state import Settings
+
+# times the default rate, ours: above it the rate is blamed before the pictures; all
+# fifteen trainings of docs/experiments.md at four times the rate stayed finite
+TOO_HIGH = 4
+
+
+def explain(
+    error: Exception,
+    folder: Path,
+    settings: Settings,
+    replicas: Replicas,
+    room: Callable[[], int],
+) -> str | None:
+    """One line; None for an error that is no accident of a training.
+
+    folder: the run's, whose checkpoint is whole where there is one. room: how many
+    pictures a device is expected to have memory for; asked only where that ran out.
+    """
+    resume = f"python train.py --resume {quote(str(folder))}"
+    if is_out_of_memory(error):
+        return _memory_line(settings, replicas, room(), resume)
+    if isinstance(error, FloatingPointError):
+        lower = f"--lr {settings.lower_rate:g}"
+        if settings.lr > TOO_HIGH * RATES[settings.optimiser]:
+            return f"{error}. Try {lower} in a new run."
+        leave_out = ", or leave such batches out: --skip-bad-batches"
+        return (
+            f"{error}. {folder}/checkpoint.npz is from before it. Look at these "
+            f"pictures, try {lower} or --precision float32 in a new run"
+            f"{'' if settings.skip_bad_batches else leave_out}."
+        )
+    if isinstance(error, OSError | ValueError):
+        if not (folder / "checkpoint.npz").exists():  # not even the first was written
+            return f"{error} There is no checkpoint yet; mend it and start again."
+        return f"{error} The last checkpoint is whole; then go on: {resume}"
+    return None
+
+
+@contextmanager
+def explained(
+    folder: Path, settings: Settings, replicas: Replicas, room: Callable[[], int]
+) -> Iterator[None]:
+    """ValueError of one line in place of an accident of a training; see `explain`."""
+    try:
+        yield
+    except Exception as error:
+        line = explain(error, folder, settings, replicas, room)
+        if line is None:
+            raise
+        raise ValueError(line) from error
+
+
+def _memory_line(settings: Settings, replicas: Replicas, room: int, resume: str) -> str:
+    out_of_memory = f"out of memory at --batch-size {settings.batch_size}"
+    close = f"or close other programs and go on: {resume}"
+    smaller = settings.batch_size // replicas.devices // 2  # a device's share
+    if not smaller:
+        return (
+            f"{out_of_memory}: choose --trunk light, a smaller --backbone or --freeze, "
+            + close
+        )
+    while smaller > max(room, 1):
+        smaller //= 2
+    smaller *= replicas.devices
+    if not replicas.accumulates:
+        return f"{out_of_memory}: try --batch-size {smaller} in a new run, {close}"
+    parts = -(-settings.update_size // smaller)
+    return (
+        f"{out_of_memory}: try --batch-size {smaller} --accumulate {parts} in a new "
+        f"run, whose updates see no fewer pictures, {close}"
+    )

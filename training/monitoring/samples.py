@@ -1,0 +1,50 @@
+"""Pictures of a run: what the network learns from, what it finds afterwards."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data import Dataset, plain
+from reports.drawing import (
+    contact_sheet,
+    draw_boxes,
+    draw_truth_and_detections,
+    write_picture,
+)
+
+if TYPE_CHECKING:  # pictures are drawn without Keras
+    from inference.runtimes.keras_file import Detector
+
+SAMPLES = 8  # pictures of a data set that are drawn; ours
+
+
+def draw_batch(
+    batch: tuple[np.ndarray, np.ndarray], class_names: Sequence[str], path: Path
+) -> None:
+    """Images uint8 (B, H, W, 3) of a batch with the boxes of its truth (B, M, 5)."""
+    pictures = []
+    for image, truth in zip(*batch, strict=True):
+        rows = truth[truth[:, 4] > 0]
+        class_ids = rows[:, 4].astype(int)
+        labels = [class_names[class_id - 1] for class_id in class_ids]
+        pictures.append(draw_boxes(image, rows[:, :4], labels, class_ids))
+    write_picture(path, contact_sheet(pictures, columns=4))
+
+
+def draw_samples(detector: "Detector", dataset: Dataset, folder: Path) -> None:
+    """Some pictures, evenly chosen: truth and detections side by side."""
+    folder.mkdir(exist_ok=True)
+    samples = dataset.pictures[:: max(len(dataset) // SAMPLES, 1)][:SAMPLES]
+    for number, picture in enumerate(samples, start=1):
+        try:
+            image = picture.pixels()
+        except ValueError:  # the validation has reported it
+            continue
+        small, _ = plain(image, picture.truth)
+        (detections,) = detector(small[None])
+        sheet = draw_truth_and_detections(
+            image, picture.truth, detections, dataset.class_names, detector.threshold
+        )
+        write_picture(folder / f"{number}_{picture.path.stem}.jpg", sheet)

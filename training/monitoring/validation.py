@@ -1,0 +1,63 @@
+"""A split's figures of a model, as often as a training asks for them."""
+
+import keras
+import numpy as np
+
+from data import Batches, Dataset
+from evaluation import best_threshold, evaluate_voc, mean_ap
+from models import Architecture
+from models.detection_layer import with_detections
+from training.engine import validate
+
+
+class Validation:
+    """A split's figures of a model, as often as it is called.
+
+    Each call leaves the `pictures` that could be decoded, their `detections` (K, 6) and
+    the `curves` of all classes.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        architecture: Architecture,
+        dataset: Dataset,
+        batch_size: int,
+    ) -> None:
+        self.layout = architecture.layout
+        self.dataset = dataset
+        self.predictor = with_detections(model, self.layout)
+        self.batches = Batches(dataset, batch_size, augmented=False)
+
+    def first_predictions(self, count: int) -> np.ndarray:
+        """Raw predictions (N, P, 4 + C) of the first pictures, `count` or a few more.
+
+        Fewer where there are not so many; of those that are the same only one.
+        """
+        steps = min(-(-count // self.batches.batch_size), self.batches.steps_per_epoch)
+        real = sum(self.batches.count(step) for step in range(steps))
+        images = [self.batches.batch(0, step)[0] for step in range(steps)]
+        predictions = [self.predictor.predict_on_batch(batch)[0] for batch in images]
+        _, rows = np.unique(np.concatenate(images)[:real], axis=0, return_index=True)
+        return np.concatenate(predictions)[rows]
+
+    def __call__(self) -> tuple[dict, float, float]:
+        """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
+        detections, means = validate(self.predictor, self.layout, self.batches)
+        # a picture that could not be decoded is reported, not scored
+        scored = [
+            (picture, found)
+            for picture, found in zip(self.dataset.pictures, detections, strict=True)
+            if picture.path not in self.batches.broken
+        ]
+        self.pictures = [picture for picture, _ in scored]
+        self.detections = [found for _, found in scored]
+        self.curves = evaluate_voc(
+            self.detections,
+            [picture.truth for picture in self.pictures],
+            [picture.difficult for picture in self.pictures],
+            self.dataset.class_names,
+        )
+        figures = {f"val_{name}": value for name, value in means.items()}
+        mean = np.nan_to_num(mean_ap(self.curves)["mAP50"])
+        return {**figures, "mAP50": float(mean)}, *best_threshold(self.curves)

@@ -1,0 +1,1 @@
+"""Stop anywhere and go on: checkpoints, exact resume, signals, non-finite steps."""

@@ -1,0 +1,92 @@
+"""What a checkpoint says of its run, and whether the run can go on here."""
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from data import Dataset
+from models import Architecture
+from training.hardware.devices import Device
+from training.recovery import checkpoint
+
+
+def header(
+    options: dict,
+    architecture: Architecture,
+    datasets: tuple[Dataset, ...],
+    surroundings: dict,
+) -> dict:
+    """What a run's checkpoints keep beside the training's state, for JSON."""
+    return {
+        "options": options,
+        "architecture": architecture.to_dict(),
+        "fingerprints": [dataset.fingerprint() for dataset in datasets],
+        "surroundings": surroundings,
+    }
+
+
+def surroundings(device: Device, precision: str) -> dict:
+    """All that the last bits of a training hang on."""
+    backend = keras.backend.backend()
+    return {
+        "backend": f"{backend} {version(backend)}",
+        "Keras": keras.version(),
+        "numpy": np.__version__,
+        "OpenCV": version_of_opencv(),
+        "device": device.name,
+        "processor's flags": " ".join(sorted(device.flags)),
+        "threads": os.cpu_count(),
+        "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""),
+        "precision": precision,
+    }
+
+
+def version_of_opencv() -> str:
+    """Whichever of its packages is installed."""
+    import cv2
+
+    return cv2.__version__
+
+
+def read_header(folder: Path) -> dict:
+    """That of the run in a folder; ValueError where there is no checkpoint."""
+    path = folder / checkpoint.NAME
+    if not path.exists():
+        raise ValueError(
+            f"--resume {folder}: expected a run's folder with {checkpoint.NAME}, there "
+            "is none; start the training anew."
+        )
+    state = checkpoint.read_state(path)
+    try:
+        return {
+            "options": dict(state["options"]),
+            "architecture": Architecture(**state["architecture"]),
+            "fingerprints": list(state["fingerprints"]),
+            "surroundings": dict(state["surroundings"]),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: no checkpoint of train.py: {error}") from error
+
+
+def check_data(kept: dict, datasets: tuple[Dataset, ...]) -> None:
+    """ValueError where pictures or boxes are not those that the run began with."""
+    for dataset, fingerprint in zip(datasets, kept["fingerprints"], strict=True):
+        if dataset.fingerprint() != fingerprint:
+            raise ValueError(
+                f"--resume: split {dataset.split} of {dataset.name} is not the one "
+                "that the run began with (names, sizes or boxes differ); bring it "
+                "back, or start anew with --weights RUN/last.weights.h5."
+            )
+
+
+def differences(kept: dict, now: dict) -> list[str]:
+    """A line for each part of the surroundings that changed."""
+    return [
+        f"{name} was {kept['surroundings'].get(name)}, is {value}: the last bits of "
+        "the weights will differ from those of a run that was not interrupted."
+        for name, value in now.items()
+        if kept["surroundings"].get(name) != value
+    ]
