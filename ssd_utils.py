@@ -32,12 +32,14 @@ EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
 
 @dataclass(frozen=True)
 class PriorLayout:
-    """How the priors of the six maps are laid out; lengths are pixels at 300.
+    """How the priors of the maps are laid out; lengths are pixels at 300.
 
     `sizes` holds one more number than there are maps: the last is the last map's max
     size. `max_size` tells for each map whether its cells have the square of
     sqrt(min * max). `clip` is "corners" (boxes cut at the picture's border), "sides"
-    (width and height at most 1) or "none".
+    (width and height at most 1) or "none". `matching` tells which priors learn an
+    object: "iou", those of great overlap, or "simota", cells near its centre that find
+    it best already; so it names the loss too (models/losses.py).
     """
 
     sizes: tuple[int, ...]
@@ -45,6 +47,7 @@ class PriorLayout:
     ratios: tuple[tuple[int, ...], ...]
     max_size: tuple[bool, ...]
     clip: str
+    matching: str = "iou"
 
     @property
     def priors_per_cell(self) -> tuple[int, ...]:
@@ -92,6 +95,16 @@ LAYOUTS = {
         max_size=(False, *(True,) * 5),
         clip="corners",
     ),
+    # Ge et al., "YOLOX", 2021, sec. 2.1: one prediction in each cell of the first three
+    # maps. Sides: ours, 4 strides as in Lin et al., "Focal Loss", 2017, sec. 4
+    "yolox": PriorLayout(
+        sizes=(32, 64, 128, 256),
+        steps=PAPER_STEPS[:3],
+        ratios=((),) * 3,
+        max_size=(False,) * 3,
+        clip="none",
+        matching="simota",
+    ),
 }
 
 
@@ -109,7 +122,7 @@ def make_priors(layout: str = "voc") -> np.ndarray:
     """
     table = LAYOUTS[layout]
     priors = np.concatenate(
-        [_map_priors(table, index) for index in range(len(MAP_SIZES))]
+        [_map_priors(table, index) for index in range(len(table.steps))]
     )
     if table.clip == "sides":
         priors[:, 2:] = np.minimum(priors[:, 2:], 1.0)

@@ -196,9 +196,11 @@ def warn(datasets: "tuple[Dataset, Dataset]", layout: str) -> None:
     """What the doctor sees without opening a picture."""
     from data import doctor
     from data.doctor import findings
-    from ssd_utils import make_priors
+    from ssd_utils import LAYOUTS, make_priors
 
-    found = doctor.quick(datasets, make_priors(layout))
+    # which priors an object has is a question of overlap in some layouts only
+    by_iou = LAYOUTS[layout].matching == "iou"
+    found = doctor.quick(datasets, make_priors(layout if by_iou else "voc"))
     if grave := [finding for finding in found if finding.severity != "note"]:
         print(findings.table(grave))
 

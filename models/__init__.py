@@ -22,6 +22,7 @@ from models.architecture import (
     BOX_LOSSES,
     NORMS,
     REUSES,
+    STAGED,
     TRUNKS,
     Architecture,
     check_backbone,
@@ -55,7 +56,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     import keras
 
     from models.layers import Preprocess, set_momentum
-    from models.necks import heads, light, native, ssd
+    from models.necks import heads, light, native, ssd, yolox
 
     module = architecture.module
     own_file = getattr(module, "IMAGENET", None)
@@ -79,6 +80,8 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     if architecture.trunk == "native":
         is_neck = architecture.staged is module and not architecture.has_adapter
         sources = native.trunk(stages, None if is_neck else filters, norm)
+    elif architecture.trunk == "yolox":
+        sources = yolox.trunk(stages, architecture.extractor_norm)
     else:
         (x,) = stages
         if architecture.has_adapter:
@@ -114,14 +117,14 @@ def extractor_layers(model: "keras.Model") -> list:
 
 
 def _extract(architecture: Architecture, images: Any, weights: str | None) -> list:
-    """The maps that the trunk begins with: three for `native`, else one."""
+    """The maps that the trunk begins with: three for those of STAGED, else one."""
     with explained(weights, architecture.backbone):
         if weights not in (None, "imagenet"):
             from models.weights import hdf5
 
             hdf5.check(weights)
         norm = architecture.extractor_norm
-        if architecture.trunk == "native":
+        if architecture.trunk in STAGED:
             return architecture.staged.stages(images, weights, norm)
         return [architecture.module.extractor(images, weights, norm)]
 

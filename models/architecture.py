@@ -25,7 +25,8 @@ BACKBONES = {
 }
 
 
-TRUNKS = ("ssd", "light", "native")  # models/ssd300.py, light.py, native.py
+TRUNKS = ("ssd", "light", "native", "yolox")  # models/necks
+STAGED = ("native", "yolox")  # those that begin with three maps
 
 
 NORMS = ("batch", "none")  # models.layers.norm_relu
@@ -43,7 +44,8 @@ class Architecture:
 
     `num_classes` counts the background. `norm` "batch" normalises every convolution
     that starts from nothing; `pretrained` tells that the extractor does not (its
-    convolutions are the plain published ones). `trunk` None is the backbone's default.
+    convolutions are the plain published ones). `trunk` None is the backbone's default,
+    `layout` None the trunk's: yolox for yolox, else voc.
     `backbone` is a name of BACKBONES or of a classifier of keras.applications; `width`
     is its `alpha`, where it has one. `reuse` "deep": ImageNet weights fill conv4_1 to
     conv5_3 of the trunk too, so these are not normalised either. `preprocessing` is a
@@ -55,7 +57,7 @@ class Architecture:
     adapter_filters: int = 256
     trunk: str | None = None
     norm: str = "batch"
-    layout: str = "voc"
+    layout: str | None = None
     pretrained: bool = False
     width: float = 1.0
     reuse: str = "extractor"
@@ -67,6 +69,9 @@ class Architecture:
             trunk = getattr(self.module, "DEFAULT_TRUNK", "ssd")
             object.__setattr__(self, "trunk", trunk)
         _check_known("trunk", self.trunk, TRUNKS)
+        if self.layout is None:
+            layout = "yolox" if self.trunk == "yolox" else "voc"
+            object.__setattr__(self, "layout", layout)
         _check_known("norm", self.norm, NORMS)
         _check_known("layout", self.layout, LAYOUT_NAMES)
         _check_known("reuse", self.reuse, REUSES)
@@ -77,6 +82,15 @@ class Architecture:
                 f"--layout legacy goes with --trunk ssd only, not with {self.trunk}: "
                 "choose --trunk ssd or --layout voc."
             )
+        if (self.layout == "yolox") != (self.trunk == "yolox"):
+            raise ValueError(
+                "--layout yolox and --trunk yolox belong together, received "
+                f"{self.layout} and {self.trunk}."
+            )
+        if self.trunk == "yolox" and not hasattr(self.module, "published_arrays"):
+            raise ValueError(
+                f"--trunk yolox: it goes with yolox_nano only, not {self.backbone}."
+            )
         if self.adapter_filters != 256 and not self.has_adapter:
             raise ValueError(
                 f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "
@@ -84,9 +98,9 @@ class Architecture:
             )
         if self.width != 1 and self.backbone in BACKBONES:
             raise ValueError(f"--width {self.width}: {self.backbone} has one width.")
-        if self.trunk == "native" and self.staged is None:
+        if self.trunk in STAGED and self.staged is None:
             raise ValueError(
-                f"--trunk native: {self.backbone} is no classifier of "
+                f"--trunk {self.trunk}: {self.backbone} is no classifier of "
                 "keras.applications; choose ssd or light."
             )
 
@@ -116,7 +130,7 @@ class Architecture:
 
     @property
     def staged(self) -> Any:
-        """What offers `stages`, three maps for `native`; None where nothing does."""
+        """What offers `stages`, three maps; None where nothing does."""
         module = self.module
         return module if hasattr(module, "stages") else self.application
 

@@ -7,16 +7,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from data import Batches
-from models.multibox_loss import multibox_loss
-from ssd_utils import Tensor, make_priors, match
+from models.losses import loss_of, normaliser_of
+from ssd_utils import Tensor, make_priors
 from training.hardware.filter_gradient import speed_up
 from training.hardware.replicas import Replicas
 from training.schedule import Schedule
 
-# what models.multibox_loss gives for a person to look at
+# what models.losses give for a person to look at
 PARTS = ("loss", "box_loss", "class_loss", "acc")
 
 
@@ -26,7 +25,8 @@ class Trainer(keras.Model):
     `detector` maps images (B, 300, 300, 3) to raw predictions; `layout` names its
     priors. An update goes through its batch in `accumulate` parts of equal size, which
     takes the memory of one. `replicas` are the devices that share the work. `options`
-    go to models.multibox_loss. Works on every Keras backend, mixed precision included.
+    go to the layout's loss (models.losses). Works on every Keras backend, mixed
+    precision included.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Trainer(keras.Model):
     ) -> None:
         super().__init__()
         self.detector = detector
-        self.priors = make_priors(layout)
+        self.layout, self.priors = layout, make_priors(layout)
         self.accumulate, self.options = accumulate, options
         self.replicas = replicas or Replicas()
         # a batch is divided among them, one after another and side by side
@@ -67,7 +67,7 @@ class Trainer(keras.Model):
     def parts(self, predictions: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """The loss of a batch, or of a share of one, and its parts by name."""
         normaliser = None if self.shares == 1 else self.normaliser.value
-        losses = multibox_loss(
+        losses = loss_of(self.layout)(
             predictions, truth, self.priors, normaliser=normaliser, **self.options
         )
         return {name: losses[name] for name in PARTS}
@@ -92,7 +92,8 @@ class Trainer(keras.Model):
         if self.shares > 1:
             # the loss of the whole batch is divided by all its positives; the
             # optimiser takes the mean over the shares
-            positives = float(compiled(_count_positives)(truth, self.priors))
+            count = compiled(normaliser_of(self.layout))
+            positives = float(count(truth.astype("float32"), self.priors))
             total = self.replicas.total(positives)
             self.normaliser.assign(max(total, 1.0) / self.shares)
         sums = dict.fromkeys(PARTS, 0.0)
@@ -103,11 +104,6 @@ class Trainer(keras.Model):
             for name in PARTS:
                 sums[name] += float(parts[name]) / self.accumulate
         return sums
-
-
-def _count_positives(truth: Tensor, priors: Tensor) -> Tensor:
-    _, positives = match(ops.cast(truth, "float32"), priors)  # (B, P)
-    return ops.sum(ops.cast(positives, "float32"))
 
 
 @dataclass
@@ -172,7 +168,7 @@ def validate(
     `batches` all pictures once (data.Batches, not augmented).
     """
     priors = make_priors(layout)
-    loss = compiled(multibox_loss)
+    loss = compiled(loss_of(layout))
     detections: list[np.ndarray] = []
     sums, counts = dict.fromkeys(PARTS, 0.0), dict.fromkeys(PARTS, 0.0)
     for step, (images, truth) in enumerate(batches.epoch(0)):

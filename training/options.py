@@ -143,8 +143,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
     group.add_argument("--schedule", default="cosine", choices=SHAPES,
         help="how the rate falls; default: %(default)s")
-    group.add_argument("--box-loss", default="smooth_l1", choices=BOX_LOSSES,
-        help="default: %(default)s")
+    group.add_argument("--box-loss", choices=BOX_LOSSES,
+        help="default: smooth_l1, with trunk yolox ciou")
     group.add_argument("--weigh-classes", action="store_true",
         help="rare classes count more in the loss, by the root of their frequency")
     group.add_argument("--average", action="store_true",

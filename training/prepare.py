@@ -151,7 +151,7 @@ def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
 
 def settings_of(args: argparse.Namespace, train_set: Dataset) -> Settings:
     """How to train, with the defaults that depend on other options."""
-    loss = {"box_loss": args.box_loss}
+    loss = {"box_loss": args.box_loss} if args.box_loss else {}
     if args.weigh_classes:
         loss["class_weights"] = class_weights(train_set)
     epochs = args.epochs or default_epochs(args.data)

@@ -1,4 +1,4 @@
-"""What all detectors begin and end with: the input, the adapter, the six heads."""
+"""What all detectors begin and end with: the input, the adapter, the heads."""
 
 from keras import Input, layers
 
@@ -27,20 +27,27 @@ def adapter(
     return norm_relu(x, name, norm)
 
 
-def heads(sources: dict[str, Tensor], num_classes: int, layout: str) -> Tensor:
-    """Raw predictions (B, P, 4 + C) in float32 from the six maps, by name.
+def heads(
+    sources: dict[str, Tensor | tuple[Tensor, Tensor]], num_classes: int, layout: str
+) -> Tensor:
+    """Raw predictions (B, P, 4 + C) in float32 from the maps, by name.
 
     One 3x3 convolution for the offsets and one for the class logits of each map; on a
-    mean over the map 3x3 would only see padding, so there it is 1x1.
+    mean over the map 3x3 would only see padding, so there it is 1x1. So it is too
+    where a trunk has a map for either, a pair, behind convolutions of their own.
     """
     offsets, logits = [], []
     counts = LAYOUTS[layout].priors_per_cell
     for (name, features), count in zip(sources.items(), counts, strict=True):
-        kernel = 1 if name == "pool6" else 3
-        for part, size, parts in (("loc", 4, offsets), ("conf", num_classes, logits)):
+        kernel = 1 if name == "pool6" or isinstance(features, tuple) else 3
+        pair = features if isinstance(features, tuple) else (features, features)
+        for part, size, parts, seen in (
+            ("loc", 4, offsets, pair[0]),
+            ("conf", num_classes, logits, pair[1]),
+        ):
             x = layers.Conv2D(
                 count * size, kernel, padding="same", name=f"{name}_mbox_{part}"
-            )(features)
+            )(seen)
             parts.append(layers.Reshape((-1, size), name=f"{name}_{part}")(x))
     offsets = layers.Concatenate(axis=1, name="mbox_loc")(offsets)  # (B, P, 4)
     logits = layers.Concatenate(axis=1, name="mbox_conf")(logits)  # (B, P, C)

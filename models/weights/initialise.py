@@ -6,6 +6,7 @@ from dataclasses import replace
 import keras
 
 from models import Architecture, build, extractor_layers, weights
+from models.weights.published.yolox import is_yolox
 from models.weights.transfer import Source
 from models.weights.vgg_trunk import fill_deep
 
@@ -21,9 +22,7 @@ def start(
     """
     if wanted == "none":
         return build(architecture), architecture
-    if wanted == "imagenet" or not (
-        weights.is_detector(wanted) or weights.find_published(wanted)
-    ):
+    if wanted == "imagenet" or not _is_whole(architecture, wanted):
         architecture = replace(architecture, pretrained=True)
         if architecture.reuse == "deep":
             model = build(architecture)
@@ -55,6 +54,16 @@ def start(
     twin = build(other)
     weights.fill(twin, weights.plain_arrays(model))
     return twin, other
+
+
+def _is_whole(architecture: Architecture, path: str) -> bool:
+    """Whether a file is to give all of a detector, its classes too.
+
+    Of its authors' own file a backbone takes what is not the heads.
+    """
+    if hasattr(architecture.module, "published_arrays") and is_yolox(path):
+        return False
+    return weights.is_detector(path) or weights.find_published(path) is not None
 
 
 def form_of(source: Source | None, backbone: str, width: float = 1.0) -> dict:

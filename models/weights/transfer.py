@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from models import Architecture, build, weights
+from models.class_names import same_class
 from models.layers import NORM_SUFFIX
 from models.weights.description import Description
 from models.weights.published.ssd300s import read_published
@@ -77,8 +78,9 @@ def transfer(
     """Fill every layer whose name and shape fit; a row for each layer with weights.
 
     Heads for other classes take over the background and the classes that both know by
-    name; the others start afresh. Layers named in `but` are left out; `try_only` leaves
-    the whole model alone. ValueError where nothing at all fits, unless it only tries.
+    name, VOC's or COCO's (models.class_names); the others start afresh. Layers named in
+    `but` are left out; `try_only` leaves the whole model alone. ValueError where
+    nothing at all fits, unless it only tries.
     """
     layers = {
         layer.name: layer
@@ -139,10 +141,11 @@ def _fill_classes(
     layer: keras.Layer, class_names: Sequence[str], source: Source, try_only: bool
 ) -> Row:
     """Background and common classes of each prior; the rest stays as it is."""
-    theirs, ours = ["", *source.class_names], ["", *class_names]  # "": background
-    common = [name for name in ours if name in theirs]
-    taken_from = [theirs.index(name) for name in common]
-    put_to = [ours.index(name) for name in common]
+    # "": background
+    theirs = ["", *(same_class(name) for name in source.class_names)]
+    ours = ["", *(same_class(name) for name in class_names)]
+    put_to = [at for at, name in enumerate(ours) if name in theirs]
+    taken_from = [theirs.index(ours[at]) for at in put_to]
     new, old = [], source.plain[layer.name]
     for weight, value in zip(layer.weights, old, strict=True):
         mine = keras.ops.convert_to_numpy(weight)
@@ -156,11 +159,11 @@ def _fill_classes(
         new.append(mine.reshape(weight.shape))
     if not try_only:
         layer.set_weights(new)
-    afresh = [name for name in class_names if name not in common]
+    afresh = [name for name in class_names if same_class(name) not in theirs]
     if not afresh:
-        return Row(layer.name, TAKEN, f"{len(common)} of {len(theirs)} classes")
+        return Row(layer.name, TAKEN, f"{len(put_to)} of {len(theirs)} classes")
     some = ", ".join(afresh[:3]) + (", ..." if len(afresh) > 3 else "")
-    return Row(layer.name, PARTLY, f"{len(common)} classes; afresh: {some}")
+    return Row(layer.name, PARTLY, f"{len(put_to)} classes; afresh: {some}")
 
 
 def keep_classes(
@@ -175,7 +178,8 @@ def keep_classes(
         raise ValueError(
             f"{path}: an extractor's file, it knows no classes; give a detector's."
         )
-    unknown = [name for name in class_names if name not in source.class_names]
+    known = {same_class(name) for name in source.class_names}
+    unknown = [name for name in class_names if same_class(name) not in known]
     if unknown:
         raise ValueError(
             f"{path}: knows no {', '.join(unknown)}; its classes are "

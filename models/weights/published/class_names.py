@@ -19,3 +19,22 @@ COCO_BY_ID = (
     "scissors, teddy bear, hair drier, toothbrush"
 )
 COCO = COCO_BY_ID.replace("-, ", "")
+
+# one thing, two names: VOC's -> COCO's
+SYNONYMS = {
+    "aeroplane": "airplane",
+    "diningtable": "dining table",
+    "motorbike": "motorcycle",
+    "pottedplant": "potted plant",
+    "sofa": "couch",
+    "tvmonitor": "tv",
+}
+
+
+def same_class(name: str) -> str:
+    """A name that all names of one class share.
+
+    >>> same_class("sofa"), same_class("couch"), same_class("cat")
+    ('couch', 'couch', 'cat')
+    """
+    return SYNONYMS.get(name, name)

@@ -1,4 +1,4 @@
-"""Published SSD300s, read into `ssd300` without their frameworks, known by content.
+"""Published detectors, read into `ssd300` without their frameworks, known by content.
 
 All of them are the paper's network; they differ in the names of the layers, the order
 of a kernel's axes, the priors and what they subtract from a picture.
@@ -14,6 +14,7 @@ from models import Architecture
 from models.necks.ssd import BLOCKS, EXTRAS, PAPER_TAIL, SOURCES
 from models.ssd300 import EXTRACTOR
 from models.weights.description import Description
+from models.weights.published import yolox
 from models.weights.published.class_names import COCO, COCO_BY_ID, VOC
 from models.weights.published.keras_legacy import read_legacy
 from models.weights.published.pth import is_pth, read_pth
@@ -79,10 +80,11 @@ class Published:
     architecture: Architecture
     class_names: list[str]
     arrays: dict[str, list[np.ndarray]]
+    licence: str = ""
 
     def description(self) -> Description:
         """What a weights file of ours would say."""
-        licence = f"{self.origin}'s weights: see there."
+        licence = self.licence or f"{self.origin}'s weights: see there."
         return Description(self.architecture, self.class_names, licence=licence)
 
 
@@ -92,6 +94,8 @@ def read_published(path: Path | str) -> Published | None:
     ValueError where it is PyTorch's, but no SSD300 that is known, or has an SSD300's
     names for other arrays.
     """
+    if yolox.is_yolox(path):
+        return _from_yolox(path)
     if is_pth(path):
         return _read_state_dict(path)
     try:
@@ -102,6 +106,17 @@ def read_published(path: Path | str) -> Published | None:
     if not any(re.fullmatch(first_head, name) for name in arrays):
         return None
     return _from_keras(arrays, path)
+
+
+def _from_yolox(path: Path | str) -> Published:
+    """YOLOX-nano of COCO's classes: its own head, computed into SSD's form."""
+    arrays = yolox.read_yolox(path)
+    class_names = COCO.split(", ")
+    architecture = Architecture(
+        "yolox_nano", len(class_names) + 1, trunk="yolox", pretrained=True
+    )
+    arrays |= yolox.head_arrays(arrays)
+    return Published("YOLOX", architecture, class_names, arrays, yolox.LICENCE)
 
 
 def _from_keras(arrays: dict[str, list[np.ndarray]], path: Path | str) -> Published:

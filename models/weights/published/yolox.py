@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from models.layers import BN_EPSILON
+from models.necks.yolox import SOURCES
 from models.weights.published.pth import is_pth, read_pth
+from ssd_utils import LAYOUTS, VARIANCES
 
+LICENCE = "YOLOX-nano, Megvii Inc., Apache License 2.0; see weights/README.md."
 Arrays = dict[str, list[np.ndarray]]
 
 # a name that no other state file has; yolox/models/yolo_pafpn.py
@@ -55,6 +58,33 @@ def read_yolox(path: Path | str) -> Arrays:
         raise ValueError(f"{path}: a YOLOX, but not yolox_nano, the only one known.")
     arrays["stem"] = [unfocused(kernel), bias]
     return arrays
+
+
+def head_arrays(arrays: Arrays) -> Arrays:
+    """The heads of trunk and layout `yolox` that compute what YOLOX's own do.
+
+    A cell of stride s whose prior has the side w: dx = (tx - 0.5) s / (0.1 w) and
+    dw = (tw + ln(s / w)) / 0.2, alike for y and h; the background's logit is 0, a
+    class's the sum of its own and objectness. `arrays` as `read_yolox` gives them.
+    """
+    table, heads = LAYOUTS["yolox"], {}
+    shift, stretch = VARIANCES[0], VARIANCES[2]
+    for level, name in enumerate(SOURCES):
+        stride, side = table.steps[level], table.sizes[level]
+        kernel, bias = arrays[f"reg_preds_{level}"]
+        scale = np.float32([stride / side / shift] * 2 + [1 / stretch] * 2)
+        moved = np.float32([-0.5] * 2 + [np.log(stride / side)] * 2)
+        heads[f"{name}_mbox_loc"] = [kernel * scale, (bias + moved) * scale]
+        kernel, bias = arrays[f"cls_preds_{level}"]
+        objectness, offset = arrays[f"obj_preds_{level}"]
+        whole = [kernel, np.broadcast_to(objectness, kernel.shape)]
+        whole = np.concatenate(whole, axis=2)  # (1, 1, 128, 80)
+        background = ((0, 0), (0, 0), (0, 0), (1, 0))
+        heads[f"{name}_mbox_conf"] = [
+            np.pad(whole, background),
+            np.pad(bias + offset, (1, 0)),
+        ]
+    return heads
 
 
 def unfocused(kernel: np.ndarray) -> np.ndarray:

@@ -1,0 +1,34 @@
+"""The loss that goes with a prior layout, by the layout's way of matching."""
+
+from collections.abc import Callable
+
+from keras import ops
+
+from models.multibox_loss import multibox_loss
+from models.simota_loss import expected_positives, simota_loss
+from ssd_utils import LAYOUTS, Tensor, match
+
+
+def _matched_positives(truth: Tensor, priors: Tensor) -> Tensor:
+    _, positives = match(truth, priors)  # (B, P)
+    return ops.sum(ops.cast(positives, "float32"))
+
+
+def _expected_positives(truth: Tensor, priors: Tensor) -> Tensor:
+    return expected_positives(truth)
+
+
+LOSSES: dict[str, tuple[Callable, Callable]] = {
+    "iou": (multibox_loss, _matched_positives),
+    "simota": (simota_loss, _expected_positives),
+}
+
+
+def loss_of(layout: str) -> Callable[..., dict[str, Tensor]]:
+    """`multibox_loss`, or what a layout has in its place, of the same arguments."""
+    return LOSSES[LAYOUTS[layout].matching][0]
+
+
+def normaliser_of(layout: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """(truth (B, M, 5) float32, priors (P, 4)) -> what that loss is divided by."""
+    return LOSSES[LAYOUTS[layout].matching][1]
