@@ -2,6 +2,7 @@
 
 python -m models.weights FILE
 python -m models.weights FILE --keep person,car --output small.weights.h5
+python -m models.weights yolox_nano.onnx coco80.weights.h5   # computed, not trained
 python -m models.weights FILE --half --output half.weights.h5
 """
 
@@ -23,7 +24,10 @@ def main(argv: list[str] | None = None) -> int:
         "file",
         metavar="FILE|voc|coco",
         help="a detector of train.py's, a published SSD300 (voc and coco are fetched "
-        "once), or an extractor's Keras file",
+        "once) or YOLOX-nano (.pth or .onnx), or an extractor's Keras file",
+    )
+    parser.add_argument(
+        "written", nargs="?", metavar="OUT", help="the same as --output OUT"
     )
     parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
     parser.add_argument("--half", action="store_true", help="store float16")
@@ -36,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
     import_keras()
     from models.weights.hub import file_of
 
+    args.output = args.output or args.written
     if (args.keep is not None or args.half) and not args.output:
         raise ValueError("--keep and --half need --output.")
     path = file_of(args.file)

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from models import Architecture, build, weights
+from models import Architecture, build, ssd300, transfer, weights, yolox_trunk
+from models.__main__ import main
 from models.layers import BN_EPSILON
+from models.published import read_published
 from models.ssd300YOLOXnano_alt import stages
 from models.weights.published.yolox import (
     FOCUS_SLOTS,
@@ -22,6 +24,10 @@ from tests.helpers.torch_files import state_of, write_zip
 
 ONNX = Path(__file__).parents[4] / "shared" / "weights" / "yolox_nano_coco.onnx"
 needs_file = pytest.mark.skipif(not ONNX.is_file(), reason=f"{ONNX.name} is not here")
+# YOLOX's last layers, of which the heads here are computed
+PREDICTIONS = {
+    f"{part}_preds_{level}" for part in ("cls", "reg", "obj") for level in range(3)
+}
 HEADS = ("stems", "cls", "reg", "obj")
 
 
@@ -164,3 +170,60 @@ def test_onnx_file_fills_the_extractor_and_survives_saving(tmp_path):
     np.testing.assert_allclose(
         infer(plain, images), infer(model, images), rtol=1e-3, atol=1e-3
     )
+
+
+@needs_file
+def test_computed_heads_say_what_the_original_says():
+    """Boxes and logits at 416x416 against onnxruntime's raw output."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    published = read_published(ONNX)
+    x = keras.Input((416, 416, 3))
+    sources = yolox_trunk.trunk(stages(x, None, "none"), "none")
+    outputs = ssd300.heads(sources, 81, "yolox")
+    ours = keras.Model(x, outputs)
+    names = {layer.name for layer in ours.layers if layer.weights}
+    assert names == set(published.arrays) - PREDICTIONS
+    weights.fill(ours, {name: published.arrays[name] for name in names})
+    image = np.random.default_rng(0).integers(0, 256, (1, 416, 416, 3))
+    image = image.astype("float32")
+    session = onnxruntime.InferenceSession(str(ONNX))
+    (theirs,) = session.run(None, {"images": image.transpose(0, 3, 1, 2)})
+    raw = np.array(ours(image))[0]  # (3549, 4 + 81)
+    shift = raw[:, :2] * 0.1 * 4 + 0.5  # a prior is 4 strides wide
+    stretch = raw[:, 2:4] * 0.2 + np.log(4)
+    np.testing.assert_allclose(shift, theirs[0, :, :2], atol=1e-3)
+    np.testing.assert_allclose(stretch, theirs[0, :, 2:4], atol=1e-3)
+    scores = theirs[0, :, 4:].astype(float)
+    logits = np.log(scores / (1 - scores))
+    expected = logits[:, 1:] + logits[:, :1]  # a class and objectness
+    # onnxruntime's sigmoid in float32 loses what is far from 0
+    exact = (scores[:, 1:] > 1e-3) & (scores[:, :1] > 1e-3)
+    assert exact.any()
+    np.testing.assert_allclose(raw[:, 5:][exact], expected[exact], atol=2e-3)
+    assert not raw[:, 4].any()  # background
+
+
+@needs_file
+def test_cli_writes_a_detector_of_80_classes(tmp_path, capsys):
+    output = tmp_path / "coco80.weights.h5"
+    assert main([str(ONNX), str(output)]) == 0
+    assert "person, bicycle, car" in capsys.readouterr().out
+    description = weights.describe(output)
+    assert len(description.class_names) == 80
+    assert description.architecture.layout == "yolox"
+    assert "Apache" in description.licence
+
+
+@needs_file
+def test_classes_go_over_by_their_names_in_either_list():
+    architecture = Architecture("yolox_nano", 4, trunk="yolox", pretrained=True)
+    model = build(architecture)
+    rows = transfer.transfer(model, ["sofa", "cat", "gnu"], transfer.read_source(ONNX))
+    parts = [row for row in rows if row.outcome == transfer.PARTLY]
+    assert {row.detail for row in parts} == {"3 classes; afresh: gnu"}
+    source = read_published(ONNX)
+    theirs, _ = source.arrays["p3_mbox_conf"]
+    couch = source.class_names.index("couch") + 1
+    kernel, _ = model.get_layer("p3_mbox_conf").get_weights()
+    np.testing.assert_array_equal(kernel[..., 1], theirs[..., couch])
