@@ -1,9 +1,9 @@
 """The trunk `yolox`: YOLOX's decoupled head behind three maps, one prior in each cell.
 
 Ge et al., "YOLOX", 2021, sec. 2.1, "Decoupled head"; layer names and sizes of
-Megvii-BaseDetection/YOLOX yolo_head.py. Behind it the heads of models.necks.heads are 1x1
-convolutions: offsets see the map of the regression branch; class logits see both, for
-a logit of YOLOX's is the sum of a class's and of objectness, which are apart there.
+Megvii-BaseDetection/YOLOX yolo_head.py. Behind it the heads of models.necks.heads are
+1x1 convolutions: offsets see the map of the regression branch; class logits see both,
+for they are the sum of a class's logit and objectness, which are apart in YOLOX.
 """
 
 from keras import layers

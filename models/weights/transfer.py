@@ -11,9 +11,9 @@ import keras
 import numpy as np
 
 from models import Architecture, build, weights
-from models.class_names import same_class
 from models.layers import NORM_SUFFIX
 from models.weights.description import Description
+from models.weights.published.class_names import same_class
 from models.weights.published.ssd300s import read_published
 
 Arrays = dict[str, list[np.ndarray]]

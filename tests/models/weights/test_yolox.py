@@ -6,11 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from models import Architecture, build, ssd300, transfer, weights, yolox_trunk
-from models.__main__ import main
+from models import Architecture, build, weights
 from models.layers import BN_EPSILON
-from models.published import read_published
+from models.necks import heads, yolox
 from models.ssd300YOLOXnano_alt import stages
+from models.weights import transfer
+from models.weights.__main__ import main
+from models.weights.published.ssd300s import read_published
 from models.weights.published.yolox import (
     FOCUS_SLOTS,
     _megvii_name,
@@ -179,8 +181,8 @@ def test_computed_heads_say_what_the_original_says():
     pytest.importorskip("onnx")
     published = read_published(ONNX)
     x = keras.Input((416, 416, 3))
-    sources = yolox_trunk.trunk(stages(x, None, "none"), "none")
-    outputs = ssd300.heads(sources, 81, "yolox")
+    sources = yolox.trunk(stages(x, None, "none"), "none")
+    outputs = heads.heads(sources, 81, "yolox")
     ours = keras.Model(x, outputs)
     names = {layer.name for layer in ours.layers if layer.weights}
     assert names == set(published.arrays) - PREDICTIONS

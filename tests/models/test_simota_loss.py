@@ -14,7 +14,7 @@ from models.simota_loss import (
     simota_loss,
 )
 from ssd_utils import LAYOUTS, decode, encode, iou, make_priors
-from tests.each_backbone import numpy
+from tests.helpers.each_backbone import numpy
 
 PRIORS = make_priors("yolox")
 NUM_CLASSES = 4

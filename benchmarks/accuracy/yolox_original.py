@@ -1,7 +1,7 @@
 """What YOLOX-nano's own file scores on VOC's classes, by onnxruntime.
 
-    python -m benchmarks.yolox_original yolox_nano.onnx --data voc2007 --split val
-    python -m benchmarks.yolox_original yolox_nano.onnx --data voc2007 --size 288
+    python -m benchmarks.accuracy.yolox_original yolox_nano.onnx --data voc2007
+    python -m benchmarks.accuracy.yolox_original FILE.onnx --data voc2007 --size 288
 
 Images are prepared as its authors do: shrunk into the upper left corner of a grey
 square. Of COCO's 80 classes the 20 of VOC are scored. The file is made for 416 pixels;
@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from data import Dataset, read_dataset
 from evaluation import evaluate_coco, evaluate_voc, mean_ap
-from models.class_names import COCO, same_class
+from models.weights.published.class_names import COCO, same_class
 from reports import class_table
 
 SIZE = 416  # YOLOX exps/default/yolox_nano.py: test_size
@@ -30,7 +30,9 @@ TOP_K = 200  # the same
 
 def main() -> None:
     """Score and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.yolox_original")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.accuracy.yolox_original"
+    )
     parser.add_argument("file", metavar="FILE.onnx")
     parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER")
     parser.add_argument("--split", default="val")
