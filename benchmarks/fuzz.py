@@ -1,7 +1,7 @@
 """Readers of strangers' files under mutated inputs, guided by what they execute.
 
     pip install atheris
-    python -m benchmarks.fuzz xml|coco|hdf5|pth [--inputs 100000]
+    python -m benchmarks.fuzz TARGET [--inputs 100000]    # TARGETS: cost/readers.py
 
 A reader may raise ValueError in one line and nothing else, take at most 2 s for one
 and 500 MB more than it had; anything else is printed and the input kept as crash-*,

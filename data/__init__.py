@@ -1,17 +1,15 @@
 """Data sets: reading, augmenting, batching. numpy and OpenCV, no Keras.
 
 - dataset.py: Picture and Dataset, what everything else works with
-- formats.py: the front door, recognises what a folder holds; source.py: what each
-  format gives; splits.py: lists and hash; reading.py: from there to a Dataset
-- voc.py: Pascal VOC; voc_layout.py finds folders and lists, voc_xml.py reads a file;
-  coco.py, yolo.py, table.py (CSV); paths.py finds the files that they name
-- convert.py, writers.py: `python -m data convert`; named.py, unpack.py: by name
-- pictures.py: sizes and pixels from picture files
+- readers/: recognise.py is the front door; annotation.py says what each format gives;
+  one module for each format (coco, yolo, voc, csv_table, labelme, label_studio, cvat,
+  via), foreign.py for those that are not read; splits.py, assemble.py: to a Dataset
+- convert/: `python -m data convert`; doctor/: `python -m data`; downloads/: by name
+- images.py: sizes and pixels from image files
 - augment.py: SSD's data augmentation
 - batches.py: batches as a pure function of (seed, epoch, step)
-- tiles.py: large pictures as overlapping tiles
-- sources.py: pictures, videos, cameras and streams as frames; ahead.py: its threads
-- shapes.py: draws the demo data set, `python -m data.shapes FOLDER`
+- tiles.py: large images as overlapping tiles
+- shapes/: draws the demo data set, `python -m data.shapes FOLDER`
 """
 
 from data.augment import augment, plain

@@ -3,14 +3,19 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
+import cv2
 import h5py
 import numpy as np
 
-from data.readers import coco, voc_xml
+from data.readers import coco, cvat, label_studio, labelme, via, voc_xml
 from data.readers.annotation import Missing
+from data.readers.assemble import picture_of, read_chosen
+from data.readers.splits import Chosen
 from models.weights import hdf5
 from models.weights.published import pth
 
@@ -29,6 +34,25 @@ def read_coco(path: Path) -> list[str]:
             with suppress(Missing):  # there are no pictures here
                 source.read(key)
     return names
+
+
+def read_tool(module: ModuleType) -> Callable[[Path], list[str]]:
+    """Reads an annotation tool's file with its one image, a.png; names of the boxes."""
+
+    def read(path: Path) -> list[str]:
+        image = path.with_name("a.png")
+        if not image.exists():
+            image.write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3)))[1].tobytes())
+        found = []
+        for source in module.find(path):
+            chosen = Chosen([(source, source.keys(None))], [], made=False)
+            names = source.class_names()
+            dataset = read_chosen(chosen, "all", names, picture_of)
+            rows = [row for image in dataset.pictures for row in image.truth]
+            found += [names[int(row[4]) - 1] for row in rows]
+        return found
+
+    return read
 
 
 def read_hdf5(path: Path) -> dict[str, np.ndarray]:
@@ -69,6 +93,104 @@ def coco_seed() -> bytes:
     return json.dumps({**content, "categories": categories}).encode()
 
 
+def labelme_seed() -> bytes:
+    """A shape of each kind and an image in base64."""
+    points = [[5, 6], [30, 6], [30, 30]]
+    shapes = [
+        {"label": "cat", "points": points[::2], "shape_type": "rectangle"},
+        {"label": "cat", "points": points[:2], "shape_type": "circle"},
+        {"label": "dog", "points": points, "shape_type": "polygon", "group_id": None},
+    ]
+    file = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "a.png"}
+    return json.dumps({**file, "imageData": "aaaa", "imageWidth": 60}).encode()
+
+
+SIZES = {"original_width": 60, "original_height": 40, "image_rotation": 0}
+PERCENT = [
+    {"x": 5, "y": 6, "width": 30, "height": 20.5, "rotation": 12, "labels": ["cat"]},
+    {"x": 50, "y": 50, "radiusX": 5, "radiusY": 9, "ellipselabels": ["dog"]},
+    {"points": [[1, 2], [30, 4], [9, 30]], "polygonlabels": ["dog"]},
+]
+
+
+def label_studio_seed() -> bytes:
+    """A task with a shape of each kind."""
+    results = [{"id": f"r{i}", "value": v, **SIZES} for i, v in enumerate(PERCENT)]
+    annotation = {"was_cancelled": False, "created_at": "2024", "result": results}
+    address = "/data/upload/1/0a1b2c3d-a.png"
+    task = {"id": 1, "data": {"image": address}, "annotations": [annotation]}
+    return json.dumps([task]).encode()
+
+
+def json_min_seed() -> bytes:
+    """The same as JSON-MIN."""
+    item = {"id": 2, "image": "/data/local-files/?d=a.png", "annotation_id": 3}
+    label = [{**value, **SIZES} for value in PERCENT]
+    return json.dumps([{**item, "label": label, "lead_time": 2.5}]).encode()
+
+
+def cvat_seed() -> bytes:
+    """A shape of each kind."""
+    corners = 'xtl="5" ytl="6" xbr="30" ybr="30.5"'
+    shapes = (
+        f'<box label="cat" {corners} rotation="30"><attribute name="a">b</attribute>'
+        '</box><polygon label="dog" points="1,2;30,4;9,30"></polygon>'
+        '<ellipse label="dog" cx="20" cy="20" rx="5" ry="9" rotation="3"></ellipse>'
+        '<mask label="cat" rle="3, 4" left="1" top="2" width="30" height="9"></mask>'
+        '<skeleton label="cat"><points label="p" outside="0" points="1,2"></points>'
+        '<points label="q" outside="0" points="9,9"></points></skeleton>'
+    )
+    labels = "<labels><label><name>cat</name></label></labels>"
+    return (
+        f"<annotations><meta><task>{labels}</task></meta><image id='0' name='a.png' "
+        f"subset='Train' width='60' height='40'>{shapes}</image></annotations>"
+    ).encode()
+
+
+def via_seed() -> bytes:
+    """A shape of each kind of a VIA 2 project."""
+    polygon = {"all_points_x": [1, 30, 9], "all_points_y": [2, 4, 30]}
+    shapes = [
+        {"name": "rect", "x": 5, "y": 6, "width": 30, "height": 20},
+        {"name": "circle", "cx": 20, "cy": 20, "r": 5},
+        {"name": "ellipse", "cx": 20, "cy": 20, "rx": 5, "ry": 9, "theta": 0.5},
+        {"name": "polygon", **polygon},
+    ]
+    regions = [
+        {"shape_attributes": shape, "region_attributes": {"class": "cat"}}
+        for shape in shapes
+    ]
+    image = {"filename": "a.png", "size": 9, "regions": regions, "file_attributes": {}}
+    return json.dumps({"_via_img_metadata": {"a.png9": image}}).encode()
+
+
+def via3_seed() -> bytes:
+    """A rectangle and a polygon of a VIA 3 project."""
+    attribute = {"aname": "class", "type": 4, "options": {"0": "cat", "1": "dog"}}
+    regions = {
+        str(i): {"vid": "1", "flg": 0, "z": [], "xy": xy, "av": {"1": str(i)}}
+        for i, xy in enumerate(([2, 5, 6, 30, 20], [7, 1, 2, 30, 4, 9, 30]))
+    }
+    return json.dumps(
+        {
+            "attribute": {"1": attribute},
+            "file": {"1": {"fid": "1", "fname": "a.png", "type": 2}},
+            "metadata": regions,
+            "view": {"1": {"fid_list": ["1"]}},
+        }
+    ).encode()
+
+
+def via_csv_seed() -> bytes:
+    """Two rows of VIA's CSV."""
+    head = "filename,file_size,file_attributes,region_count,region_id,"
+    row = (
+        'a.png,9,"{}",2,0,"{""name"":""rect"",""x"":5,""y"":6,""width"":30,""height"":9}"'
+        ',"{""class"":""cat""}"\n'
+    )
+    return f"{head}region_shape_attributes,region_attributes\n{row}{row}".encode()
+
+
 def hdf5_seed() -> bytes:
     """Two layers with attributes as Keras writes them."""
     file = io.BytesIO()
@@ -101,6 +223,13 @@ def pth_seed() -> bytes:
 TARGETS = {  # reader, ending of its files, a sound file
     "xml": (read_xml, ".xml", xml_seed),
     "coco": (read_coco, ".json", coco_seed),
+    "labelme": (read_tool(labelme), ".json", labelme_seed),
+    "label_studio": (read_tool(label_studio), ".json", label_studio_seed),
+    "json_min": (read_tool(label_studio), ".json", json_min_seed),
+    "cvat": (read_tool(cvat), ".xml", cvat_seed),
+    "via": (read_tool(via), ".json", via_seed),
+    "via3": (read_tool(via), ".json", via3_seed),
+    "via_csv": (read_tool(via), ".csv", via_csv_seed),
     "hdf5": (read_hdf5, ".weights.h5", hdf5_seed),
     "pth": (read_pth, ".pth", pth_seed),
 }

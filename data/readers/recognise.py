@@ -15,12 +15,22 @@ from pathlib import Path
 
 from data.dataset import Dataset
 from data.downloads.named import NAMED, roots_of
+from data.readers import foreign
 from data.readers.annotation import Source
 from data.readers.assemble import read_split
 from data.readers.splits import split_in_name
 
 # modules of data/, asked in this order: the more telling files first
-FORMATS = ("coco", "yolo", "voc", "csv_table")
+FORMATS = (
+    "coco",
+    "label_studio",
+    "via",
+    "cvat",
+    "yolo",
+    "voc",
+    "labelme",
+    "csv_table",
+)
 SHOWN_NAMES = 8  # ours: entries of a folder that a message names
 
 
@@ -70,6 +80,8 @@ def _find(path: Path) -> list[Source]:
     for module in formats:
         if sources := module.find(inside):
             return sources
+    if line := foreign.describe(inside):
+        raise ValueError(f"{path}: {line}")
     layouts = "; ".join(module.IN_WORDS for module in formats)
     raise ValueError(
         f"{path}: no annotations that are understood. Seen: {_seen(path)}. "

@@ -50,6 +50,13 @@ BOX_PX = (5.0, 6.0, 30.0, 30.0)
 SOUND = {  # what benchmarks.cost.readers writes
     "xml": ("a.png", (60, 40), (("cat", BOX_PX, False),) * 2),
     "coco": ["cat", "dog"],
+    "labelme": ["cat", "cat", "dog"],
+    "label_studio": ["cat", "dog", "dog"],
+    "json_min": ["cat", "dog", "dog"],
+    "cvat": ["cat", "dog", "dog", "cat", "cat"],
+    "via": ["cat"] * 4,
+    "via3": ["cat", "dog"],
+    "via_csv": ["cat", "cat"],
     "hdf5": {"conv1/bias": ((4,), 0.0), "conv1/kernel": ((3, 3, 3, 4), 108.0)},
     "pth": {"weight": ((4,), 6.0)},  # 0 + 1 + 2 + 3
 }

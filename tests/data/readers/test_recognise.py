@@ -179,3 +179,52 @@ def test_what_supervision_exports(tmp_path, format_name):
     assert names == ["cat", "dog"] and len(dataset.pictures[1].truth) == 0
     boxes_px = dataset.pictures[0].truth[:, :4] * (60, 40, 60, 40)
     np.testing.assert_allclose(boxes_px, [[10, 4, 40, 20], [0, 0, 60, 40]], atol=1e-3)
+
+
+FOREIGN = {  # file, text, what is told
+    "TFRecord": ("train/pets.tfrecord", "x", "TFRecord"),
+    "sharded": ("pets.tfrecord-00000-of-00010", "x", "TFRecord"),
+    "parquet": ("data/train-00000.parquet", "PAR1", "parquet"),
+    "Hugging Face": ("train/metadata.jsonl", "{}", "metadata.jsonl"),
+    "CVAT for video": (
+        "annotations.xml",
+        "<annotations><track id='0'><box/></track></annotations>",
+        "CVAT for images 1.1",
+    ),
+    "Datumaro": (
+        "annotations/default.json",
+        '{"info": {}, "categories": {"label": {"labels": []}}, "items": []}',
+        "datum convert",
+    ),
+    "Supervisely": (
+        "ds/ann/a.jpg.json",
+        '{"objects": [{"classTitle": "cat", "points": {}}]}',
+        "Supervisely",
+    ),
+    "CreateML": (
+        "train/_annotations.createml.json",
+        '[{"image": "a.jpg", "annotations": [{"label": "cat", "coordinates": {}}]}]',
+        "CreateML",
+    ),
+    "YOLO Keras TXT": ("train/_annotations.txt", "a.jpg 1,2,3,4,0", "YOLO Keras TXT"),
+    "no boxes": ("train/_classes.csv", "filename, cat", "classes without boxes"),
+    "BDD100K": ("det.json", '[{"labels": [{"box2d": {}}]}]', "BDD100K"),
+    "VoTT": ("v.json", '{"assets": {"a": {"regions": [{"boundingBox": 1}]}}}', "VoTT"),
+    "CSV, a list": (
+        "train.csv",
+        'image_id,width,height,bbox\na,9,9,"[1, 2, 3, 4]"',
+        "write filename,xmin,ymin,xmax,ymax,class",
+    ),
+    "CSV, width": ("boxes.csv", "filename,x,y,w,h,class\na.png,1,2,3,4,cat", "x, y, w"),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_format_that_is_not_read_is_named(tmp_path, case):
+    name, text, told = FOREIGN[case]
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    write_picture(tmp_path / "images" / "a.png", (60, 40))
+    with pytest.raises(ValueError, match=r"\.$") as error:
+        read_dataset(tmp_path, "train")
+    assert told in str(error.value) and "\n" not in str(error.value)

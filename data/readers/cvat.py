@@ -1,0 +1,188 @@
+"""CVAT for images 1.1: one XML file of images and their shapes for each task.
+
+https://docs.cvat.ai/docs/other/xml_format (elements and attributes) and
+cvat/apps/dataset_manager/formats/cvat.py (how they are written). Read as a stream:
+the file of a large project has hundreds of megabytes.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree
+from defusedxml.common import DefusedXmlException
+
+from data.images import picture_size
+from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
+from data.readers.json_file import MAX_BYTES, files_of
+from data.readers.listed import ListedSource
+from data.readers.outlines import (
+    around_box,
+    around_ellipse,
+    around_points,
+    as_number,
+    as_numbers,
+)
+from data.readers.paths import Finder, picture_folders
+from data.readers.splits import split_in_name
+
+IN_WORDS = "CVAT for images 1.1: annotations.xml, images/"
+HEAD_BYTES = 4096  # ours: the XML declaration, a comment, then the root element
+CORNERS = ("xtl", "ytl", "xbr", "ybr")
+CUBOID = [  # cvat.py, dump_as_cvat_annotation: corners in front and at the back
+    (f"x{corner}{side}", f"y{corner}{side}")
+    for side in "12"
+    for corner in ("tl", "bl", "tr", "br")
+]
+SHAPES = {  # a tag is the class of a whole image, no object
+    "box",
+    "polygon",
+    "polyline",
+    "points",
+    "ellipse",
+    "cuboid",
+    "mask",
+    "skeleton",
+}
+
+
+class _Image(NamedTuple):
+    name: str
+    subset: str
+    written_wh: tuple[float | None, float | None]
+    objects: list[Object]
+    where: str
+
+
+def find(path: Path) -> list[ListedSource]:
+    """The data set of a CVAT file, or of those in a folder and its subfolders."""
+    files = [file for file in files_of(path, ".xml") if is_cvat(file)]
+    if not files:
+        return []
+    root = path if path.is_dir() else path.parent
+    return [ListedSource("CVAT XML", root, files, lambda file: _File(file, root), True)]
+
+
+def is_cvat(path: Path) -> bool:
+    """Whether the root element is CVAT's; VOC's is <annotation>."""
+    try:
+        with path.open("rb") as file:
+            return b"<annotations>" in file.read(HEAD_BYTES)
+    except OSError:
+        return False
+
+
+class _File:
+    """One XML file: the shapes of each image."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path = path
+        self._images: dict[str, _Image] = {}
+        labels = []
+        for element in _elements(path):
+            if element.tag == "label":
+                labels.append((element.findtext("name") or "").strip())
+            elif element.tag == "image":
+                self._add(element)
+                element.clear()
+        self.images = {
+            key: split_in_name(image.subset) for key, image in self._images.items()
+        }
+        used = dict.fromkeys(
+            item.name for image in self._images.values() for item in image.objects
+        )
+        known = [name for name in labels if name in used]
+        self.class_names = list(dict.fromkeys([*known, *filter(None, used)]))
+        self._finder = Finder(picture_folders(path, root))
+
+    def _add(self, element: Element) -> None:
+        name, subset = element.get("name") or "", element.get("subset") or ""
+        where = f"{self.path}: image {element.get('id')}"
+        if not name:
+            raise ValueError(f"{where}: has no name.")
+        # project exports: a folder for each subset, in which the names are unique
+        key = f"{subset}/{name}" if subset else name
+        if key in self._images:
+            raise ValueError(
+                f"{where}: {name} stands in the file twice; export each task into a "
+                "folder of its own."
+            )
+        shapes = [shape for shape in element if shape.tag in SHAPES]
+        objects = [
+            Object(shape.get("label") or "", _edges(shape), f"{where}, {shape.tag} {n}")
+            for n, shape in enumerate(shapes, start=1)
+            if shape.get("outside") != "1"  # of a track, not to be seen in this image
+        ]
+        written_wh = as_number(element.get("width")), as_number(element.get("height"))
+        self._images[key] = _Image(name, subset, written_wh, objects, where)
+
+    def read(self, key: str) -> Annotated:
+        image = self._images[key]
+        path = self._finder.find(key) or self._finder.find(image.name)
+        if path is None:
+            raise Missing(f"images of {self.path.name} are not there", key)
+        size_wh = picture_size(path)
+        problems = size_problems(image.where, image.written_wh, size_wh)
+        return Annotated(path, size_wh, image.objects, problems)
+
+
+def _elements(path: Path) -> Iterator[Element]:
+    """Elements of the file as they end; ValueError where it is not CVAT for images."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"at most {MAX_BYTES} bytes are read")
+        for _, element in ElementTree.iterparse(path, forbid_dtd=True):
+            if element.tag == "track":
+                raise ValueError("CVAT for video; export CVAT for images 1.1")
+            yield element
+    except OSError as error:
+        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+    except DefusedXmlException as error:
+        reason = f"DOCTYPE and entities are refused ({type(error).__name__})"
+        raise ValueError(f"{path}: {reason}.") from error
+    except (ParseError, ValueError, LookupError) as error:
+        raise ValueError(f"{path}: not CVAT XML for images: {error}.") from error
+
+
+def _edges(shape: Element) -> EdgesPx | None:
+    """Edges of a shape by its kind; None where a number is missing."""
+    degrees = as_number(shape.get("rotation") or 0)  # clockwise, about the center
+    if shape.tag == "box":
+        numbers = _numbers(shape, CORNERS)
+        if numbers is None or degrees is None:
+            return None
+        left, top, right, bottom = numbers
+        if not degrees:
+            return left, top, right, bottom
+        center = ((left + right) / 2, (top + bottom) / 2)
+        return around_box(center, (right - left, bottom - top), degrees)
+    if shape.tag == "ellipse":
+        numbers = _numbers(shape, ("cx", "cy", "rx", "ry"))
+        if numbers is None or degrees is None:
+            return None
+        return around_ellipse(numbers[:2], numbers[2:], degrees)
+    if shape.tag == "mask":  # its runs (rle) lie in this box
+        numbers = _numbers(shape, ("left", "top", "width", "height"))
+        if numbers is None:
+            return None
+        left, top, width, height = numbers
+        return left, top, left + width, top + height
+    return around_points(_points(shape))
+
+
+def _points(shape: Element) -> list[list[float]] | None:
+    """Corners of a polygon, polyline, cuboid, key points or a skeleton's points."""
+    if shape.tag == "cuboid":
+        pairs = [_numbers(shape, names) for names in CUBOID]
+        return None if None in pairs else pairs
+    if shape.tag == "skeleton":
+        found = [_points(p) for p in shape.iter("points") if p.get("outside") != "1"]
+        return None if None in found else [point for pair in found for point in pair]
+    # "x,y;x,y"
+    pairs = [as_numbers(p.split(",")) for p in (shape.get("points") or "").split(";")]
+    return None if any(p is None or len(p) != 2 for p in pairs) else pairs
+
+
+def _numbers(shape: Element, names: Sequence[str]) -> list[float] | None:
+    return as_numbers([shape.get(name) for name in names])

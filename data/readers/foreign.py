@@ -1,0 +1,138 @@
+"""Formats that are known but not read, and what to export instead."""
+
+import os
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+from data.readers.json_file import holds
+
+MAX_FILES = 5000  # ours: the first files of a folder tell what it is
+HEAD_BYTES = 4096  # ours: a CSV's header
+
+
+class Foreign(NamedTuple):
+    """keys: texts that one of the files holds, all of them; none: the name tells."""
+
+    name: str
+    patterns: Sequence[str]
+    keys: Sequence[bytes]
+    instead: str
+
+
+COCO = "export COCO JSON"
+FOREIGN = (  # the format's own documentation names the files and keys
+    Foreign(  # tensorflow.org/tutorials/load_data/tfrecord
+        "TFRecord",
+        ("*.tfrecord", "*.tfrecords", "*.record", "*.tfrecord-*"),
+        (),
+        "export COCO JSON or Pascal VOC where it was made (Roboflow, CVAT have both)",
+    ),
+    Foreign(  # huggingface.co/docs/datasets
+        "parquet or Arrow, as of Hugging Face",
+        ("*.parquet", "*.arrow"),
+        (),
+        "write the images to files and the boxes as COCO JSON or CSV",
+    ),
+    Foreign(  # huggingface.co/docs/datasets/image_dataset
+        "Hugging Face's metadata.jsonl",
+        ("metadata.jsonl",),
+        (),
+        "write the boxes as COCO JSON or CSV",
+    ),
+    Foreign(  # docs.cvat.ai/docs/other/xml_format
+        "CVAT for video", ("*.xml",), (b"<track",), "export CVAT for images 1.1"
+    ),
+    Foreign(  # openvinotoolkit.github.io/datumaro, formats/datumaro
+        "Datumaro JSON",
+        ("*.json",),
+        (b'"items"', b'"categories"', b'"label'),
+        "run: datum convert -if datumaro -f coco",
+    ),
+    Foreign(  # docs.supervisely.com, Supervisely JSON format
+        "Supervisely", ("*.json",), (b'"classTitle"', b'"objects"'), COCO
+    ),
+    Foreign(  # developer.apple.com/documentation/createml; Roboflow
+        "CreateML JSON", ("*.json",), (b'"coordinates"', b'"annotations"'), COCO
+    ),
+    Foreign(  # github.com/microsoft/VoTT
+        "VoTT JSON", ("*.json", "*.vott"), (b'"asset', b'"boundingBox"'), "export CSV"
+    ),
+    Foreign(  # doc.scalabel.ai
+        "BDD100K or Scalabel JSON",
+        ("*.json",),
+        (b'"box2d"',),
+        "run: python -m scalabel.label.to_coco",
+    ),
+    Foreign(  # docs.labelbox.com, export
+        "Labelbox", ("*.json", "*.ndjson"), (b'"data_row"',), COCO
+    ),
+    Foreign(  # docs.v7labs.com, Darwin JSON
+        "Darwin JSON of V7", ("*.json",), (b'"bounding_box"', b'"annotations"'), COCO
+    ),
+    Foreign(  # docs.aws.amazon.com/sagemaker, output of labeling jobs
+        "SageMaker manifest", ("*.manifest",), (), "convert it to COCO JSON"
+    ),
+    Foreign(  # roboflow.com/formats: YOLO Keras TXT
+        "Roboflow's YOLO Keras TXT", ("_annotations.txt",), (), "export YOLOv8 or COCO"
+    ),
+    Foreign(  # roboflow.com/formats: Multiclass Classification
+        "Roboflow's classes without boxes",
+        ("_classes.csv",),
+        (),
+        "an object detection project: export COCO",
+    ),
+    Foreign(  # motchallenge.net/instructions
+        "MOT", ("gt.txt",), (), "convert the frames to COCO JSON"
+    ),
+)
+# columns of CSV variants that hold a box in another way: x and width, a list
+BOX_WORDS = {"bbox", "box", "bounding_box", "x", "xc", "x_center", "width", "w", "cx"}
+
+
+def describe(path: Path) -> str | None:
+    """A line that names the format of a folder or file and what to export instead."""
+    files = list(_files(path))
+    for foreign in FOREIGN:
+        file = next((file for file in files if _fits(file, foreign)), None)
+        if file:
+            return f"{file.name} is {foreign.name}, not read here; {foreign.instead}."
+    tables = (file for file in files if file.suffix.lower() == ".csv")
+    return next((line for file in tables if (line := _table(file))), None)
+
+
+def _fits(path: Path, foreign: Foreign) -> bool:
+    if not any(fnmatch(path.name.lower(), pattern) for pattern in foreign.patterns):
+        return False
+    return not foreign.keys or holds(path, foreign.keys)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    count = 0
+    for folder, inside, names in os.walk(path):
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
+        for name in sorted(names)[: MAX_FILES - count]:
+            yield Path(folder, name)
+        count += len(names)
+        if count >= MAX_FILES:
+            return
+
+
+def _table(path: Path) -> str | None:
+    """Of a CSV file whose columns hold boxes in another way."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
+    except OSError:
+        return None
+    words = [word.strip().strip('"') for word in head.partition("\n")[0].split(",")]
+    if not BOX_WORDS & {word.lower() for word in words}:
+        return None
+    return (
+        f"{path.name} has the columns {', '.join(words)[:80]}, not read here; write "
+        "filename,xmin,ymin,xmax,ymax,class with edges in pixels."
+    )

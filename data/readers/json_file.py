@@ -1,0 +1,65 @@
+"""JSON files of annotation tools: found in a folder, told apart, decoded."""
+
+import mmap
+import os
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+MAX_BYTES = 1_000_000_000  # ours: COCO 2017's largest file is 470 MB
+DEPTH = 3  # ours: SPLIT/annotations/a.json of a folder, no deeper
+
+
+def files_of(path: Path, suffix: str) -> list[Path]:
+    """The file itself, or the files of a suffix in a folder and its subfolders."""
+    if path.is_file():
+        return [path] if path.suffix.lower() == suffix else []
+    found: list[Path] = []
+    for folder, inside, names in os.walk(path):
+        depth = len(Path(folder).relative_to(path).parts)
+        inside[:] = sorted(n for n in inside if n[0] != "." and n != "__MACOSX")
+        if depth >= DEPTH - 1:
+            inside.clear()
+        found += [Path(folder, name) for name in sorted(names) if _is(name, suffix)]
+    return [file for file in found if file.is_file()]
+
+
+def _is(name: str, suffix: str) -> bool:
+    return name.lower().endswith(suffix) and not name.startswith(".")
+
+
+def holds(path: Path, *alternatives: Sequence[bytes]) -> bool:
+    """Whether a file has all texts of one of the alternatives, wherever they stand."""
+    try:
+        with path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return False
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+                    return _all_in(data.read().decode("utf-16").encode(), alternatives)
+                return _all_in(data, alternatives)
+    except (OSError, ValueError):
+        return False  # whoever reads it tells why
+
+
+def _all_in(data: bytes | mmap.mmap, alternatives: Sequence[Sequence[bytes]]) -> bool:
+    return any(all(data.find(t) >= 0 for t in texts) for texts in alternatives)
+
+
+def decode(path: Path, kind: Any, format_name: str) -> Any:
+    """The content as a msgspec type; ValueError names the file and the place in it."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"at most {MAX_BYTES} bytes are read")
+        data = path.read_bytes()
+        if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+            data = data.decode("utf-16").encode()
+        return msgspec.json.decode(data.removeprefix(BOM_UTF8), type=kind)
+    except OSError as error:
+        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: not {format_name}: {reason}.") from error

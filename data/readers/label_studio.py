@@ -1,0 +1,233 @@
+"""Label Studio: one JSON or JSON-MIN file of tasks, each an image with its regions.
+
+https://labelstud.io/guide/task_format and .../guide/export (JSON, JSON-MIN);
+https://labelstud.io/tags/rectanglelabels, .../ellipselabels, .../polygonlabels: numbers
+are percent of the image's sides, a rectangle turns about its upper left corner,
+clockwise, an ellipse about its center. Predictions of models are no annotations.
+"""
+
+import base64
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from data.images import is_picture_name, picture_size
+from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
+from data.readers.json_file import decode, files_of, holds
+from data.readers.listed import ListedSource
+from data.readers.outlines import (
+    around_box,
+    around_ellipse,
+    around_points,
+    as_number,
+    as_numbers,
+    as_points,
+)
+from data.readers.paths import Finder, picture_folders
+
+IN_WORDS = "Label Studio: JSON, JSON-MIN"
+FORMAT = "Label Studio JSON"
+KEYS = (
+    (b'"data"', b'"annotations"', b'"result"'),
+    (b'"data"', b'"completions"', b'"result"'),  # before version 1.0
+    (b'"annotation_id"', b'"lead_time"'),  # JSON-MIN
+    (b'"original_width"', b'labels"', b'"image_rotation"'),
+)
+# label_studio/data_import/uploader.py: 8 hexadecimal digits of a UUID come before
+UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+SIZES = ("original_width", "original_height")
+GEOMETRY = {"x", "points", "vertices", "rle"}  # what tells a region from a choice
+SEVERAL = "has several annotations; the newest was taken (ground truth before others)."
+
+
+class _Task(NamedTuple):
+    """An image; regions: None where nobody has annotated it, created: when."""
+
+    regions: list[dict[str, Any]] | None
+    where: str
+    problems: list[str]
+    created: str = ""
+
+
+def find(path: Path) -> list[ListedSource]:
+    """The data set of an exported file, or of those in a folder and its subfolders."""
+    files = [file for file in files_of(path, ".json") if holds(file, *KEYS)]
+    if not files:
+        return []
+    root = path if path.is_dir() else path.parent
+    return [ListedSource("Label Studio", root, files, lambda file: _File(file, root))]
+
+
+class _File:
+    """One exported file: the tasks by the addresses of their images."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path = path
+        self._tasks: dict[str, _Task] = {}
+        for number, task in enumerate(decode(path, list[dict[str, Any]], FORMAT)):
+            self._add(task, f"{path}: task {task.get('id', number)}")
+        self.images = dict.fromkeys(self._tasks)
+        regions = [r for task in self._tasks.values() for r in task.regions or ()]
+        self.class_names = sorted({n for region in regions if (n := _name(region))})
+        self._finder = Finder(picture_folders(path, root))
+        # the same name uploaded twice: without its digits it tells no image
+        bare = Counter(_without_digits(name) for name in self._tasks)
+        self._unique = {name for name, count in bare.items() if count == 1}
+
+    def _add(self, item: dict[str, Any], where: str) -> None:
+        is_min = not isinstance(item.get("data"), dict)
+        name = _image_name(item if is_min else item["data"])
+        if name is None:
+            raise ValueError(f"{where}: names no image among its data.")
+        task = _task_min(item, where) if is_min else _task(item, where)
+        known = self._tasks.get(name)
+        if known and known.where != where:
+            raise ValueError(
+                f"{where}: {name} stands in {known.where.rpartition(': ')[2]} as well: "
+                "which of them is right can't be known. Remove one."
+            )
+        if known:  # JSON-MIN has an item for each annotation of a task
+            newest = max(known, task, key=lambda one: one.created)
+            task = newest._replace(problems=[f"{where}: {SEVERAL}"])
+        self._tasks[name] = task
+
+    def read(self, name: str) -> Annotated:
+        task = self._tasks[name]
+        path = self._finder.find(name)
+        bare = _without_digits(name)
+        if path is None and bare in self._unique:
+            path = self._finder.find(bare)
+        if path is None:
+            raise Missing(f"images of {self.path.name} are not there", name)
+        if task.regions is None:
+            raise Missing("tasks have no annotation", name, path)
+        size_wh = picture_size(path)
+        objects = [
+            Object(_name(region), _edges(region, size_wh), f"{task.where}, region {n}")
+            for n, region in enumerate(task.regions)
+        ]
+        sizes = {tuple(as_number(r.get(key)) for key in SIZES) for r in task.regions}
+        lines = [line for s in sizes for line in size_problems(task.where, s, size_wh)]
+        return Annotated(path, size_wh, objects, [*task.problems, *sorted(lines)])
+
+
+def _task(item: dict[str, Any], where: str) -> _Task:
+    """The annotation of a task: not one that was skipped (was_cancelled)."""
+    given = item.get("annotations", item.get("completions"))
+    found = [a for a in given if isinstance(a, dict)] if isinstance(given, list) else []
+    kept = [a for a in found if not (a.get("was_cancelled") or a.get("skipped"))]
+    if not kept:
+        return _Task(None, where, [])
+    newest = max(
+        kept, key=lambda a: (bool(a.get("ground_truth")), str(a.get("created_at")))
+    )
+    several = [f"{where}: {SEVERAL}"] * (len(kept) > 1)
+    return _Task(list(_merged(newest.get("result"))), where, several)
+
+
+def _merged(results: Any) -> Iterator[dict[str, Any]]:
+    """Regions: results of one id (a rectangle and its labels, say) are one.
+
+    Choices of the whole image, texts and relations have no numbers: no regions.
+    """
+    regions: dict[Any, dict[str, Any]] = {}
+    for number, item in enumerate(results if isinstance(results, list) else []):
+        value = item.get("value") if isinstance(item, dict) else None
+        if isinstance(value, dict):
+            about = {k: item[k] for k in (*SIZES, "image_rotation") if k in item}
+            region = regions.setdefault(str(item.get("id", number)), {})
+            region.update({**about, **value})
+    yield from (region for region in regions.values() if GEOMETRY & set(region))
+
+
+def _task_min(item: dict[str, Any], where: str) -> _Task:
+    """JSON-MIN: lists of regions under the names of the controls."""
+    lists = [v for v in item.values() if isinstance(v, list)]
+    regions = [r for v in lists for r in v if isinstance(r, dict) and GEOMETRY & set(r)]
+    if not regions and item.get("annotation_id", item.get("completion_id")) is None:
+        return _Task(None, where, [])
+    return _Task(regions, where, [], str(item.get("created_at")))
+
+
+def _image_name(data: dict[str, Any]) -> str | None:
+    """The path in the address of the first value that names an image."""
+    values = [data.get("image"), *data.values()]
+    names = (_path_of(value) for value in values if isinstance(value, str))
+    return next((n for n in names if is_picture_name(n.rpartition("/")[2])), None)
+
+
+def _path_of(address: str) -> str:
+    r"""Of a URL, a path, /data/local-files/?d=path, or a proxied ?fileuri=base64.
+
+    >>> _path_of("/data/local-files/?d=pets/my%20cat.jpg")
+    'pets/my cat.jpg'
+    >>> _path_of("/data/upload/3/0a1b2c3d-cat.jpg")
+    'upload/3/0a1b2c3d-cat.jpg'
+    >>> _path_of("s3://bucket/pets/cat.jpg"), _path_of("https://a.b/c.jpg?key=1")
+    ('pets/cat.jpg', 'c.jpg')
+    """
+    try:
+        parts = urlsplit(address.replace("\\", "/"))
+        query = parse_qs(parts.query)
+        if "fileuri" in query:  # label_studio/io_storages/proxy_api.py
+            inner = base64.urlsafe_b64decode(query["fileuri"][0]).decode()
+            return unquote(urlsplit(inner).path).lstrip("/")
+    except ValueError:
+        return address
+    if "d" in query:
+        return query["d"][0]
+    path = unquote(parts.path)
+    is_address = bool(parts.scheme) or path.startswith("/data/")
+    return path.removeprefix("/data/").lstrip("/") if is_address else path
+
+
+def _without_digits(name: str) -> str:
+    return UPLOADED.sub("", name.rpartition("/")[2])
+
+
+def _name(region: dict[str, Any]) -> str:
+    """The label; '' where there is none or several."""
+    keys = [k for k in region if k == "labels" or k.endswith("labels")]
+    for key in sorted(keys, key=len, reverse=True):
+        labels = region[key]
+        if isinstance(labels, list) and len(labels) == 1 and isinstance(labels[0], str):
+            return labels[0]
+    return ""
+
+
+def _edges(region: dict[str, Any], size_wh: tuple[int, int]) -> EdgesPx | None:
+    """Edges of a region; None where a number is missing, or of a brush or a rotated
+    image, whose numbers mean something else.
+    """
+    if as_number(region.get("image_rotation") or 0) != 0:
+        return None
+    width, height = (side / 100 for side in size_wh)
+    degrees = as_number(region.get("rotation") or 0)
+    points = as_points(region.get("points"))
+    if points is not None:
+        return around_points([(x * width, y * height) for x, y in points])
+    xy = as_numbers([region.get("x"), region.get("y")])
+    if xy is None or degrees is None:
+        return None
+    x, y = xy[0] * width, xy[1] * height
+    if "radiusX" in region:
+        radii = as_numbers([region.get("radiusX"), region.get("radiusY")])
+        if radii is None:
+            return None
+        return around_ellipse((x, y), (radii[0] * width, radii[1] * height), degrees)
+    sides = as_numbers([region.get("width"), region.get("height")])
+    if sides is None:
+        return None
+    w, h = sides[0] * width, sides[1] * height
+    if not degrees:
+        return x, y, x + w, y + h
+    angle = math.radians(degrees)  # y points down: clockwise is positive
+    center = (
+        x + (w * math.cos(angle) - h * math.sin(angle)) / 2,
+        y + (w * math.sin(angle) + h * math.cos(angle)) / 2,
+    )
+    return around_box(center, (w, h), degrees)

@@ -1,0 +1,93 @@
+"""A data set of files that each list many images: CVAT, Label Studio, VIA."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from data.readers.annotation import Annotated
+from data.readers.splits import split_in_name
+
+
+class ListedFile(Protocol):
+    """One file's content.
+
+    images: names of images as the file writes them, and the split that it tells.
+    class_names: those that its objects have, in the file's order or sorted.
+    """
+
+    images: Mapping[str, str | None]
+    class_names: Sequence[str]
+
+    def read(self, name: str) -> Annotated:
+        """One image with its objects."""
+
+
+class ListedSource:
+    """Files of one data set.
+
+    A key is the name that a file writes, behind the file's folder: `task_1/a.jpg` and
+    `task_2/a.jpg` are two images. Files are opened when the first question comes.
+    """
+
+    opens_files = True
+
+    def __init__(
+        self,
+        format_name: str,
+        root: Path,
+        files: Sequence[Path],
+        open_file: Callable[[Path], ListedFile],
+        names_have_order: bool = False,
+    ) -> None:
+        self.format_name, self.root = format_name, root
+        self.names_have_order = names_have_order
+        self._paths, self._open_file = files, open_file
+
+    @cached_property
+    def _files(self) -> dict[Path, ListedFile]:
+        return {path: self._open_file(path) for path in self._paths}
+
+    @cached_property
+    def _lists(self) -> dict[str | None, dict[str, tuple[Path, str]]]:
+        """File and name of each key of each split."""
+        lists: dict[str | None, dict[str, tuple[Path, str]]] = {}
+        for path, file in self._files.items():
+            folder = path.parent.relative_to(self.root).as_posix()
+            for name, split in file.images.items():
+                split = split or self._split_of(path)
+                key = name if folder == "." else f"{folder}/{name}"
+                place = lists.setdefault(split, {}).setdefault(key, (path, name))
+                if place[0] != path:
+                    raise ValueError(
+                        f"{name} stands in {place[0]} and in {path}: which of them is "
+                        "right can't be known. Move one away, or name one file instead "
+                        "of the folder."
+                    )
+        return lists
+
+    def _split_of(self, path: Path) -> str | None:
+        """What the file's name tells, else the folders that it lies in."""
+        parts = path.relative_to(self.root).parts[::-1]
+        return next((split for p in parts if (split := split_in_name(p))), None)
+
+    @property
+    def lists(self) -> list[str]:
+        """The splits that the files tell apart."""
+        return [split for split in self._lists if split]
+
+    def keys(self, split: str | None) -> list[str]:
+        """Names of the images of a split, or of all."""
+        lists = self._lists.values() if split is None else [self._lists[split]]
+        return [key for keys in lists for key in keys]
+
+    def class_names(self) -> list[str]:
+        """Classes of all files."""
+        files = self._files.values()
+        names = list(dict.fromkeys(name for f in files for name in f.class_names))
+        return names if self.names_have_order else sorted(names)
+
+    def read(self, key: str) -> Annotated:
+        """One image with its objects."""
+        path, name = next(keys[key] for keys in self._lists.values() if key in keys)
+        return self._files[path].read(name)

@@ -1,0 +1,229 @@
+"""Label Studio's JSON and JSON-MIN: percent, rotation, annotations, addresses."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from data import read_dataset
+from tests.helpers.tool_files import boxes, write
+
+SIZES = {"original_width": 60, "original_height": 40, "image_rotation": 0}
+RECT = {"x": 25, "y": 5, "width": 50, "height": 40, "rotation": 0}  # 15, 2, 45, 18
+CAT = {**RECT, "rectanglelabels": ["cat"]}
+
+
+def result(value, kind="rectanglelabels", **more):
+    item = {"id": "r1", "from_name": "label", "to_name": "image", "type": kind}
+    return {**item, **SIZES, "value": value, **more}
+
+
+def annotation(results, **more):
+    return {"id": 7, "was_cancelled": False, "result": results, **more}
+
+
+def task(annotations, image="/data/upload/1/0a1b2c3d-a.png", number=1):
+    return {"id": number, "data": {"image": image}, "annotations": annotations}
+
+
+def minimal(regions, image="/data/upload/1/0a1b2c3d-a.png", number=1, **more):
+    item = {"image": image, "id": number, "annotator": 1, "annotation_id": 9}
+    label = [{**SIZES, **region} for region in regions]
+    return {**item, "label": label, "lead_time": 3.1, **more}
+
+
+SHAPES = {  # value without its label: edges in 60x40
+    "rectangle": (RECT, (15, 2, 45, 18)),
+    # 18x10 pixels, a quarter turn clockwise about 30, 10: it reaches 10 to the left
+    # and 18 down
+    "turned": (
+        {"x": 50, "y": 25, "width": 30, "height": 25, "rotation": 90},
+        (20, 10, 30, 28),
+    ),
+    # 12x12 pixels turned by 45 degrees about 30, 10: diagonal 16.97
+    "diamond": (
+        {"x": 50, "y": 25, "width": 20, "height": 30, "rotation": 45},
+        (21.51, 10, 38.49, 26.97),
+    ),
+    "ellipse": (
+        {"x": 50, "y": 50, "radiusX": 10, "radiusY": 20, "rotation": 0},
+        (24, 12, 36, 28),
+    ),
+    "turned ellipse": (
+        {"x": 50, "y": 50, "radiusX": 10, "radiusY": 20, "rotation": 90},
+        (22, 14, 38, 26),
+    ),
+    "polygon": ({"points": [[25, 5], [75, 20], [50, 45]]}, (15, 2, 45, 18)),
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("is_min", [False, True])
+def test_each_shape(tmp_path, kind, is_min):
+    value, edges = SHAPES[kind]
+    value = {**value, "polygonlabels": ["cat"]}
+    item = minimal([value]) if is_min else task([annotation([result(value)])])
+    write(tmp_path, {"images/0a1b2c3d-a.png": None, "project-1.json": [item]})
+    assert boxes(tmp_path) == [("0a1b2c3d-a", "cat", edges)]
+
+
+PROXIED = base64.urlsafe_b64encode(b"s3://bucket/pets/a.png").decode()
+ADDRESSES = {  # address: the image's file
+    "/data/upload/1/0a1b2c3d-a.png": "images/0a1b2c3d-a.png",
+    "/data/upload/1/0a1b2c3d-a.png#": "a.png",  # uploaded from here: without digits
+    "/data/local-files/?d=pets/my%20a.png": "pets/my a.png",
+    "\\data\\local-files\\?d=pets\\a.png": "pets/a.png",
+    "s3://bucket/pets/a.png": "a.png",
+    "https://example.com/x/a.png?key=1&d2=3": "images/a.png",
+    f"/tasks/1/resolve/?fileuri={PROXIED}": "pets/a.png",
+    "a.png": "a.png",
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_where_the_image_lies(tmp_path, address):
+    name = ADDRESSES[address]
+    item = task([annotation([result(CAT)])], address)
+    write(tmp_path, {name: None, "export.json": [item]})
+    (found,) = read_dataset(tmp_path, "trainval").pictures
+    assert found.path == tmp_path / name
+
+
+def test_digits_are_kept_where_a_name_was_uploaded_twice(tmp_path):
+    # both are called a.png without them: neither may take it
+    items = [
+        task([annotation([result(CAT)])], f"/data/upload/1/{digits}-a.png", number)
+        for number, digits in enumerate(("0a1b2c3d", "ffffffff"))
+    ]
+    write(tmp_path, {"a.png": None, "ffffffff-a.png": None, "export.json": items})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert [p.path.name for p in dataset.pictures] == ["ffffffff-a.png"]
+    assert dataset.num_pictures_left_out == 1
+
+
+DOG = {"id": 8, "result": [result({**RECT, "rectanglelabels": ["dog"]})]}
+CHOICES = {  # annotations: class of the one box; None: left out, "": no box
+    "predictions": ([], None),
+    "cancelled": ([annotation([result(CAT)], was_cancelled=True)], None),
+    "cancelled, then done": (
+        [annotation([result(CAT)], was_cancelled=True), DOG],
+        "dog",
+    ),
+    "submitted without a box": ([annotation([])], ""),
+    "the newest": (
+        [
+            {**DOG, "created_at": "2024-05-02T10:00:00Z"},
+            annotation([result(CAT)], created_at="2024-05-01T10:00:00Z"),
+        ],
+        "dog",
+    ),
+    "ground truth": (
+        [
+            {**DOG, "created_at": "2024-05-02T10:00:00Z"},
+            annotation(
+                [result(CAT)], created_at="2024-05-01T10:00:00Z", ground_truth=True
+            ),
+        ],
+        "cat",
+    ),
+    "rectangle and labels apart": (
+        [
+            annotation(
+                [
+                    result(RECT, "rectangle"),
+                    result({**RECT, "labels": ["cat"]}, "labels"),
+                    {"id": "c", "type": "choices", "value": {"choices": ["blurred"]}},
+                    {"type": "relation", "from_id": "r1", "to_id": "r1"},
+                ]
+            )
+        ],
+        "cat",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHOICES)
+def test_which_annotation_counts(tmp_path, case):
+    annotations, expected = CHOICES[case]
+    item = {**task(annotations, "a.png"), "predictions": [DOG]}
+    other = task([annotation([result(CAT)])], "b.png", 2)  # makes the file readable
+    write(tmp_path, {"a.png": None, "b.png": None, "x.json": [item, other]})
+    dataset = read_dataset(tmp_path, "trainval")
+    found = {p.path.stem: p.truth for p in dataset.pictures}
+    if expected is None:
+        assert "a" not in found and "tasks have no annotation" in dataset.problems[0]
+        return
+    names = [dataset.class_names[int(row[4]) - 1] for row in found["a"]]
+    assert names == [expected] * bool(expected)
+    is_told = any("several annotations" in line for line in dataset.problems)
+    assert is_told == (case in ("the newest", "ground truth"))
+
+
+def test_json_min_without_and_with_several_annotations(tmp_path):
+    dog = {**RECT, "rectanglelabels": ["dog"]}
+    items = [
+        minimal([CAT], "a.png", created_at="2024-05-02T10:00:00Z"),
+        minimal([dog], "a.png", created_at="2024-05-01T10:00:00Z"),
+        minimal([], "b.png", 2),  # submitted without a box
+        {"image": "c.png", "id": 3, "lead_time": None},  # nobody has looked at it
+    ]
+    files = {"a.png": None, "b.png": None, "c.png": None, "min.json": items}
+    dataset = read_dataset(write(tmp_path, files), "trainval", ["cat", "dog"])
+    assert [(p.path.stem, p.truth[:, 4].tolist()) for p in dataset.pictures] == [
+        ("a", [1]),
+        ("b", []),
+    ]
+    assert dataset.num_pictures_left_out == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {**CAT, "width": None},
+        {**CAT, "x": "1e999"},
+        {"format": "rle", "rle": [1, 2], "brushlabels": ["cat"]},
+        {"x": 5, "y": 5, "width": 0.5, "keypointlabels": ["cat"]},
+        {**CAT, "image_rotation": 90},
+        {**CAT, "rotation": [1]},
+    ],
+)
+def test_a_bad_region_costs_itself(tmp_path, value):
+    item = minimal([value, CAT], "a.png")
+    write(tmp_path, {"a.png": None, "export.json": [item]})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert len(dataset.pictures[0].truth) == 1 and dataset.num_objects_left_out == 1
+    assert "task 1, region 0" in dataset.problems[0]
+
+
+REFUSED = {  # text of the file: what is told
+    "twice": (
+        [task([DOG], "a.png"), task([DOG], "a.png", 2)],
+        "a.png stands in task 1",
+    ),
+    "no image": (
+        [{"id": 4, "data": {"text": "hello"}, "annotations": [DOG]}],
+        "task 4: names no image",
+    ),
+    "an object": ({"data": {}, "annotations": [], "result": 1}, "Label Studio JSON"),
+    "cut off": ('[{"data": {"image": "a.png"}, "annotations": [{"result"', "truncated"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_broken_file_is_refused_in_one_line(tmp_path, case):
+    content, told = REFUSED[case]
+    write(tmp_path, {"a.png": None, "export.json": content})
+    with pytest.raises(ValueError, match=r"export\.json") as error:
+        read_dataset(tmp_path, "trainval")
+    assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
+    item = minimal([{**CAT, "original_width": 40, "original_height": 60}], "a.png")
+    write(tmp_path, {"a.png": None, "export.json": [item]})
+    dataset = read_dataset(tmp_path, "trainval")
+    (problem,) = dataset.problems
+    assert "40x60" in problem and "60x40" in problem
+    np.testing.assert_allclose(
+        dataset.pictures[0].truth[0, :4], [0.25, 0.05, 0.75, 0.45]
+    )

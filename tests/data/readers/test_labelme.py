@@ -1,0 +1,144 @@
+"""labelme: shapes to boxes, and which image a file means."""
+
+import pytest
+
+from data import read_dataset
+from tests.helpers.tool_files import boxes, write
+
+
+def labelme(shapes, image="a.png", **more):
+    return {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": image,
+        "imageData": "iVBORw0KGgo=" * 20,
+        "imageHeight": 40,
+        "imageWidth": 60,
+        **more,
+    }
+
+
+def shape(points, kind="rectangle", label="cat"):
+    return {"label": label, "points": points, "group_id": None, "shape_type": kind}
+
+
+CAT = shape([[15, 2], [45, 18]])
+SHAPES = {  # kind, points: left, top, right, bottom
+    ("rectangle", ((45, 18), (15, 2))): (15, 2, 45, 18),  # any two opposite corners
+    ("polygon", ((15, 2), (45, 10), (30, 18))): (15, 2, 45, 18),
+    ("circle", ((30, 20), (33, 24))): (25, 15, 35, 25),  # radius: sqrt(9 + 16) = 5
+    ("oriented_rectangle", ((30, 2), (45, 10), (30, 18), (15, 10))): (15, 2, 45, 18),
+    ("rotation", ((30, 2), (45, 10), (30, 18), (15, 10))): (15, 2, 45, 18),  # X-Any
+    ("linestrip", ((15, 2), (20, 18), (45, 5))): (15, 2, 45, 18),
+    ("mask", ((15, 2), (45, 18))): (15, 2, 45, 18),
+    (None, ((15, 2), (45, 10), (30, 18))): (15, 2, 45, 18),  # before 4.0: polygons
+}
+
+
+@pytest.mark.parametrize("kind, points", SHAPES)
+def test_each_shape(tmp_path, kind, points):
+    content = labelme([shape([list(p) for p in points], kind)])
+    write(tmp_path, {"a.png": None, "a.json": content})
+    assert boxes(tmp_path) == [("a", "cat", SHAPES[kind, points])]
+
+
+BROKEN = {  # what is told, a shape that costs only itself
+    "no area": shape([[5, 5]], "point"),
+    "missing": shape([[5, 5], [7]]),
+    "missing or not finite": shape([[30, 20]], "circle"),
+    "number is missing": {"label": "cat", "shape_type": "polygon"},
+    "outside": shape([[100, 100], [120, 110]]),
+}
+
+
+@pytest.mark.parametrize("told", BROKEN)
+def test_a_bad_shape_costs_itself(tmp_path, told):
+    write(tmp_path, {"a.png": None, "a.json": labelme([BROKEN[told], CAT])})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert len(dataset.pictures[0].truth) == 1 and dataset.num_objects_left_out == 1
+    assert told in dataset.problems[0] and "shapes[0]" in dataset.problems[0]
+
+
+LAYOUTS = {  # files: names of images
+    "beside": {"a.png": None, "a.json": labelme([CAT])},
+    "a folder up": {
+        "images/a.png": None,
+        "labels/a.json": labelme([CAT], "../images/a.png"),
+    },
+    "Windows": {
+        "images/a.png": None,
+        "labels/a.json": labelme([CAT], "..\\images\\a.png"),
+    },
+    "moved": {"images/a.png": None, "json/a.json": labelme([CAT], "C:\\me\\a.png")},
+    "renamed together": {"a.png": None, "a.json": labelme([CAT], "IMG_1.png")},
+    "another name": {"a.png": None, "b.json": labelme([CAT])},
+    "imagePath before shapes, a mark": {
+        "a.png": None,
+        "a.json": '\ufeff{"imagePath": "a.png", "shapes": [{"label": "cat", '
+        '"points": [[15, 2], [45, 18]], "shape_type": "rectangle"}]}',
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_where_the_image_lies(tmp_path, layout):
+    write(tmp_path, LAYOUTS[layout])
+    assert boxes(tmp_path) == [("a", "cat", (15, 2, 45, 18))]
+
+
+def test_a_copied_file_never_adopts_an_image_that_has_its_own(tmp_path):
+    # b.json was copied from a.json: imagePath still says a.png
+    dog = shape([[0, 0], [10, 10]], label="dog")
+    files = {"a.png": None, "a.json": labelme([CAT]), "b.json": labelme([dog])}
+    write(tmp_path, files)
+    dataset = read_dataset(tmp_path, "trainval")
+    assert [len(p.truth) for p in dataset.pictures] == [1]
+    assert "no image of their own" in dataset.problems[0]
+    write(tmp_path, {"b.png": None})
+    assert boxes(tmp_path) == [
+        ("a", "cat", (15, 2, 45, 18)),
+        ("b", "dog", (0, 0, 10, 10)),
+    ]
+
+
+def test_splits_by_folders_and_images_without_a_file(tmp_path):
+    files = {}
+    for folder in ("train", "valid"):
+        files |= {f"{folder}/a.png": None, f"{folder}/a.json": labelme([CAT])}
+    write(tmp_path, {**files, "train/new.png": None})
+    assert len(boxes(tmp_path, "train")) == len(boxes(tmp_path, "val")) == 1
+    dataset = read_dataset(tmp_path, "train")
+    assert dataset.num_pictures_left_out == 1 and not dataset.split_was_made
+    assert "1 images have no JSON file" in dataset.problems[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"shapes": 3, "imagePath": "a.png"}',
+        '{"shapes": [], "imagePath": null}',
+        "[" * 100_000,
+        '{"shapes": ["imagePath"]}',
+    ],
+)
+def test_a_broken_file_costs_itself(tmp_path, text):
+    files = {"a.png": None, "a.json": labelme([CAT]), "b.png": None, "b.json": text}
+    write(tmp_path, files)
+    dataset = read_dataset(tmp_path, "trainval")
+    assert len(dataset) == 1 and dataset.num_pictures_left_out == 1
+    assert "b.json" in dataset.problems[0] and "\n" not in dataset.problems[0]
+
+
+def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
+    content = labelme([CAT], imageWidth=120, imageHeight=80)
+    write(tmp_path, {"a.png": None, "a.json": content})
+    (problem,) = read_dataset(tmp_path, "trainval").problems
+    assert "120x80" in problem and "60x40" in problem
+
+
+def test_a_file_by_its_path(tmp_path):
+    write(tmp_path, {"a.png": None, "a.json": labelme([CAT]), "b.json": labelme([])})
+    assert boxes(tmp_path / "a.json") == [("a", "cat", (15, 2, 45, 18))]
