@@ -37,7 +37,7 @@ class Finder:
         for skipped in range(len(parts)):
             for folder in self.folders:
                 path = folder.joinpath(*parts[skipped:])
-                if path.exists():
+                if os.path.exists(path):  # noqa: PTH110, False for names that can't be
                     self._last = folder, skipped
                     return path
         return None
