@@ -67,10 +67,9 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Read, write, prove, place."""
     import exporting
-    from base.files import write_text
+    from base.files import move_out, temporary_folder, write_text
     from base.keras_setup import import_keras
     from data import Batches, tell_broken
-    from exporting.workshop import hand_out, workshop
     from models.weights.hub import file_of
 
     exporting.check(args.format, args.precision, args.layout)
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     exportable = make_exportable(args, description, training)
     check_labels(output.with_name(LABELS_NAME), exportable.card.labels())
 
-    with workshop(output) as folder:
+    with temporary_folder(output) as folder:
         written = folder / output.name
         exporting.write(args.format, exportable, written)
         before = Detector(args.weights, MIN_SCORE)
@@ -101,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         tell_broken(batches.broken)
         print(proof.table([args.weights, str(output)], figures, apart))
         faults = proof.faults(figures, apart, args.precision, args.tolerance)
-        hand_out(folder, FAILED if faults else "")
+        move_out(folder, FAILED if faults else "")
     if faults:
         print(f"export.py: {output}{FAILED}: {'; '.join(faults)}.", file=sys.stderr)
         return 1

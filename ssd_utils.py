@@ -11,146 +11,23 @@ Boxes are corners (xmin, ymin, xmax, ymax) in 0..1 of the picture; priors are ce
 (cx, cy, width, height) in the same unit.
 """
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 from keras import ops
 
-from base.compiled import fused
-from base.constants import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
+from base.compiled import compiled
+
+# a reader looks for all of SSD's geometry here; base/ has what needs no Keras
+from base.constants import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K  # noqa: F401
+from base.priors import LAYOUTS, MAP_SIZES, PriorLayout, make_priors  # noqa: F401
 
 Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 
-MAP_SIZES = (38, 19, 10, 5, 3, 1)  # the paper, fig. 2: cells along a side of each map
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
 POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
 NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
 NUM_WISHES = 16  # ours: priors that an object may ask for before all are looked at
 EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
-
-
-@dataclass(frozen=True)
-class PriorLayout:
-    """How the priors of the maps are laid out; lengths are pixels at 300.
-
-    `sizes` holds one more number than there are maps: the last is the last map's max
-    size. `max_size` tells for each map whether its cells have the square of
-    sqrt(min * max). `clip` is "corners" (boxes cut at the picture's border), "sides"
-    (width and height at most 1) or "none". `matching` tells which priors learn an
-    object: "iou", those of great overlap, or "simota", cells near its centre that find
-    it best already; so it names the loss too (models/losses.py).
-    """
-
-    sizes: tuple[int, ...]
-    steps: tuple[float, ...]
-    ratios: tuple[tuple[int, ...], ...]
-    max_size: tuple[bool, ...]
-    clip: str
-    matching: str = "iou"
-
-    @property
-    def priors_per_cell(self) -> tuple[int, ...]:
-        """Priors in one cell of each map."""
-        return tuple(
-            1 + has_max + 2 * len(ratios)
-            for has_max, ratios in zip(self.max_size, self.ratios, strict=True)
-        )
-
-
-PAPER_STEPS = (8, 16, 32, 64, 100, 300)  # weiliu89/caffe ssd_pascal.py
-PAPER_RATIOS = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))  # the paper, sec. 3.1
-
-LAYOUTS = {
-    # weiliu89/caffe ssd_pascal.py; conv4_3's scale 0.1, then 0.2 to 0.9
-    "voc": PriorLayout(
-        sizes=(30, 60, 111, 162, 213, 264, 315),
-        steps=PAPER_STEPS,
-        ratios=PAPER_RATIOS,
-        max_size=(True,) * 6,
-        clip="none",
-    ),
-    # amdegroot/ssd.pytorch prior_box.py: the same, sides clipped
-    "voc_clipped": PriorLayout(
-        sizes=(30, 60, 111, 162, 213, 264, 315),
-        steps=PAPER_STEPS,
-        ratios=PAPER_RATIOS,
-        max_size=(True,) * 6,
-        clip="sides",
-    ),
-    # weiliu89/caffe ssd_coco.py: scales 0.07, then 0.15 to 0.9; sides clipped as in
-    # torchvision/models/detection/anchor_utils.py
-    "coco": PriorLayout(
-        sizes=(21, 45, 99, 153, 207, 261, 315),
-        steps=PAPER_STEPS,
-        ratios=PAPER_RATIOS,
-        max_size=(True,) * 6,
-        clip="sides",
-    ),
-    # rykov8/ssd_keras ssd.py, after the first version of the paper
-    "legacy": PriorLayout(
-        sizes=(30, 60, 114, 168, 222, 276, 330),
-        steps=tuple(IMAGE_SIZE / size for size in MAP_SIZES),
-        ratios=((2,), *((2, 3),) * 5),
-        max_size=(False, *(True,) * 5),
-        clip="corners",
-    ),
-    # Ge et al., "YOLOX", 2021, sec. 2.1: one prediction in each cell of the first three
-    # maps. Sides: ours, 4 strides as in Lin et al., "Focal Loss", 2017, sec. 4
-    "yolox": PriorLayout(
-        sizes=(32, 64, 128, 256),
-        steps=PAPER_STEPS[:3],
-        ratios=((),) * 3,
-        max_size=(False,) * 3,
-        clip="none",
-        matching="simota",
-    ),
-}
-
-
-def make_priors(layout: str = "voc") -> np.ndarray:
-    """Priors of a layout: float32 (P, 4) centers in 0..1, map by map, row by row.
-
-    The order inside a cell is the published one: square of the min size, square of
-    sqrt(min * max), then for each ratio the wide and the tall box (the paper,
-    sec. 2.2).
-
-    >>> make_priors("voc").shape
-    (8732, 4)
-    >>> (make_priors("voc")[:2].astype(float) * 300).round(1).tolist()
-    [[4.0, 4.0, 30.0, 30.0], [4.0, 4.0, 42.4, 42.4]]
-    """
-    table = LAYOUTS[layout]
-    priors = np.concatenate(
-        [_map_priors(table, index) for index in range(len(table.steps))]
-    )
-    if table.clip == "sides":
-        priors[:, 2:] = np.minimum(priors[:, 2:], 1.0)
-    if table.clip == "corners":
-        halves = priors[:, 2:] / 2
-        low, high = priors[:, :2] - halves, priors[:, :2] + halves
-        low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
-        priors = np.concatenate([(low + high) / 2, high - low], axis=1)
-    return priors.astype("float32")
-
-
-def _map_priors(table: PriorLayout, index: int) -> np.ndarray:
-    """Centers (cells * priors per cell, 4) in float64 of the map at `index`."""
-    small, large = table.sizes[index : index + 2]
-    sides = [(small, small)]
-    if table.max_size[index]:
-        sides.append((np.sqrt(small * large),) * 2)
-    for ratio in table.ratios[index]:
-        long, short = small * np.sqrt(ratio), small / np.sqrt(ratio)
-        sides += [(long, short), (short, long)]
-    size = MAP_SIZES[index]
-    middles = (np.arange(size) + 0.5) * table.steps[index]
-    cy, cx = np.meshgrid(middles, middles, indexing="ij")
-    priors = np.empty((size, size, len(sides), 4))
-    priors[..., 0] = cx[..., None]
-    priors[..., 1] = cy[..., None]
-    priors[..., 2:] = sides
-    return priors.reshape(-1, 4) / IMAGE_SIZE
 
 
 def centers_to_corners(boxes: Tensor) -> Tensor:
@@ -416,7 +293,7 @@ def detect(
     boxes, scores, class_ids = candidates(
         predictions[..., :4], predictions[..., 4:], priors, score_threshold
     )
-    stay = fused(suppress)(boxes, scores, class_ids, iou_threshold)
+    stay = compiled(suppress, jit_compile=True)(boxes, scores, class_ids, iou_threshold)
     return best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
 
 

@@ -67,11 +67,11 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     from evaluation.cost import describe_cost
     from reports.tensorboard import Events
     from training import prepare, runs
-    from training.fit import Output, fit
-    from training.hardware.memory import largest_batch
+    from training.fit import fit
     from training.monitoring.failures import explained
     from training.monitoring.samples import draw_batch
     from training.recovery import resume
+    from training.runs import RunFolder
 
     events = Events() if args.tensorboard else None
     device, precision = set_up(args, kept, replicas)
@@ -107,9 +107,8 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         if not kept:
             runs.write_split(own / "split.json", datasets)
         draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
-        output = Output(own, notes, header, events and partial(events.write, own))
-        room = partial(largest_batch, model, device)
-        with explained(folder, settings, replicas, room):
+        output = RunFolder(own, notes, header, events and partial(events.write, own))
+        with explained(folder, settings, replicas):
             history = fit(
                 model,
                 architecture,

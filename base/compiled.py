@@ -1,4 +1,4 @@
-"""A function as one kernel, where that is faster."""
+"""A function as one graph of the Keras backend."""
 
 from collections.abc import Callable
 from functools import cache
@@ -7,17 +7,22 @@ import keras
 
 
 @cache
-def fused(function: Callable) -> Callable:
-    """The function, compiled by XLA where TensorFlow works on a processor.
+def compiled(function: Callable, jit_compile: bool = False) -> Callable:
+    """The function as a graph of the current backend (PyTorch: as it is).
 
-    For steps that go through large arrays again and again, such as matching: XLA does
-    not write them to memory. On a GPU it would need parts of the CUDA toolkit that a
-    plain installation lacks. JAX compiles a step as a whole; PyTorch runs it as it is.
+    Kept for the life of the process, so that it is traced once for each shape.
+    jit_compile: by XLA where TensorFlow works on a processor. For steps that go through
+    large arrays again and again, such as matching: XLA does not write them to memory.
+    On a GPU it would need parts of the CUDA toolkit that a plain installation lacks.
     """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU"):
+    if jit_compile and tf.config.list_physical_devices("GPU"):
         return function
-    return tf.function(function, jit_compile=True, autograph=False)
+    return tf.function(function, jit_compile=jit_compile, autograph=False)

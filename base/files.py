@@ -6,6 +6,7 @@ created equal", OSDI 2014, sec. 4.4).
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,23 @@ def remove_unfinished(folder: Path) -> None:
     for path in folder.glob(".*"):
         if path.name.split(".")[1].isdigit() and path.is_file():
             path.unlink()
+
+
+@contextmanager
+def temporary_folder(output: Path) -> Iterator[Path]:
+    """A new folder beside `output`, gone afterwards with all that is left in it."""
+    folder = output.with_name(f".{os.getpid()}.{output.name}")
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def move_out(folder: Path, mark: str) -> None:
+    """Move all files of a temporary folder beside it, `mark` behind each name."""
+    for path in sorted(folder.iterdir()):
+        os.replace(path, folder.with_name(path.name + mark))  # noqa: PTH105
 
 
 def output_file(flag: str, path: Path | str, suffix: str) -> Path:

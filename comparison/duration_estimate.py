@@ -4,16 +4,20 @@ All of it happens in a process that ends before the first training begins: Keras
 memory and, on some backends, the whole GPU.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
+
+import numpy as np
 
 from comparison.plan import Combination
 from models import Architecture
 
 PROBED_PICTURES = 2  # ours: a batch whose time a picture is near that of larger ones
 PROBED_STEPS = 2  # ours: the first is traced, the second counts
+OBJECTS = 8  # ours: boxes in each of the made-up pictures
 
 
 def reasons_against(combinations: Sequence[Combination]) -> list[str | None]:
@@ -94,7 +98,6 @@ def _seconds(combinations: list[Combination]) -> list[float]:
 
     keras = import_keras()
     from training.hardware import devices
-    from training.hardware.memory import step_seconds, untrained
 
     device = devices.find_device()
     known = {}
@@ -103,9 +106,38 @@ def _seconds(combinations: list[Combination]) -> list[float]:
         precision = devices.choose_precision("auto", device, architecture)
         keras.config.set_dtype_policy(precision)
         if key not in known:
-            model = untrained(*key)
-            layout = architecture.layout
-            step = step_seconds(model, layout, PROBED_PICTURES, PROBED_STEPS)
-            known[key] = step / PROBED_PICTURES
+            known[key] = step_seconds(*key) / PROBED_PICTURES
             keras.backend.clear_session()
     return [known[_architecture(c), c.freeze] for c in combinations]
+
+
+def step_seconds(
+    architecture: Architecture,
+    is_frozen: bool,
+    batch_size: int = PROBED_PICTURES,
+    num_steps: int = PROBED_STEPS,
+) -> float:
+    """Seconds of the fastest of some training steps on noise; the first is traced.
+
+    In the dtype policy that is set.
+    """
+    from models import build
+    from models.weights.initialise import freeze
+    from training.engine import Trainer
+    from training.optimiser import make_optimiser
+
+    model = build(architecture)
+    if is_frozen:
+        freeze(model)
+    optimiser = make_optimiser("adamw", model.trainable_variables)
+    trainer = Trainer(model, architecture.layout).compile_for(optimiser)
+    shape = (batch_size, 300, 300, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    box = np.float32([0.2, 0.2, 0.6, 0.7, 1])
+    truth = np.tile(box, (batch_size, OBJECTS, 1))  # (B, M, 5)
+    seconds = []
+    for _ in range(num_steps):
+        started = time.perf_counter()
+        trainer.step(images, truth, 1e-3)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)

@@ -4,7 +4,6 @@
 - onnx_file.py, openvino_file.py, litert_file.py, saved_model.py: a writer each, with
   `write(exportable, path)`
 - calibration.py: training pictures that tell int8 the range of each map
-- workshop.py: a folder where files are made, and their way out
 - proof.py: the written file in its own runtime against the weights file
 
 Runs on Keras' TensorFlow backend; the weights may come from any.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from keras import ops
 from keras.utils.bounding_boxes import compute_ciou
 
-from base.compiled import fused
+from base.compiled import compiled
 from models import BOX_LOSSES
 from ssd_utils import Tensor, decode, encode, match, take_rows
 
@@ -40,7 +40,7 @@ def multibox_loss(
     predictions = ops.cast(predictions, "float32")
     truth = ops.cast(truth, "float32")
     offsets, logits = predictions[..., :4], predictions[..., 4:]
-    matches, positives = fused(match)(truth, priors)  # (B, P)
+    matches, positives = compiled(match, jit_compile=True)(truth, priors)  # (B, P)
     matched = take_rows(truth, matches)  # (B, P, 5)
     class_ids = ops.where(positives, matched[..., 4], 0.0 * matched[..., 4])
     class_ids = ops.cast(class_ids, "int32")  # (B, P)

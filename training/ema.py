@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import keras
 from keras import ops
 
+from base.compiled import compiled
 from ssd_utils import Tensor
-from training.engine import compiled
 
 DECAY = 0.99  # ours: remembers some hundred steps; docs/experiments.md
 RAMP = 10  # as tf.train.ExponentialMovingAverage: (1 + steps) / (10 + steps) at first

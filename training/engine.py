@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
 
+from base.compiled import compiled
 from data import Batches
 from models.losses import loss_of, normaliser_of
 from ssd_utils import Tensor, make_priors
@@ -181,20 +181,3 @@ def validate(
             counts[name] += float(parts[counted])
         detections += list(found[:count])
     return detections, {name: sums[name] / counts[name] for name in PARTS}
-
-
-@cache
-def compiled(function: Callable) -> Callable:
-    """The function as one graph of the current backend (PyTorch: as it is).
-
-    Kept for the life of the process, so that it is traced once for each shape.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function

@@ -4,26 +4,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 from tqdm import tqdm
 
-from base.files import remove_unfinished
 from data import Batches, Dataset, tell_broken
 from models import Architecture, weights
 from training.engine import train_epoch
 from training.hardware.replicas import Replicas
 from training.monitoring.diagnosis import advice, what_is_stuck
 from training.monitoring.validation import Validation
-from training.recovery import checkpoint
+from training.recovery.checkpoint_writer import CheckpointWriter
 from training.recovery.interrupt import Interrupt
-from training.runs import best_row, write_history
+from training.runs import RunFolder, best_row, write_history
 from training.state import Settings, State
 
 # the progress bar's words for the loss's parts
@@ -35,27 +32,9 @@ NEVER_THAWED = (
     "epochs."
 )
 
-# ours: within an epoch a checkpoint is written after so many seconds, and never so
-# often that it takes more than this share of the time; docs/reliability.md
-CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 60.0, 0.01
-
 
 class Stopped(Exception):
     """The training was asked to end, and its checkpoint is written."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where a training leaves its files, what they tell, who hears of each epoch.
-
-    notes: in the weights files. header: for JSON, in each checkpoint, what a later
-    --resume needs to know. on_epoch: sees each new row of the history.
-    """
-
-    folder: Path
-    notes: dict = field(default_factory=dict)
-    header: dict = field(default_factory=dict)
-    on_epoch: Callable[[dict], None] | None = None
 
 
 def fit(
@@ -63,7 +42,7 @@ def fit(
     architecture: Architecture,
     datasets: tuple[Dataset, Dataset],
     settings: Settings,
-    output: Output,
+    output: RunFolder,
     resume: bool = False,
     replicas: Replicas | None = None,
 ) -> list[dict]:
@@ -93,8 +72,8 @@ def fit(
     num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
     state = State(model, architecture, settings, num_steps, replicas)
     check = Validation(model, architecture, val_set, settings.batch_size)
-    keeper = Keeper(output, state)
-    keeper.begin(resume)
+    checkpoints = CheckpointWriter(output, state)
+    checkpoints.begin(resume)
     at = state.schedule.step
     bar = tqdm(total=num_steps, initial=at, unit="step", disable=None)
     with bar, Interrupt() as interrupt, suppress(Stopped):
@@ -107,9 +86,9 @@ def fit(
             if state.average and parts:
                 state.average.update()
             if is_wished():
-                keeper.save()
+                checkpoints.save()
                 raise Stopped
-            keeper.save_if_due()
+            checkpoints.save_if_due()
 
         while not state.is_over:
             state.enter_epoch()
@@ -117,45 +96,12 @@ def fit(
             _end_epoch(state, row, check, output)
             bar.write(_line(state.history[-1], settings))
             _tell_stuck(state, check, bar)
-            keeper.save()
+            checkpoints.save()
             if is_wished():
                 raise Stopped
     _tell_never_thawed(state, output.folder)
     tell_broken(batches.broken | check.batches.broken)
     return state.history
-
-
-class Keeper:
-    """A state's checkpoint: taken up at the start, written as often as it is cheap."""
-
-    def __init__(self, output: Output, state: State) -> None:
-        self.folder, self.header, self.state = output.folder, output.header, state
-        self.path = self.folder / checkpoint.NAME
-        self._due = 0.0
-
-    def begin(self, resume: bool) -> None:
-        """Take the state from the checkpoint, or write the first one."""
-        if not resume:
-            self.save()
-            return
-        remove_unfinished(self.folder)
-        self.state.restore(self.path)
-        if self.state.is_over:
-            unit = "--epochs" if self.state.settings.epochs else "--minutes"
-            print(f"All of it is trained; a larger {unit} goes on.")
-
-    def save(self) -> None:
-        """Now."""
-        started = time.perf_counter()
-        self.state.save(self.path, self.header)
-        now = time.perf_counter()
-        pause = max(CHECKPOINT_SECONDS, (now - started) / CHECKPOINT_SHARE)
-        self._due = now + pause
-
-    def save_if_due(self) -> None:
-        """Where the last one is long enough ago."""
-        if time.perf_counter() >= self._due:
-            self.save()
 
 
 def _train_epoch(
@@ -208,7 +154,7 @@ def _where(state: State, batches: Batches, step: int) -> str:
     return f"epoch {state.epoch + 1}, step {step + 1} (pictures {pictures})"
 
 
-def _end_epoch(state: State, row: dict, check: Validation, output: Output) -> None:
+def _end_epoch(state: State, row: dict, check: Validation, output: RunFolder) -> None:
     """Validate, complete the epoch's row, write weights and history."""
     with state.average.applied() if state.average else nullcontext():
         figures, threshold, f1 = check()
@@ -223,7 +169,7 @@ def _save_weights(
     state: State,
     class_names: list[str],
     threshold_f1: tuple[float, float],
-    output: Output,
+    output: RunFolder,
 ) -> None:
     """last.weights.h5, and best.weights.h5 where the last epoch is the best.
 
@@ -239,18 +185,6 @@ def _save_weights(
     weights.save(state.model, output.folder / "last.weights.h5", description)
     if best_row(state.history) is row:
         weights.save(state.model, output.folder / "best.weights.h5", description)
-
-
-def class_weights(dataset: Dataset) -> list[float]:
-    """A weight for background (1) and each class: 1 / sqrt(boxes), 1 in the mean.
-
-    The mean is that over the boxes. Mahajan et al., "Exploring the Limits of Weakly
-    Supervised Pretraining", 2018, sec. 2.2, for the root.
-    """
-    counts = np.array(list(dataset.boxes_per_class().values()), float)  # (C - 1,)
-    by_class = 1 / np.sqrt(np.maximum(counts, 1))
-    by_class *= counts.sum() / (by_class * counts).sum()
-    return [1.0, *by_class.tolist()]
 
 
 def _tell_stuck(state: State, check: Validation, bar: tqdm) -> None:

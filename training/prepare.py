@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, extractor_layers
 from models.weights import initialise, transfer
 from models.weights.hub import NAMED, file_of
 from training import DEMO, RATES
-from training.fit import class_weights
 from training.options import default_epochs
 from training.state import Settings
 
@@ -170,6 +170,18 @@ def settings_of(args: argparse.Namespace, train_set: Dataset) -> Settings:
         loss=loss,
         seed=args.seed,
     )
+
+
+def class_weights(dataset: Dataset) -> list[float]:
+    """A weight for background (1) and each class: 1 / sqrt(boxes), 1 in the mean.
+
+    The mean is that over the boxes. Mahajan et al., "Exploring the Limits of Weakly
+    Supervised Pretraining", 2018, sec. 2.2, for the root.
+    """
+    counts = np.array(list(dataset.boxes_per_class().values()), float)  # (C - 1,)
+    by_class = 1 / np.sqrt(np.maximum(counts, 1))
+    by_class *= counts.sum() / (by_class * counts).sum()
+    return [1.0, *by_class.tolist()]
 
 
 def notes_of(options: dict, precision: str, train_set: Dataset) -> dict:

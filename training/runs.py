@@ -6,8 +6,9 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,20 @@ from training.recovery import checkpoint
 
 if TYPE_CHECKING:
     from data import Dataset
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a training leaves its files, what they tell, who hears of each epoch.
+
+    notes: in the weights files. header: for JSON, in each checkpoint, what a later
+    --resume needs to know. on_epoch: sees each new row of the history.
+    """
+
+    folder: Path
+    notes: dict = field(default_factory=dict)
+    header: dict = field(default_factory=dict)
+    on_epoch: Callable[[dict], None] | None = None
 
 
 def new_run(output: str | None, name: str) -> Path:

@@ -53,7 +53,8 @@ def look(data: str, name: str, seed: int, epochs: int) -> tuple:
     ):
         import keras  # which `ready` sets up
 
-        from training.fit import Output, Stopped, fit
+        from training.fit import Stopped, fit
+        from training.runs import RunFolder
 
         def stop(row: dict) -> None:
             if row["epoch"] == epochs:
@@ -61,7 +62,7 @@ def look(data: str, name: str, seed: int, epochs: int) -> tuple:
 
         maps = [model.get_layer(layer).output for layer in LAYERS]
         viewer = keras.Model(model.input, maps)
-        output = Output(Path(folder), on_epoch=stop)
+        output = RunFolder(Path(folder), on_epoch=stop)
         history = fit(model, architecture, datasets, settings, output)
     shares = [f"{share:.0%}" for share in dead_channels(viewer, datasets[0])]
     return data, name, seed, f"{history[-1]['mAP50']:.3f}", *shares

@@ -90,10 +90,11 @@ def train(data: str, name: str, seed: int | str) -> dict:
         tempfile.TemporaryDirectory() as folder,
     ):
         from models import weights  # they want Keras, which `ready` sets up
-        from training.fit import Output, fit
+        from training.fit import fit
         from training.hardware.devices import find_device
+        from training.runs import RunFolder
 
-        output = Output(Path(folder))
+        output = RunFolder(Path(folder))
         history = fit(*training, output)
         model, architecture, datasets, settings = training
         # with `average` that is what was scored, not what `fit` leaves in the model
@@ -159,7 +160,7 @@ def settings_of(
 ) -> "Settings":
     """How the experiment is trained."""
     from training import RATES
-    from training.fit import class_weights
+    from training.prepare import class_weights
     from training.state import Settings
 
     options = {"lr": RATES["adamw"], **experiment.settings}

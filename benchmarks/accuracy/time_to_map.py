@@ -103,7 +103,8 @@ def train_ours(
     from models import Architecture
     from models.weights import initialise
     from training import RATES
-    from training.fit import Output, fit
+    from training.fit import fit
+    from training.runs import RunFolder
     from training.state import Settings
 
     architecture = Architecture(
@@ -113,7 +114,7 @@ def train_ours(
     model, architecture = initialise.start(architecture, weights, train_set.class_names)
     settings = Settings(None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"])
     with tempfile.TemporaryDirectory() as folder:
-        output = Output(Path(folder), on_epoch=lambda row: keep(row["mAP50"]))
+        output = RunFolder(Path(folder), on_epoch=lambda row: keep(row["mAP50"]))
         fit(model, architecture, (train_set, test_set), settings, output)
 
 

@@ -5,8 +5,7 @@
 
 On a processor memory is how much the peak of the process grows over what it has before
 the model is built (getrusage); on an NVIDIA GPU the backend's own count of device
-memory. Each row is a process of its own. "expected" is what training.hardware.memory
-says; by it train.py names a batch size where the memory ran out.
+memory. Each row is a process of its own.
 """
 
 import argparse
@@ -21,7 +20,6 @@ HEADERS = (
     "extractor",
     "batch size",
     "GiB",
-    "expected",
     "s a step",
 )
 
@@ -55,9 +53,10 @@ def measure(
     from base.keras_setup import import_keras
 
     keras = import_keras()
+    from comparison.duration_estimate import step_seconds
     from models import Architecture
     from training.hardware import devices
-    from training.hardware.memory import peak_bytes, step_bytes, step_seconds, untrained
+    from training.hardware.memory import peak_bytes
 
     device = devices.find_device()
     architecture = Architecture(backbone, 21, trunk=trunk)
@@ -65,15 +64,13 @@ def measure(
         devices.choose_precision(precision, device, architecture)
     )
     before = peak_bytes(device)
-    model = untrained(architecture, is_frozen)
-    seconds = step_seconds(model, architecture.layout, batch_size, STEPS)
+    seconds = step_seconds(architecture, is_frozen, batch_size, STEPS)
     figures = (
         backbone,
         architecture.trunk,
         "frozen" if is_frozen else "trained",
         batch_size,
         f"{(peak_bytes(device) - before) / 2**30:.2f}",
-        f"{step_bytes(model, batch_size) / 2**30:.2f}",
         f"{seconds:.2f}",
     )
     print("| " + " | ".join(map(str, figures)) + " |", flush=True)

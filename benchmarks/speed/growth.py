@@ -74,7 +74,7 @@ def by_batch(dataset, size: int) -> dict[str, float]:
     """Seconds a batch of the loader, matching and squeezenet's light network."""
     import keras
 
-    from base.compiled import fused
+    from base.compiled import compiled
     from benchmarks.speed.matching import draw_truth
     from data import Batches
     from models import Architecture, build
@@ -84,7 +84,7 @@ def by_batch(dataset, size: int) -> dict[str, float]:
     made = Batches(dataset, size)
     made.batch(0, 0)
     truth, priors = draw_truth(size, 20), make_priors()
-    matching = fused(match)
+    matching = compiled(match, jit_compile=True)
     model = build(Architecture("squeezenet", 21, trunk="light"))
     images = np.zeros((size, 300, 300, 3), np.uint8)
     return {
@@ -133,7 +133,7 @@ def once(call: Callable) -> float:
 
 def by_boxes(dataset, number: int) -> dict[str, float]:
     """Augmenting a picture, matching a batch of 8, scoring 200 pictures."""
-    from base.compiled import fused
+    from base.compiled import compiled
     from benchmarks.cost.scoring import draw
     from benchmarks.speed.matching import draw_truth
     from data import augment
@@ -144,7 +144,7 @@ def by_boxes(dataset, number: int) -> dict[str, float]:
     truth, priors = draw_truth(8, number), make_priors()
     data = draw(200, 200, 20, number)
     names = [f"class {i}" for i in range(1, 21)]
-    matching = fused(match)
+    matching = compiled(match, jit_compile=True)
 
     def augment_some() -> None:
         for seed in range(20):

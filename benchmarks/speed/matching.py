@@ -20,7 +20,7 @@ def main() -> None:
     from base.keras_setup import import_keras
 
     keras = import_keras()
-    from base.compiled import fused
+    from base.compiled import compiled
     from benchmarks.machine import machine
     from reports import markdown_table
     from ssd_utils import centers_to_corners, make_priors
@@ -28,7 +28,7 @@ def main() -> None:
     print(machine(keras.backend.backend(), "keras", "numpy"))
     priors = make_priors()
     corners = keras.ops.convert_to_numpy(centers_to_corners(priors)).astype(float)
-    encoded = fused(match_and_encode)
+    encoded = compiled(match_and_encode, jit_compile=True)
     rows = []
     for batch_size, num_boxes in CASES:
         truth = draw_truth(batch_size, num_boxes)
@@ -72,8 +72,8 @@ def assign_all(truth, corners):
 
 def loss_parts(priors) -> list[tuple]:
     """Milliseconds of matching, and of the loss with it."""
-    from base.compiled import fused
-    from benchmarks.speed.time_shares import compiled
+    from base.compiled import compiled
+    from benchmarks.speed.time_shares import compiled as traced
     from models.multibox_loss import multibox_loss
     from ssd_utils import match
 
@@ -81,9 +81,9 @@ def loss_parts(priors) -> list[tuple]:
     shape = (32, len(priors), 4 + NUM_CLASSES)
     predictions = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     parts = {
-        "matching": compiled(fused(match), truth, priors),
-        "matching, not fused": compiled(match, truth, priors),
-        "matching and loss": compiled(multibox_loss, predictions, truth, priors),
+        "matching": traced(compiled(match, jit_compile=True), truth, priors),
+        "matching, not by XLA": traced(match, truth, priors),
+        "matching and loss": traced(multibox_loss, predictions, truth, priors),
     }
     calls = {name: lambda at, part=part: part() for name, part in parts.items()}
     return [(name, f"{s * 1e3:.1f}") for name, s in race(calls, ROUNDS).items()]

@@ -59,13 +59,17 @@ def load_skeleton(architecture, _frozen):
 if __name__ == "__main__":
     make_devices()
     import train
-    from training import fit, prepare
+    from training import prepare
+    from training.recovery import checkpoint_writer
     from training.recovery.non_finite import Guard
 
     prepare.load_model, prepare.load_skeleton = load_model, load_skeleton
     train.report = lambda *_: None
     if os.environ.get("EACH_STEP"):  # a checkpoint after each step, and time to kill
-        fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9
+        checkpoint_writer.CHECKPOINT_SECONDS, checkpoint_writer.CHECKPOINT_SHARE = (
+            0,
+            1e9,
+        )
         step = Guard.step
         Guard.step = lambda *arguments: time.sleep(0.3) or step(*arguments)
     sys.exit(train.main())

@@ -12,9 +12,9 @@ from data import Dataset, Picture
 from models import Architecture
 from models.necks.heads import images_input
 from ssd_utils import make_priors
-from training import fit as fit_module
-from training.fit import Output, fit
-from training.recovery import checkpoint
+from training.fit import fit
+from training.recovery import checkpoint, checkpoint_writer
+from training.runs import RunFolder
 from training.state import Settings
 
 ARCHITECTURE = Architecture("squeezenet", 3)  # its prior layout is what counts
@@ -63,7 +63,7 @@ def train(folder, resume=False, seed=0, on_epoch=None, **settings):
         ARCHITECTURE,
         (train_set, val_set),
         settings,
-        Output(folder, on_epoch=on_epoch),
+        RunFolder(folder, on_epoch=on_epoch),
         resume,
     )
 
@@ -111,7 +111,7 @@ def assert_same(received, expected):
 
 
 if __name__ == "__main__":  # FOLDER EPOCHS [--resume], a checkpoint after each step
-    fit_module.CHECKPOINT_SECONDS, fit_module.CHECKPOINT_SHARE = 0, 1e9
+    checkpoint_writer.CHECKPOINT_SECONDS, checkpoint_writer.CHECKPOINT_SHARE = 0, 1e9
     resumes = "--resume" in sys.argv
     epochs = int(sys.argv[2])
     train(Path(sys.argv[1]), resumes, seed=int(resumes), epochs=epochs, average=True)

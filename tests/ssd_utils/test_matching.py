@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from base.compiled import fused
+from base.compiled import compiled
 from ssd_utils import NUM_WISHES, centers_to_corners, iou, make_priors, match
 from tests.helpers.random_boxes import numpy, random_boxes, relaxed, seeds
 
@@ -103,7 +103,7 @@ def test_match_as_one_kernel_keeps_the_rule(seed, rows):
     is the compiler's: the rule is asked, not which of them an object got."""
     truth, priors = random_truth(np.random.default_rng(seed), 2, rows), make_priors()
     overlaps = numpy(iou(truth[..., :4], centers_to_corners(priors)))  # (B, M, P)
-    for matching in (match, fused(match)):
+    for matching in (match, compiled(match, jit_compile=True)):
         matches, positives = numpy(*matching(truth, priors))
         for each, rows_of, is_positive in zip(
             overlaps, matches, positives, strict=True

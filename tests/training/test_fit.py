@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data import Dataset, Picture
-from training.fit import Waited, class_weights
+from training.fit import Waited
+from training.prepare import class_weights
 
 
 def test_class_weights_by_hand():

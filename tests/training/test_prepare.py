@@ -6,9 +6,8 @@ from shutil import copytree
 import pytest
 
 from data import read_voc
-from training.fit import class_weights
 from training.options import parse, resumed
-from training.prepare import load_data, settings_of
+from training.prepare import class_weights, load_data, settings_of
 from training.state import Settings
 
 DEFAULT = Settings(60, loss={"box_loss": "smooth_l1"})

@@ -11,7 +11,7 @@ from keras import ops
 from data import draw_shapes, read_voc
 from models import Architecture, build, extractor_layers, weights
 from models.weights.initialise import freeze
-from training.fit import Output, fit
+from training.fit import fit
 from training.monitoring.diagnosis import (
     DEAD_SHARE,
     STUCK_BELOW,
@@ -20,6 +20,7 @@ from training.monitoring.diagnosis import (
     what_is_stuck,
 )
 from training.monitoring.validation import Validation
+from training.runs import RunFolder
 from training.state import Settings
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
@@ -44,7 +45,7 @@ def train(sets, folder, frozen=False, **settings):
         freeze(model)
     start = arrays(model)
     settings = Settings(**{"epochs": 2, "batch_size": 2, **settings})
-    history = fit(model, architecture, sets, settings, Output(folder))
+    history = fit(model, architecture, sets, settings, RunFolder(folder))
     return model, history, start
 
 

@@ -1,6 +1,6 @@
 """What stopped a training, in one line with a remedy."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -20,16 +20,14 @@ def explain(
     folder: Path,
     settings: Settings,
     replicas: Replicas,
-    room: Callable[[], int],
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
 
-    folder: the run's, whose checkpoint is whole where there is one. room: how many
-    pictures a device is expected to have memory for; asked only where that ran out.
+    folder: the run's, whose checkpoint is whole where there is one.
     """
     resume = f"python train.py --resume {quote(str(folder))}"
     if is_out_of_memory(error):
-        return _memory_line(settings, replicas, room(), resume)
+        return _memory_line(settings, replicas, resume)
     if isinstance(error, FloatingPointError):
         lower = f"--lr {settings.lower_rate:g}"
         if settings.lr > TOO_HIGH * RATES[settings.optimiser]:
@@ -48,20 +46,18 @@ def explain(
 
 
 @contextmanager
-def explained(
-    folder: Path, settings: Settings, replicas: Replicas, room: Callable[[], int]
-) -> Iterator[None]:
+def explained(folder: Path, settings: Settings, replicas: Replicas) -> Iterator[None]:
     """ValueError of one line in place of an accident of a training; see `explain`."""
     try:
         yield
     except Exception as error:
-        line = explain(error, folder, settings, replicas, room)
+        line = explain(error, folder, settings, replicas)
         if line is None:
             raise
         raise ValueError(line) from error
 
 
-def _memory_line(settings: Settings, replicas: Replicas, room: int, resume: str) -> str:
+def _memory_line(settings: Settings, replicas: Replicas, resume: str) -> str:
     out_of_memory = f"out of memory at --batch-size {settings.batch_size}"
     close = f"or close other programs and go on: {resume}"
     smaller = settings.batch_size // replicas.devices // 2  # a device's share
@@ -70,8 +66,6 @@ def _memory_line(settings: Settings, replicas: Replicas, room: int, resume: str)
             f"{out_of_memory}: choose --trunk light, a smaller --backbone or --freeze, "
             + close
         )
-    while smaller > max(room, 1):
-        smaller //= 2
     smaller *= replicas.devices
     if not replicas.accumulates:
         return f"{out_of_memory}: try --batch-size {smaller} in a new run, {close}"

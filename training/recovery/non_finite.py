@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from base.compiled import compiled
 from ssd_utils import Tensor
-from training.engine import Trainer, compiled
+from training.engine import Trainer
 
 MAX_IN_A_ROW = 10  # ours: so many bad batches are no accident, the training is lost
 

@@ -21,8 +21,8 @@ TRAIN = """
 import sys, train
 from base.keras_setup import import_keras
 import_keras()
-from training import fit
-fit.CHECKPOINT_SECONDS, fit.CHECKPOINT_SHARE = 0, 1e9
+from training.recovery import checkpoint_writer
+checkpoint_writer.CHECKPOINT_SECONDS, checkpoint_writer.CHECKPOINT_SHARE = 0, 1e9
 sys.exit(train.main())
 """
 

@@ -9,9 +9,8 @@ import pytest
 
 from data import Batches
 from tests.helpers.tiny import assert_same, dataset, result, train
-from training import fit as fit_module
 from training.engine import Trainer
-from training.recovery import checkpoint
+from training.recovery import checkpoint, checkpoint_writer
 from training.recovery.interrupt import Interrupt
 from training.recovery.non_finite import Guard
 
@@ -37,8 +36,8 @@ def crash_at(monkeypatch, num_steps):
 @pytest.fixture
 def each_step(monkeypatch):
     """A checkpoint after each step."""
-    monkeypatch.setattr(fit_module, "CHECKPOINT_SECONDS", 0)
-    monkeypatch.setattr(fit_module, "CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr(checkpoint_writer, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(checkpoint_writer, "CHECKPOINT_SHARE", 1e9)
 
 
 @pytest.mark.parametrize(
