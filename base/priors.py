@@ -22,7 +22,7 @@ class PriorLayout:
     sqrt(min * max). `clip` is "corners" (boxes cut at the picture's border), "sides"
     (width and height at most 1) or "none". `matching` tells which priors learn an
     object: "iou", those of great overlap, or "simota", cells near its centre that find
-    it best already; so it names the loss too (models/losses.py).
+    it best already; so it names the loss too (models/losses).
     """
 
     sizes: tuple[int, ...]

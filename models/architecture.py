@@ -35,7 +35,7 @@ NORMS = ("batch", "none")  # models.layers.norm_relu
 REUSES = ("extractor", "deep")  # models/weights/vgg_trunk.py
 
 
-BOX_LOSSES = ("smooth_l1", "ciou")  # models/multibox_loss.py
+BOX_LOSSES = ("smooth_l1", "ciou")  # models/losses/multibox_loss.py
 
 
 @dataclass(frozen=True)

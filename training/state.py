@@ -31,7 +31,7 @@ class Settings:
         `backbone_lr_scale` of the rate.
     average: score and save the moving average of the weights.
     skip_bad_batches: undo steps that are not finite and go on.
-    loss: options of models.multibox_loss.
+    loss: options of models.losses.multibox_loss.
     """
 
     epochs: int | None

@@ -166,7 +166,7 @@ def by_classes(dataset, number: int) -> dict[str, float]:
     from benchmarks.speed.time_shares import compiled
     from evaluation import evaluate_voc
     from models import Architecture, build
-    from models.multibox_loss import multibox_loss
+    from models.losses.multibox_loss import multibox_loss
     from ssd_utils import detect, make_priors
 
     keras.utils.clear_session()

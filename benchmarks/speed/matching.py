@@ -74,7 +74,7 @@ def loss_parts(priors) -> list[tuple]:
     """Milliseconds of matching, and of the loss with it."""
     from base.compiled import compiled
     from benchmarks.speed.time_shares import compiled as traced
-    from models.multibox_loss import multibox_loss
+    from models.losses.multibox_loss import multibox_loss
     from ssd_utils import match
 
     truth = draw_truth(32, 20)

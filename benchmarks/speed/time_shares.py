@@ -64,7 +64,7 @@ def show(title: str, parts: dict[str, float]) -> None:
 
 def training_parts(model, architecture, batches, steps: int) -> dict[str, float]:
     """Seconds a picture of a training step and of what it waits for."""
-    from models.multibox_loss import multibox_loss
+    from models.losses.multibox_loss import multibox_loss
     from ssd_utils import make_priors, match
     from training.engine import Trainer
     from training.optimiser import make_optimiser

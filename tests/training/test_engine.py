@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from models import Architecture, build
-from models.multibox_loss import multibox_loss
+from models.losses.multibox_loss import multibox_loss
 from ssd_utils import make_priors
 from training.engine import PARTS, Trainer, train_epoch, validate
 from training.optimiser import OPTIMISERS, make_optimiser

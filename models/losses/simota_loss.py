@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from models.multibox_loss import DISTANCES
+from models.losses.multibox_loss import DISTANCES
 from ssd_utils import Tensor, decode, iou, take_rows
 
 CENTRE_RADIUS = 1.5  # yolo_head.py, get_geometry_constraint: strides
@@ -19,7 +19,7 @@ STRIDES_OF_SIDE = 0.25  # ssd_utils.LAYOUTS["yolox"]: a prior is 4 strides wide
 MAX_POSITIVES = 10  # yolo_head.py, simota_matching: n_candidate_k
 IOU_COST = 3.0  # yolo_head.py, get_assignments: weight of -log IoU beside the class's
 FAR = 1e6  # yolo_head.py: the cost of a cell that is not near the object's centre
-MAX_OFFSET = 15.0  # ours: exp() stays finite, as in models.multibox_loss
+MAX_OFFSET = 15.0  # ours: exp() stays finite, as in models.losses.multibox_loss
 EPSILON = 1e-8  # yolo_head.py: of a logarithm
 # ours: an object's positives in the mean; the loss is divided by so many for each
 # object, a number that is known before a network has seen the batch

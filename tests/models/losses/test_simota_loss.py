@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from models.losses import loss_of, normaliser_of
-from models.simota_loss import (
+from models.losses.simota_loss import (
     CENTRE_RADIUS,
     MAX_POSITIVES,
     POSITIVES_PER_OBJECT,

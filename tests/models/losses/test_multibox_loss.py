@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
 
-from models.multibox_loss import (
+from models.losses.multibox_loss import (
     MIN_NEGATIVES,
     NEGATIVE_RATIO,
     _hard_negatives,
@@ -30,7 +30,9 @@ def plain_matching():
 
     tests/ssd_utils/test_matching.py asks it for the rule.
     """
-    with mock.patch("models.multibox_loss.compiled", lambda function, **_: function):
+    with mock.patch(
+        "models.losses.multibox_loss.compiled", lambda function, **_: function
+    ):
         yield
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from keras import ops
 
-from models.multibox_loss import multibox_loss
-from models.simota_loss import expected_positives, simota_loss
+from models.losses.multibox_loss import multibox_loss
+from models.losses.simota_loss import expected_positives, simota_loss
 from ssd_utils import LAYOUTS, Tensor, match
 
 
