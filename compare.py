@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, run_script
+from base.errors import UserError
 from training import EPOCHS, RUNS
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, 1 where a training failed, 2 after a line what to mend."""
-    return exit_status("compare.py", run, parse(argv))
+    return run_script("compare.py", run, parse(argv))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
             return 130
     paths = [*args.runs, *runs.finished_runs(args.output)]
     if not paths:
-        raise ValueError(f"{args.output}: no training came to its end.")
+        raise UserError(f"{args.output}: no training came to its end.")
     report(args, [exports.read(path) for path in dict.fromkeys(paths)])
     for name in failed:
         print(f"{name} failed, see above; the same command tries again")
@@ -176,7 +177,7 @@ def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
 
     roots = args.data or next((run.data for run in compared if run.data), None)
     if not roots:
-        raise ValueError("none of --runs tells what it learned from; give --data.")
+        raise UserError("none of --runs tells what it learned from; give --data.")
     names = compared[0].class_names
     dataset = networks.readable(read_dataset(roots, args.split, names)).check_boxes()
     print(f"\n{dataset.describe()}")

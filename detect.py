@@ -17,7 +17,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, run_script
+from base.errors import UserError
 from base.keras_setup import keep_weights_in_order
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend; 130 after Ctrl-C."""
     args = parse(argv)
-    return exit_status("detect.py", run, args, "stopped; what was found is written.")
+    return run_script("detect.py", run, args, "stopped; what was found is written.")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -143,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_json(name: str | None) -> None:
-    """ValueError where --json names something else than a new JSON file or -."""
+    """UserError where --json names something else than a new JSON file or -."""
     from base.files import new_file
 
     if name not in (None, "-"):
@@ -159,7 +160,7 @@ def class_ids(names: str | None, class_names: list[str]) -> list[int]:
         if name not in class_names:
             close = get_close_matches(name, class_names, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            raise ValueError(
+            raise UserError(
                 f"--classes {name}: this detector knows {', '.join(class_names)}.{hint}"
             )
     return [class_names.index(name) + 1 for name in given or class_names]

@@ -15,7 +15,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, run_script
+from base.errors import UserError
 from base.keras_setup import keep_weights_in_order
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    return exit_status("evaluate.py", run, args)
+    return run_script("evaluate.py", run, args)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -203,7 +204,7 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     for picture in tqdm(dataset.pictures, unit=" pictures", disable=None):
         try:
             group.append(detector.prepare(picture.pixels()))
-        except ValueError:
+        except UserError:
             broken.add(picture.path)
             continue
         pictures.append(picture)

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, exit_status, next_line
+from base.command_line import Parser, next_line, run_script
+from base.errors import UserError
 from exporting import FORMATS, PRECISIONS
 from inference.runtimes.metadata import LABELS_NAME, OUTPUT_LAYOUTS
 
@@ -61,7 +62,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0; 1 where the proof fails; 2 after one line of what to mend."""
     args = parse(argv)
-    return exit_status("export.py", run, args)
+    return run_script("export.py", run, args)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     exporting.check(args.format, args.precision, args.layout)
     keras = import_keras()
     if keras.backend.backend() != "tensorflow":
-        raise ValueError("export.py needs KERAS_BACKEND=tensorflow.")
+        raise UserError("export.py needs KERAS_BACKEND=tensorflow.")
     from base.constants import MIN_SCORE
     from exporting import proof
     from inference import runtimes
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def output_path(args: argparse.Namespace) -> Path:
-    """The name that nothing has yet; ValueError otherwise."""
+    """The name that nothing has yet; UserError otherwise."""
     from base.files import new_file
 
     suffix = FORMATS[args.format].suffix
@@ -127,9 +128,9 @@ def output_path(args: argparse.Namespace) -> Path:
 
 
 def check_labels(path: Path, labels: str) -> None:
-    """ValueError where a file with other class names would be lost."""
+    """UserError where a file with other class names would be lost."""
     if path.exists() and path.read_text("utf-8") != labels:
-        raise ValueError(
+        raise UserError(
             f"--output: {path} is there and holds other classes; name another folder."
         )
 
@@ -143,7 +144,7 @@ def load_data(
     trained = description.training.get("options") or {}
     roots = args.data or trained.get("data")
     if not roots:
-        raise ValueError(
+        raise UserError(
             "--data FOLDER is needed: annotated pictures that prove the file; the "
             "weights file names none."
         )

@@ -14,7 +14,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, exit_status, next_line
+from base.command_line import Parser, next_line, run_script
 from base.files import new_file
 from base.keras_setup import import_keras
 from models import Architecture
@@ -75,7 +75,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = parse(argv)
-    return exit_status("graft.py", run, args)
+    return run_script("graft.py", run, args)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -111,7 +111,7 @@ def load_models(
 
     path = file_of(args.donor)
     donor, known = weights.load(path)  # whole: what a donor lacks can't be imitated
-    junction(donor)  # or a ValueError, before anything is built on it
+    junction(donor)  # or a UserError, before anything is built on it
     source, theirs = transfer.read_source(path), known.architecture
     architecture = Architecture(
         backbone=args.backbone,

@@ -20,7 +20,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from base.command_line import exit_status, next_line
+from base.command_line import next_line, run_script
+from base.errors import UserError
 from base.keras_setup import import_keras
 from models import Architecture
 from training import TILE_PX, options
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
     args = options.parse(argv, __doc__)
-    return exit_status("train.py", run, args)
+    return run_script("train.py", run, args)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
         args = options.resumed(args, kept["options"])
     replicas = find_replicas(args.devices)
     if replicas.workers > 1 and not (args.data and (args.output or args.resume)):
-        raise ValueError("several workers take --data, and --output or --resume.")
+        raise UserError("several workers take --data, and --output or --resume.")
     if replicas.worker:
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
             train(args, kept, replicas)

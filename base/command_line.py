@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import NoReturn
 
+from base.errors import UserError
 from base.memory import memory_line
 
 
@@ -34,7 +35,7 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"--{name.replace('_', '-')} must be above 0")
 
 
-def exit_status(
+def run_script(
     prog: str,
     run: Callable[[argparse.Namespace], int | None],
     args: argparse.Namespace,
@@ -45,8 +46,8 @@ def exit_status(
     141, without a word, where nobody reads on, as in `detect.py ... | head`: what
     shells give for a tool that SIGPIPE ended.
 
-    Errors that a user can cause are ValueError, OSError, FloatingPointError and memory
-    that runs out; all others are ours, and keep their traceback.
+    Errors that a user can mend are UserError, OSError, FloatingPointError and memory
+    that runs out; all others are ours: they keep their traceback, with status 1.
     """
     try:
         status = run(args) or 0
@@ -55,7 +56,7 @@ def exit_status(
     except BrokenPipeError:
         _say_no_more()
         return 141
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (UserError, OSError, FloatingPointError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
     except Exception as error:

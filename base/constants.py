@@ -8,10 +8,3 @@ IMAGE_SIZE = 300  # pixels; the paper's SSD300
 MIN_SCORE = 0.01  # sec. 2.2: detections under it are not scored
 NMS_IOU = 0.45  # sec. 2.2: jaccard overlap of 0.45 per class
 TOP_K = 200  # sec. 2.2: detections kept per picture
-LAYOUT_NAMES = (
-    "voc",
-    "voc_clipped",
-    "coco",
-    "legacy",
-    "yolox",
-)  # of ssd_utils.LAYOUTS; ours

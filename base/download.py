@@ -10,6 +10,8 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from base.errors import UserError
+
 TIMEOUT = 60  # ours: seconds without a byte
 CHUNK = 1 << 20  # ours: bytes read at a time
 HASHES = {32: "md5", 64: "sha256"}  # by the length in hexadecimal digits
@@ -21,7 +23,7 @@ def fetch(url: str, hash_hex: str | None, folder: Path | str) -> Path:
     hash_hex: MD5 or SHA-256, told by its length; None: the source publishes none, and
         the length that the server tells is all that is checked.
 
-    A download that broke off goes on where it was (NAME.part). ValueError in one line
+    A download that broke off goes on where it was (NAME.part). UserError in one line
     when the address can't be reached or the content is another; a file that was there
     before is left alone then.
     """
@@ -30,7 +32,7 @@ def fetch(url: str, hash_hex: str | None, folder: Path | str) -> Path:
     path = folder / PurePosixPath(unquote(urlsplit(url).path)).name
     if path.is_file():
         if hash_hex and (found := _hash(path, hash_hex)) != hash_hex.lower():
-            raise ValueError(
+            raise UserError(
                 f"{path}: expected the hash {hash_hex}, received {found}; it is not "
                 f"the file of {url}. Move it away and run again."
             )
@@ -39,16 +41,16 @@ def fetch(url: str, hash_hex: str | None, folder: Path | str) -> Path:
     try:
         _download(url, part)
     except HTTPError as error:
-        raise ValueError(f"{url}: the server answered {error.code}.") from error
+        raise UserError(f"{url}: the server answered {error.code}.") from error
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise ValueError(
+        raise UserError(
             f"{url}: can't be reached ({reason}). Without a network, put the file into "
             f"{folder} yourself; a download that broke off goes on when run again."
         ) from error
     if hash_hex and (found := _hash(part, hash_hex)) != hash_hex.lower():
         part.unlink()
-        raise ValueError(
+        raise UserError(
             f"{url}: expected the hash {hash_hex}, received {found}; the file was "
             "removed. Run again, or look whether its source has changed."
         )

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from base.errors import UserError
+
 
 @contextmanager
 def written(path: Path | str) -> Iterator[Path]:
@@ -72,26 +74,26 @@ def move_out(folder: Path, mark: str) -> None:
 def output_file(flag: str, path: Path | str, suffix: str) -> Path:
     """The path of a file that a flag asks for, checked before the work begins.
 
-    ValueError where it does not end in `suffix` (so that no picture or weights file is
+    UserError where it does not end in `suffix` (so that no picture or weights file is
     overwritten by mistake), is a folder, or its folder can't be made.
     """
     path = Path(path)
     if not path.name.lower().endswith(suffix) or path.is_dir():
-        raise ValueError(f"{flag} {path}: expected a file name ending in {suffix}.")
+        raise UserError(f"{flag} {path}: expected a file name ending in {suffix}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"{flag} {path}: its folder can't be made: {error}") from error
+        raise UserError(f"{flag} {path}: its folder can't be made: {error}") from error
     return path
 
 
 def new_file(flag: str, path: Path | str, suffix: str) -> Path:
-    """The same for a name that nothing has yet; else ValueError.
+    """The same for a name that nothing has yet; else UserError.
 
     Scripts ask before they work: many minutes must not end without a file.
     """
     if Path(path).exists():
-        raise ValueError(f"{flag} {path} exists already; name a new file.")
+        raise UserError(f"{flag} {path} exists already; name a new file.")
     return output_file(flag, path, suffix)
 
 

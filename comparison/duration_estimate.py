@@ -23,7 +23,7 @@ OBJECTS = 8  # ours: boxes in each of the made-up pictures
 def reasons_against(combinations: Sequence[Combination]) -> list[str | None]:
     """For each a reason why it is left out, or None.
 
-    ValueError for a combination that train.py would refuse.
+    UserError for a combination that train.py would refuse.
     """
     return _apart(_reasons, combinations)
 

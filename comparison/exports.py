@@ -65,7 +65,7 @@ Compared: TypeAlias = Run | Export
 def read(path: Path) -> Compared:
     """An exported file, told by its content, or else the run in a folder.
 
-    ValueError where it is neither, or the file's runtime is not installed.
+    UserError where it is neither, or the file's runtime is not installed.
     """
     if runtimes.recognise(path):
         return Export(path, runtimes.load(path, MIN_SCORE))

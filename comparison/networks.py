@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from base.errors import UserError
 from base.files import written
 from comparison.entries import Entry, make_entries
 from comparison.exports import Compared, Export
@@ -49,12 +50,12 @@ class Network:
 def load(compared: Compared, dataset: Dataset) -> Network:
     """The network of an exported file, or of a run's weights.
 
-    ValueError where its classes are not those of the data set.
+    UserError where its classes are not those of the data set.
     """
     open_it = _exported if isinstance(compared, Export) else _trained
     network, class_names = open_it(compared, dataset)
     if class_names != dataset.class_names:
-        raise ValueError(
+        raise UserError(
             f"{network.path}: expected the classes {', '.join(dataset.class_names)}. "
             f"Received: {', '.join(class_names)}; compare runs of one data set."
         )
@@ -100,7 +101,7 @@ def readable(dataset: Dataset) -> Dataset:
     for picture in dataset.pictures:
         try:
             picture.pixels()
-        except ValueError:
+        except UserError:
             broken.add(picture.path)
     tell_broken(broken)
     pictures = [p for p in dataset.pictures if p.path not in broken]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from base.errors import UserError
 from comparison.runs import read_json
 from training.runs import write_json
 
@@ -68,7 +69,7 @@ def combine(
 
     `backbones` are NAME, NAME/TRUNK or NAME@WIDTH; `freeze` is a key of FREEZE;
     `weights` holds NAME=VALUE for one backbone and VALUE for all others, as train.py's
-    --weights takes it. ValueError for what can't be read.
+    --weights takes it. UserError for what can't be read.
 
     >>> [c.name for c in combine(["vgg16", "small/light"], freeze="both")][1:3]
     ['vgg16-frozen-seed0', 'small-light-seed0']
@@ -79,7 +80,7 @@ def combine(
         name, equals, value = text.partition("=")
         by_name |= {name: value} if equals else {"": name}
     if unknown := set(by_name) - {name for name, _, _ in wanted} - {""}:
-        raise ValueError(
+        raise UserError(
             f"--weights {unknown.pop()}=...: expected one of the names of --backbones, "
             f"{', '.join(backbones)}."
         )
@@ -106,7 +107,7 @@ def _read_backbone(text: str) -> tuple[str, float | None, str | None]:
     try:
         return name, float(width) if at else None, trunk or None
     except ValueError:
-        raise ValueError(
+        raise UserError(
             f"--backbones {text}: expected a number behind @, such as MobileNet@0.25."
         ) from None
 
@@ -114,13 +115,13 @@ def _read_backbone(text: str) -> tuple[str, float | None, str | None]:
 def keep_plan(folder: Path, commands: dict[str, list[str]]) -> None:
     """Note in `folder` with which options each run is trained.
 
-    ValueError where one of them was begun with others: such runs can't be compared.
+    UserError where one of them was begun with others: such runs can't be compared.
     """
     path = folder / NAME
     kept = read_json(path) if path.exists() else {}
     for name, options in commands.items():
         if (before := kept.get(name, options)) != options:
-            raise ValueError(
+            raise UserError(
                 f"{folder / name} was begun with other options: "
                 f"{' '.join(before)}. Received: {' '.join(options)}. Name another "
                 "--output, or ask for the same."

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from base.errors import UserError
 from data import Dataset, read_dataset
 from reports import text_table
 
@@ -153,7 +154,7 @@ def learned(runs: Sequence[Run], dataset: Dataset) -> list[Path]:
 
 
 def read_run(folder: Path) -> Run:
-    """The run in a folder; ValueError where it is none, or not far enough."""
+    """The run in a folder; UserError where it is none, or not far enough."""
     try:
         summary = read_json(folder / "summary.json")
         with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
@@ -161,15 +162,15 @@ def read_run(folder: Path) -> Run:
                 {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)
             ]
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ValueError(
+        raise UserError(
             f"{folder}: expected a run of train.py that came to its summary, or a file "
             f"of export.py; there is no {Path(error.filename).name}."
         ) from None
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{folder}: {error}") from None
+        raise UserError(f"{folder}: {error}") from None
     missing = NEEDED - summary.keys()
     if missing or not rows:
-        raise ValueError(f"{folder}: its summary lacks {', '.join(sorted(missing))}.")
+        raise UserError(f"{folder}: its summary lacks {', '.join(sorted(missing))}.")
     return Run(folder, summary, rows)
 
 
@@ -190,11 +191,11 @@ def is_finished(folder: Path) -> bool:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file; ValueError naming it where it is none."""
+    """A JSON file; UserError naming it where it is none."""
     try:
         return json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path}: expected JSON: {error}") from None
+        raise UserError(f"{path}: expected JSON: {error}") from None
 
 
 def list_runs(root: Path) -> str:
@@ -203,7 +204,7 @@ def list_runs(root: Path) -> str:
     for folder in find_runs(root):
         try:
             rows.append(_row(read_run(folder), root))
-        except ValueError as error:
+        except UserError as error:
             silent.append(str(error))
     lines = [text_table(LIST_HEADERS, rows)] if rows else [f"{root}: no runs there."]
     return "\n".join([*lines, *silent])

@@ -11,8 +11,8 @@ be repaired, 2 where the folders are no data set.
 import argparse
 import sys
 
-from base.command_line import Parser, exit_status
-from base.constants import LAYOUT_NAMES
+from base.command_line import Parser, run_script
+from base.priors import LAYOUTS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,12 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser("python -m data", __doc__)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     # fmt: off
-    parser.add_argument("--layout", default="voc", choices=LAYOUT_NAMES,
+    parser.add_argument("--layout", default="voc", choices=LAYOUTS,
         help="priors that boxes are held against; default: %(default)s")
     parser.add_argument("--picture", metavar="FILE.png",
         help="sizes and aspect ratios of boxes against the priors")
     # fmt: on
-    return exit_status("python -m data", run, parser.parse_args(argv))
+    return run_script("python -m data", run, parser.parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from base.files import output_file
     from data import doctor
     from data.doctor.findings import table
-    from reports.boxes import plot_boxes
+    from data.doctor.plot import plot_boxes
     from ssd_utils import make_priors
 
     picture = args.picture and output_file("--picture", args.picture, ".png")

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from base.errors import UserError
 from data.augment import augment, plain
 from data.dataset import Dataset, Picture
 from data.images import Unreachable
@@ -28,7 +29,7 @@ def pad_truth(truths: Sequence[np.ndarray], rows: int) -> np.ndarray:
     padded = np.zeros((len(truths), rows, 5), np.float32)  # (B, M, 5)
     for i, truth in enumerate(truths):
         if len(truth) > rows:
-            raise ValueError(f"Picture {i} has {len(truth)} boxes, expected <= {rows}.")
+            raise UserError(f"Picture {i} has {len(truth)} boxes, expected <= {rows}.")
         padded[i, : len(truth)] = truth
     return padded
 
@@ -48,7 +49,7 @@ class Batches:
     M, `rows`, is the same for the whole data set. Pictures that turn out to be
     undecodable are collected in `broken`. In training the next one takes their
     place; in evaluation they are black and without truth. Files that can't be read
-    any more raise ValueError.
+    any more raise UserError.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class Batches:
         share: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(dataset):
-            raise ValueError(f"{dataset.name} {dataset.split}: no pictures to batch.")
+            raise UserError(f"{dataset.name} {dataset.split}: no pictures to batch.")
         if batch_size < 1:
-            raise ValueError(f"Batch size: expected at least 1, received {batch_size}.")
+            raise UserError(f"Batch size: expected at least 1, received {batch_size}.")
         if batch_size % share[1]:
-            raise ValueError(
+            raise UserError(
                 f"Batch size {batch_size}: can't be shared by {share[1]} machines."
             )
         part = batch_size // share[1]
@@ -99,7 +100,7 @@ class Batches:
     def indices(self, epoch: int, step: int) -> list[int]:
         """Positions in dataset.pictures of the count(step) pictures of a batch."""
         if not 0 <= step < self.steps_per_epoch:
-            raise ValueError(f"Step {step}: expected 0..{self.steps_per_epoch - 1}.")
+            raise UserError(f"Step {step}: expected 0..{self.steps_per_epoch - 1}.")
         first, num_pictures = step * self.batch_size, len(self.dataset)
         if not self.augmented:
             return list(range(first, first + self.count(step)))
@@ -188,10 +189,10 @@ class Batches:
                 return at, self._pixels(at)
             except Unreachable:  # a data set on its way out, not a broken picture
                 raise
-            except ValueError:
+            except UserError:
                 self.broken.add(path)
         if all(picture.path in self.broken for picture in pictures):
-            raise ValueError(
+            raise UserError(
                 f"{self.dataset.name} {self.dataset.split}: none of the "
                 f"{len(pictures)} pictures can be decoded, such as {pictures[0].path}."
             )

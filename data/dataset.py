@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import UserError
 from data.images import read_picture
 
 
@@ -40,7 +41,7 @@ class Picture:
     window_px: tuple[int, int, int, int] | None = None
 
     def pixels(self, min_side: int = 0) -> np.ndarray:
-        """uint8 (H, W, 3) RGB; `min_side` and ValueError as of `read_picture`."""
+        """uint8 (H, W, 3) RGB; `min_side` and UserError as of `read_picture`."""
         if self.window_px is None:
             return read_picture(self.path, min_side)
         left, top, right, bottom = self.window_px
@@ -73,9 +74,9 @@ class Dataset:
         return len(self.pictures)
 
     def check_boxes(self) -> "Dataset":
-        """The data set itself; ValueError where no picture has a box of any class."""
+        """The data set itself; UserError where no picture has a box of any class."""
         if not any(self.boxes_per_class().values()):
-            raise ValueError(
+            raise UserError(
                 f"{self.name} {self.split}: no boxes of any class of "
                 f"{', '.join(self.class_names)}. {' '.join(self.problems[:1])}"
             )

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from base.errors import UserError
+
 MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; the largest cameras stay below
 MAX_BYTES = 100_000_000  # ours: a JPEG of MAX_PIXELS is smaller
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")  # ours: the formats with sound decoders
@@ -46,7 +48,7 @@ def is_picture_name(name: str) -> bool:
 def picture_size(path: Path | str) -> tuple[int, int]:
     """Width and height in pixels, upright, from the header alone.
 
-    ValueError in one line that names the file for anything that isn't a picture
+    UserError in one line that names the file for anything that isn't a picture
     of a known format within MAX_PIXELS and MAX_BYTES.
     """
     path = Path(path)
@@ -55,7 +57,7 @@ def picture_size(path: Path | str) -> tuple[int, int]:
         with path.open("rb") as file:
             size_wh, _, _ = _header(path, file)
     except OSError as error:
-        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
     return size_wh
 
 
@@ -67,7 +69,7 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
 
     Grey, palette, 16-bit and CMYK files become 8-bit RGB. Transparency is
     dropped: the stored colours stay, as Pillow's `convert("RGB")` has it.
-    ValueError in one line that names the file for what can't be decoded whole.
+    UserError in one line that names the file for what can't be decoded whole.
     """
     path = Path(path)
     try:
@@ -78,7 +80,7 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
     raw = data.tobytes()
     size_wh, kind, orientation = _header(path, io.BytesIO(raw))
     if not _is_whole(raw, kind):
-        raise ValueError(f"{path}: the {kind} file is cut off before its end.")
+        raise UserError(f"{path}: the {kind} file is cut off before its end.")
     flags = _decode_flags(size_wh, kind, min_side) | cv2.IMREAD_IGNORE_ORIENTATION
     is_rgb = DECODES_RGB and kind == "JPEG"
     if is_rgb:
@@ -88,9 +90,9 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:  # the picture may be sound
             raise MemoryError(f"{path}: {error.err}") from error
-        raise ValueError(f"{path}: can't be decoded ({error.err}).") from error
+        raise UserError(f"{path}: can't be decoded ({error.err}).") from error
     if image is None:
-        raise ValueError(f"{path}: can't be decoded, the {kind} data is broken.")
+        raise UserError(f"{path}: can't be decoded, the {kind} data is broken.")
     if not is_rgb:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return _upright(image, orientation)  # (H, W, 3)
@@ -98,7 +100,7 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
 
 def _check_bytes(path: Path, num_bytes: int) -> None:
     if num_bytes > MAX_BYTES:
-        raise ValueError(f"{path}: {num_bytes} bytes, at most {MAX_BYTES} are read.")
+        raise UserError(f"{path}: {num_bytes} bytes, at most {MAX_BYTES} are read.")
 
 
 def _header(path: Path, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, int]:
@@ -109,13 +111,13 @@ def _header(path: Path, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, 
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             orientation = _orientation(image)
     except Image.UnidentifiedImageError as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: not a picture of a known format ({', '.join(FORMATS)})."
         ) from error
     except Exception as error:  # Pillow raises almost anything on a broken header
-        raise ValueError(f"{path}: broken header ({error}).") from error
+        raise UserError(f"{path}: broken header ({error}).") from error
     if width * height > MAX_PIXELS:
-        raise ValueError(
+        raise UserError(
             f"{path}: {width}x{height} pixels, at most {MAX_PIXELS} are decoded."
         )
     sideways = orientation in SIDEWAYS

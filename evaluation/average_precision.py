@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from base.errors import UserError
+
 MATCH_IOU = 0.5  # VOC development kit, VOCinit.m: VOCopts.minoverlap
 # VOC2007 kit, VOCap: recall 0, 0.1 .. 1; k / 10 is rounded like the recall n / 10
 RECALL_POINTS = np.arange(11) / 10
@@ -62,7 +64,7 @@ def evaluate_voc(
     better score took that truth, ignored if the truth is difficult; all others are
     wrong. Equal scores keep the order of the pictures and rows.
 
-    Raises ValueError, naming the picture, for wrong shapes, unknown classes and numbers
+    Raises UserError, naming the picture, for wrong shapes, unknown classes and numbers
     that are not finite.
 
     >>> truth = np.array([[0.0, 0.0, 0.5, 0.5, 1]])
@@ -147,9 +149,9 @@ def check_pictures(
     difficult: Sequence[np.ndarray],
     num_classes: int,
 ) -> None:
-    """Nothing, or ValueError naming the first picture whose arrays can't be scored."""
+    """Nothing, or UserError naming the first picture whose arrays can't be scored."""
     if not len(detections) == len(truths) == len(difficult):
-        raise ValueError(
+        raise UserError(
             "Expected one array per picture in each list. Received: "
             f"{len(detections)} detections, {len(truths)} truths, "
             f"{len(difficult)} difficult"
@@ -162,20 +164,20 @@ def check_pictures(
         for kind, (array, columns, column, lowest) in rows.items():
             array = np.asarray(array)
             if array.ndim != 2 or array.shape[1] != columns:
-                raise ValueError(
+                raise UserError(
                     f"Picture {image}: expected {kind} of shape (any, {columns}). "
                     f"Received: {array.shape}"
                 )
             if not np.isfinite(array).all():
-                raise ValueError(f"Picture {image}: {kind} hold nan or infinity")
+                raise UserError(f"Picture {image}: {kind} hold nan or infinity")
             wrong = (array[:, column] < lowest) | (array[:, column] >= num_classes)
             if wrong.any():
-                raise ValueError(
+                raise UserError(
                     f"Picture {image}: expected {kind} of class {lowest} to "
                     f"{num_classes - 1}. Received: {array[wrong][0, column]:g}"
                 )
         if len(difficult[image]) != len(truths[image]):
-            raise ValueError(
+            raise UserError(
                 f"Picture {image}: {len(truths[image])} objects, but "
                 f"{len(difficult[image])} flags in difficult"
             )

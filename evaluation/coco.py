@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from base.errors import UserError
 from base.files import write_text
 from evaluation.average_precision import check_pictures
 
@@ -91,7 +92,7 @@ def evaluate_coco(
     0.95), AP50, AP75, AP_small (< 32 x 32 pixels), AP_medium, AP_large (> 96 x 96),
     AR_1, AR_10, AR_100, AR_small, AR_medium, AR_large. nan where no object exists.
 
-    Raises ValueError as `evaluate_voc` does.
+    Raises UserError as `evaluate_voc` does.
 
     >>> truth = np.array([[0.0, 0.0, 0.5, 0.5, 1]])
     >>> found = np.array([[1, 0.9, 0, 0, 0.5, 0.5]])
@@ -159,7 +160,7 @@ def read_predictions(
     index from 1), `bbox` (x, y, width, height in pixels), `score`. Rows are sorted by
     score, best first; pictures without an entry get (0, 6).
 
-    Raises ValueError naming file and entry for anything else, in one line.
+    Raises UserError naming file and entry for anything else, in one line.
     """
     ids = _image_ids(file_names)
     rows: list[list[list[float]]] = [[] for _ in file_names]
@@ -168,9 +169,9 @@ def read_predictions(
             image = _find_image(entry["image_id"], ids, file_names)
             rows[image].append(_row(entry, sizes_wh[image], len(class_names)))
         except KeyError as error:
-            raise ValueError(f"{path}: entry {number}: no {error}") from None
+            raise UserError(f"{path}: entry {number}: no {error}") from None
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{path}: entry {number}: {error}") from None
+            raise UserError(f"{path}: entry {number}: {error}") from None
     arrays = [np.array(part, np.float64).reshape(-1, 6) for part in rows]
     return [array[np.argsort(-array[:, 1], kind="stable")] for array in arrays]
 
@@ -217,9 +218,9 @@ def _read_list(path: str | Path) -> list[Any]:
     try:
         entries = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from None
+        raise UserError(f"{path}: not a JSON file: {error}") from None
     if not isinstance(entries, list):
-        raise ValueError(
+        raise UserError(
             f"{path}: expected a list of results. Received: {type(entries).__name__}"
         )
     return entries
@@ -246,7 +247,7 @@ def _find_image(
         if len(found) == 1:
             return found[0]
         if found:
-            raise ValueError(
+            raise UserError(
                 f"{len(found)} pictures are called {image_id!r:.80}, such as "
                 f"{file_names[found[0]]} and {file_names[found[1]]}; expected folders "
                 "in front that tell which."
@@ -254,7 +255,7 @@ def _find_image(
     is_number = isinstance(image_id, int) and not isinstance(image_id, bool)
     if is_number and 1 <= image_id <= num_images:
         return image_id - 1
-    raise ValueError(
+    raise UserError(
         f"expected an image_id of 1 to {num_images} or a file's name. "
         f"Received: {image_id!r:.80}"
     )
@@ -264,19 +265,19 @@ def _row(entry: dict[str, Any], size_wh: Sequence[int], num_names: int) -> list[
     # one entry -> class index, score, corners 0..1
     class_id, score, box = entry["category_id"], entry["score"], entry["bbox"]
     if type(class_id) is not int or not 1 <= class_id <= num_names:
-        raise ValueError(
+        raise UserError(
             f"expected a category_id of 1 to {num_names}. Received: {class_id!r:.80}"
         )
     if not isinstance(box, list) or len(box) != 4:
-        raise ValueError(f"expected a bbox of 4 numbers. Received: {box!r:.80}")
+        raise UserError(f"expected a bbox of 4 numbers. Received: {box!r:.80}")
     numbers = [score, *box]
     if not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
-        raise ValueError(
+        raise UserError(
             f"expected finite numbers. Received: score={score!r:.40}, bbox={box!r:.80}"
         )
     x, y, width, height = box
     if width < 0 or height < 0:
-        raise ValueError(f"expected width and height >= 0. Received: bbox={box}")
+        raise UserError(f"expected width and height >= 0. Received: bbox={box}")
     wide, high = size_wh
     corners = [x / wide, y / high, (x + width) / wide, (y + height) / high]
     return [class_id, score, *corners]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from base.errors import UserError
+
 Detect = Callable[[np.ndarray], Any]
 IMAGE_SIZE = 300  # pixels; SSD300's input
 WARM_UP = 3  # ours: calls that compile and fill caches, not timed
@@ -52,7 +54,7 @@ def race(
     2
     """
     if batch_size < 1 or rounds < 1:
-        raise ValueError(
+        raise UserError(
             "Expected batch_size and rounds of at least 1. Received: "
             f"batch_size={batch_size}, rounds={rounds}"
         )

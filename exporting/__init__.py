@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from base.errors import UserError
 from inference.runtimes.metadata import Card
 
 if TYPE_CHECKING:
@@ -60,18 +61,18 @@ class Exportable:
 
 
 def check(name: str, precision: str, layout: str) -> None:
-    """ValueError where a format can't be written that way, or not on this machine."""
+    """UserError where a format can't be written that way, or not on this machine."""
     kind = FORMATS[name]
     if precision not in kind.precisions:
-        raise ValueError(
+        raise UserError(
             f"--format {name} has --precision {', '.join(kind.precisions)}; "
             f"received: {precision}."
         )
     if layout == "frigate" and name != "litert":
-        raise ValueError("--layout frigate goes with --format litert.")
+        raise UserError("--layout frigate goes with --format litert.")
     for module, package in kind.packages.items():
         if find_spec(module) is None:
-            raise ValueError(f"--format {name} needs {package}: pip install {package}")
+            raise UserError(f"--format {name} needs {package}: pip install {package}")
 
 
 def write(name: str, exportable: Exportable, path: Path) -> None:

@@ -11,7 +11,7 @@ NUM_PICTURES = 128  # ours; measured: docs/deploy.md, "int8"
 def pictures(dataset: Dataset | None) -> np.ndarray:
     """uint8 (N, 300, 300, 3): evenly spread over a training split; N = 0 for None.
 
-    As they are, not augmented: what the detector will see. ValueError where none can
+    As they are, not augmented: what the detector will see. UserError where none can
     be decoded.
     """
     if dataset is None:

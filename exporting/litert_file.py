@@ -10,6 +10,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools import flatbuffer_utils
 
+from base.errors import UserError
 from base.keras_setup import native_messages_hidden
 from exporting import Exportable
 from exporting.graph import OUTPUTS, frozen, is_map, suppress_flat, whole
@@ -22,7 +23,7 @@ def write(exportable: Exportable, path: Path) -> None:
         content = convert(exportable)
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     if flex := flex_operations(model):
-        raise ValueError(
+        raise UserError(
             f"--format litert: {', '.join(flex)} would need TensorFlow's operations "
             "in the interpreter."
         )

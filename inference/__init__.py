@@ -35,7 +35,7 @@ def load(
     tile: cut large pictures into tiles as large as the pictures of the training, or
         of `tile_px` pixels, and merge their objects.
 
-    ValueError where the file is no detector of this collection.
+    UserError where the file is no detector of this collection.
     """
     from inference.detector import PictureDetector
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from base.constants import IMAGE_SIZE, NMS_IOU
+from base.errors import UserError
 from data import read_picture
 from data.tiles import cut, merge, tile_windows
 
@@ -71,7 +72,7 @@ class PictureDetector:
     ) -> Found | list[Found]:
         """The objects of one picture, or a list with those of each of several.
 
-        A picture is a path or a uint8 array (H, W, 3) RGB. ValueError for anything
+        A picture is a path or a uint8 array (H, W, 3) RGB. UserError for anything
         else, and where a file can't be read.
         """
         is_array = isinstance(pictures, np.ndarray) and pictures.ndim < 4
@@ -128,7 +129,7 @@ def _image(picture: np.ndarray | Path | str) -> np.ndarray:
         return read_picture(picture)
     shape, kind = np.shape(picture), getattr(picture, "dtype", type(picture).__name__)
     if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
-        raise ValueError(
+        raise UserError(
             "A picture: expected a path or a uint8 array of shape (H, W, 3), RGB. "
             f"Received: {kind} {shape}"
         )

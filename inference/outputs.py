@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import UserError
 from evaluation import ResultsFile
 from inference.sources import Frame, Source
 from reports import VideoFile, draw_detections, write_picture
@@ -21,7 +22,7 @@ from reports import VideoFile, draw_detections, write_picture
 class Outputs:
     """Writes each frame's detections in every form that was asked for.
 
-    json: a file for COCO results, or - for standard output. ValueError where the
+    json: a file for COCO results, or - for standard output. UserError where the
     folder can't be made or has labels of other classes.
 
     A context: leaving it, for whatever reason, finishes video and results.
@@ -45,7 +46,7 @@ class Outputs:
             if labels:
                 self._write_class_names(folder / "labels" / "classes.txt")
         except OSError as error:
-            raise ValueError(f"--output {folder}: {error}") from error
+            raise UserError(f"--output {folder}: {error}") from error
         self._results = json and ResultsFile(None if json == "-" else Path(json))
 
     def __enter__(self) -> "Outputs":
@@ -106,7 +107,7 @@ class Outputs:
     def _write_class_names(self, path: Path) -> None:
         text = "".join(f"{name}\n" for name in self.class_names)
         if path.exists() and path.read_text("utf-8") != text:
-            raise ValueError(
+            raise UserError(
                 f"--save-txt: {path} is there and holds other classes; give another "
                 "--output."
             )

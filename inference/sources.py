@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from base.background import ahead
+from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name, read_picture
 
 # ours: containers that FFmpeg reads and that cameras and editors write
@@ -93,7 +94,7 @@ class Frame:
 def find_sources(given: Sequence[str]) -> list[Source]:
     """What the command line names, in its order, once; each WHAT_IS_TAKEN.
 
-    ValueError where something named is not there or holds no pictures. Whether files
+    UserError where something named is not there or holds no pictures. Whether files
     can be read shows when they are.
     """
     places: dict[str, Source] = {}
@@ -145,13 +146,13 @@ def _find(text: str) -> list[Source]:
         return [Source("camera", text)]
     if glob.has_magic(text):
         return _matching(text)
-    raise ValueError(f"{text}: there is no such file. Expected {WHAT_IS_TAKEN}.")
+    raise UserError(f"{text}: there is no such file. Expected {WHAT_IS_TAKEN}.")
 
 
 def _stream(text: str) -> Source:
     scheme = urlsplit(text).scheme.lower()
     if scheme not in SCHEMES:
-        raise ValueError(
+        raise UserError(
             f"{scheme}://: expected an address that begins with "
             f"{'://, '.join(SCHEMES)}://."
         )
@@ -172,7 +173,7 @@ def _is_shown(path: Path) -> bool:
 def _in_folder(folder: Path) -> list[Source]:
     found = [_file(str(path)) for path in sorted(folder.iterdir()) if _is_shown(path)]
     if not found:
-        raise ValueError(
+        raise UserError(
             f"{folder}: no pictures or videos in this folder; expected files ending in "
             f"{', '.join(SUFFIXES + VIDEO_SUFFIXES)}."
         )
@@ -184,7 +185,7 @@ def _matching(pattern: str) -> list[Source]:
     paths = sorted(Path(name) for name in names)
     found = [_file(str(path)) for path in paths if _is_shown(path)]
     if not found:
-        raise ValueError(f"{pattern}: no picture or video matches this pattern.")
+        raise UserError(f"{pattern}: no picture or video matches this pattern.")
     return found
 
 
@@ -196,11 +197,11 @@ def _listed(path: Path) -> list[Source]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a text file of paths ({error}).") from error
+        raise UserError(f"{path}: not a text file of paths ({error}).") from error
     names = [line.strip() for line in lines]
     names = [name for name in names if name and not name.startswith("#")]
     if not names:
-        raise ValueError(f"{path}: expected a path on each line, found none.")
+        raise UserError(f"{path}: expected a path on each line, found none.")
     return [
         _stream(name) if "://" in name else _file(str(path.parent / name))
         for name in names
@@ -220,7 +221,7 @@ def read_frames(
                 yield Frame(read_picture(source.address), source)
             else:
                 yield from _read_video(source)
-        except ValueError as error:
+        except UserError as error:
             tell_broken(str(error))
 
 
@@ -236,9 +237,9 @@ def _read_video(source: Source) -> Iterator[Frame]:
         last = frame.index
         yield frame
     if last < 0:
-        raise ValueError(f"{source}: no frame could be decoded.")
+        raise UserError(f"{source}: no frame could be decoded.")
     if last + 1 < SHORT * num_frames:
-        raise ValueError(f"{source}: ended after frame {last + 1} of {num_frames}.")
+        raise UserError(f"{source}: ended after frame {last + 1} of {num_frames}.")
 
 
 def _open(source: Source) -> cv2.VideoCapture:
@@ -251,7 +252,7 @@ def _open(source: Source) -> cv2.VideoCapture:
         capture = cv2.VideoCapture(source.address, cv2.CAP_FFMPEG, limits)
     if not capture.isOpened():
         what = {"camera": "no such camera", "stream": "no stream answers there"}
-        raise ValueError(f"{source}: {what.get(source.kind, 'not a video')}.")
+        raise UserError(f"{source}: {what.get(source.kind, 'not a video')}.")
     return capture
 
 
@@ -283,7 +284,7 @@ def count_frames(sources: Sequence[Source]) -> int | None:
         if source.kind == "video":
             try:
                 capture = _open(source)
-            except ValueError:  # told when it is its turn
+            except UserError:  # told when it is its turn
                 continue
             total += max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
             capture.release()

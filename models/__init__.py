@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
+from base.errors import UserError
 from models.architecture import (
     BACKBONES,
     BOX_LOSSES,
@@ -51,7 +52,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
 
     Predictions are float32 (B, P, 4 + C): offsets, then class logits. `weights` is
     None, "imagenet" (downloaded once by Keras) or the path of an extractor's file.
-    Raises ValueError where the weights can't be had or don't fit.
+    Raises UserError where the weights can't be had or don't fit.
     """
     import keras
 
@@ -63,7 +64,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     published = getattr(module, "published_arrays", None)
     is_readable = published and weights != "imagenet"
     if weights is not None and not (architecture.has_imagenet or is_readable):
-        raise ValueError(
+        raise UserError(
             f"--weights {weights}: there are none for {architecture.backbone}; "
             f"use --weights none{' or FILE' if published else ''}."
         )
@@ -131,7 +132,7 @@ def _extract(architecture: Architecture, images: Any, weights: str | None) -> li
 
 @contextmanager
 def explained(weights: str | None, backbone: str) -> Iterator[None]:
-    """ValueError in place of what Keras raises where weights can't be had or fit."""
+    """UserError in place of what Keras raises where weights can't be had or fit."""
     try:
         with catch_warnings(action="ignore"):  # the error says it
             yield
@@ -142,10 +143,10 @@ def explained(weights: str | None, backbone: str) -> Iterator[None]:
 
         reason = in_one_line(error)
         if weights != "imagenet":
-            raise ValueError(
+            raise UserError(
                 f"--weights {weights} does not fit {backbone}: {reason}"
             ) from error
-        raise ValueError(
+        raise UserError(
             f"--weights imagenet: {reason}. Keras keeps ImageNet weights in "
             "~/.keras/models: go online once, copy the file there, or use --weights "
             "FILE or --weights none."

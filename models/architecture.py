@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from base.constants import LAYOUT_NAMES
+from base.errors import UserError
 from base.keras_setup import import_keras
+from base.priors import LAYOUTS
 
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     from models.keras_applications import Application
@@ -73,33 +74,33 @@ class Architecture:
             layout = "yolox" if self.trunk == "yolox" else "voc"
             object.__setattr__(self, "layout", layout)
         _check_known("norm", self.norm, NORMS)
-        _check_known("layout", self.layout, LAYOUT_NAMES)
+        _check_known("layout", self.layout, LAYOUTS)
         _check_known("reuse", self.reuse, REUSES)
         if self.reuse == "deep" and (self.trunk, self.adapter_filters) != ("ssd", 256):
-            raise ValueError("--reuse deep goes with --trunk ssd, 256 adapter filters.")
+            raise UserError("--reuse deep goes with --trunk ssd, 256 adapter filters.")
         if self.layout == "legacy" and self.trunk != "ssd":
-            raise ValueError(
+            raise UserError(
                 f"--layout legacy goes with --trunk ssd only, not with {self.trunk}: "
                 "choose --trunk ssd or --layout voc."
             )
         if (self.layout == "yolox") != (self.trunk == "yolox"):
-            raise ValueError(
+            raise UserError(
                 "--layout yolox and --trunk yolox belong together, received "
                 f"{self.layout} and {self.trunk}."
             )
         if self.trunk == "yolox" and not hasattr(self.module, "published_arrays"):
-            raise ValueError(
+            raise UserError(
                 f"--trunk yolox: it goes with yolox_nano only, not {self.backbone}."
             )
         if self.adapter_filters != 256 and not self.has_adapter:
-            raise ValueError(
+            raise UserError(
                 f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "
                 "adapter; its 38x38 map is used as it is."
             )
         if self.width != 1 and self.backbone in BACKBONES:
-            raise ValueError(f"--width {self.width}: {self.backbone} has one width.")
+            raise UserError(f"--width {self.width}: {self.backbone} has one width.")
         if self.trunk in STAGED and self.staged is None:
-            raise ValueError(
+            raise UserError(
                 f"--trunk {self.trunk}: {self.backbone} is no classifier of "
                 "keras.applications; choose ssd or light."
             )
@@ -167,7 +168,7 @@ class Architecture:
 
 
 def check_backbone(name: str) -> None:
-    """ValueError where neither this collection nor keras.applications has the name."""
+    """UserError where neither this collection nor keras.applications has the name."""
     if name in BACKBONES:
         return
     import_keras()
@@ -178,7 +179,7 @@ def check_backbone(name: str) -> None:
         spelling = {known.lower(): known for known in [*classifiers, *BACKBONES]}
         close = get_close_matches(name.lower(), spelling, n=1)
         hint = f" Did you mean {spelling[close[0]]}?" if close else ""
-        raise ValueError(
+        raise UserError(
             f"--backbone {name} is not known; choose from {', '.join(BACKBONES)}, or a "
             f"classifier of keras.applications, such as MobileNetV3Large.{hint}"
         )
@@ -188,6 +189,6 @@ def _check_known(what: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
         close = get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise ValueError(
+        raise UserError(
             f"--{what} {name} is not known; choose from {', '.join(known)}.{hint}"
         )

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import applications
 
+from base.errors import UserError
 from models.layers import PREPROCESSING, give_lasting_names
 from ssd_utils import MAP_SIZES, Tensor
 
@@ -46,7 +47,7 @@ class Application:
             seen = probe[..., ::-1] if reverse else probe
             if np.allclose((seen - np.float32(mean)) / divisor, wanted, atol=1e-4):
                 return mode
-        raise ValueError(f"--backbone {self.name}: its preprocessing is not known.")
+        raise UserError(f"--backbone {self.name}: its preprocessing is not known.")
 
     @property
     def is_depthwise(self) -> bool:
@@ -74,7 +75,7 @@ class Application:
         options: dict[str, Any] = {"include_top": False, "input_tensor": images}
         if self.width != 1:
             if "alpha" not in inspect.signature(make).parameters:
-                raise ValueError(f"--width {self.width}: {self.name} has one width.")
+                raise UserError(f"--width {self.width}: {self.name} has one width.")
             options["alpha"] = self.width
         return make(weights=weights, **options)
 
@@ -83,7 +84,7 @@ class Application:
         for n in range(size, size - MOST_MISSING - 1, -1):
             if n in passed:
                 return passed[n]
-        raise ValueError(
+        raise UserError(
             f"--backbone {self.name}: none of its maps is {size}x{size} or a little "
             f"smaller; it has {', '.join(map(str, passed))}."
         )

@@ -14,12 +14,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.errors import UserError
 from base.files import written
+from base.palette import BLUE, DPI, GREEN, ORANGE, PURPLE, SKY
 from evaluation.average_precision import ClassCurve
 
-DPI = 150  # ours: sharp on a README page
-# Okabe & Ito, "Color Universal Design", 2008: told apart by colour-blind readers
-BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#E69F00", "#000000")
 DASHES = ("-", "--", ":", "-.")  # ours: tell classes apart once the colours repeat
 MAX_NAMED = 20  # VOC has 20 classes; more curves are drawn grey, without names
@@ -58,11 +57,11 @@ def plot_history(
 
     `history` is one mapping per epoch, or the CSV file of a run: `epoch`, `lr`, `loss`,
     `box_loss`, `class_loss`, `acc`, the same with `val_`, and `mAP50`. A column that is
-    missing, empty or not a number is left out. Raises ValueError for an empty history.
+    missing, empty or not a number is left out. Raises UserError for an empty history.
     """
     rows = _read_csv(history) if isinstance(history, str | Path) else list(history)
     if not rows:
-        raise ValueError(f"{path}: no epoch to draw, the history is empty")
+        raise UserError(f"{path}: no epoch to draw, the history is empty")
     columns = _columns(rows)
     epochs = columns.get("epoch", np.arange(1.0, len(rows) + 1))
     figure = new_figure(10, 6.4)

@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from base.errors import UserError
 from base.files import write_bytes
 
 Colour = tuple[int, int, int]
@@ -146,7 +147,7 @@ def contact_sheet(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
     (44, 64, 3)
     """
     if not images or columns < 1:
-        raise ValueError(
+        raise UserError(
             "Expected at least one image and one column. Received: "
             f"{len(images)} images, columns={columns}"
         )
@@ -167,22 +168,22 @@ def contact_sheet(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
 def write_picture(path: str | Path, image: np.ndarray) -> None:
     """Write uint8 (H, W, 3) RGB as .jpg, .jpeg or .png, whole or not at all.
 
-    Raises ValueError for another suffix or an array that is no picture, OSError where
+    Raises UserError for another suffix or an array that is no picture, OSError where
     the file can't be written; both name the path.
     """
     path = Path(path)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError(
+        raise UserError(
             f"{path}: expected a name ending in {', '.join(PICTURE_SUFFIXES)}. "
             f"Received: {path.suffix!r}"
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(
+        raise UserError(
             f"{path}: expected a uint8 image of shape (H, W, 3). "
             f"Received: {image.dtype} {image.shape}"
         )
     if not image.size:
-        raise ValueError(f"{path}: the image is empty: {image.shape}")
+        raise UserError(f"{path}: the image is empty: {image.shape}")
     suffix = path.suffix.lower()
     options = [] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from base.errors import UserError
+
 
 class Events:
     """Appends the rows of a run's history to event files in its folder.
@@ -11,11 +13,11 @@ class Events:
     """
 
     def __init__(self) -> None:
-        """ValueError where the package `tensorboard` is not installed."""
+        """UserError where the package `tensorboard` is not installed."""
         try:
             from tensorboard.summary import Writer
         except ImportError as error:
-            raise ValueError(
+            raise UserError(
                 "--tensorboard: the package that writes for it is not installed; "
                 "pip install tensorboard."
             ) from error

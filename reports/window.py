@@ -6,24 +6,26 @@ import sys
 import cv2
 import numpy as np
 
+from base.errors import UserError
+
 TITLE = "SSD300: q or Esc ends"
 END_KEYS = (ord("q"), 27)  # 27 is Esc
 MAX_SIDE = 1280  # pixels, ours: larger pictures are shrunk to fit common screens
 
 
 def check_display() -> None:
-    """ValueError in one line where no window can be opened."""
+    """UserError in one line where no window can be opened."""
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
-        raise ValueError(
+        raise UserError(
             "--show: there is no display here (DISPLAY is not set); leave --show out "
             "and look at what is written."
         )
     try:
         cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE)
     except cv2.error as error:
-        raise ValueError(
+        raise UserError(
             "--show: this OpenCV opens no windows (opencv-python-headless?) or finds "
             "no display; leave --show out."
         ) from error

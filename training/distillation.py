@@ -12,6 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from base.errors import UserError
 from models import extractor_layers
 from ssd_utils import Tensor
 from training.engine import Trainer
@@ -40,11 +41,11 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l2": l2, "cosine": 
 
 
 def junction(model: keras.Model) -> Tensor:
-    """The 38x38 map that the trunk begins with; ValueError where there is no such."""
+    """The 38x38 map that the trunk begins with; UserError where there is no such."""
     for layer in model.layers:
         if layer.name in TRUNK_STARTS:
             return layer.input
-    raise ValueError(f"{model.name}: its trunk has no junction, only ssd and light do.")
+    raise UserError(f"{model.name}: its trunk has no junction, only ssd and light do.")
 
 
 def targets(model: keras.Model, names: Iterable[str]) -> keras.Model:

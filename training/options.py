@@ -3,7 +3,8 @@
 import argparse
 
 from base.command_line import Parser
-from base.constants import LAYOUT_NAMES
+from base.errors import UserError
+from base.priors import LAYOUTS
 from models import BACKBONES, BOX_LOSSES, NORMS, REUSES, TRUNKS, check_backbone
 from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
 from training.schedule import SHAPES
@@ -25,7 +26,7 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     if not args.backbone[:1].isupper():
         try:
             check_backbone(args.backbone)
-        except ValueError as error:
+        except UserError as error:
             parser.error(str(error))
     if args.resume and (given := _given(parser, args)):
         parser.error(f"{', '.join(given)} can't be changed by --resume")
@@ -45,7 +46,7 @@ def default_epochs(folders: list[str] | None) -> int:
 def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
     """The options of the run that goes on, with the length that was asked for now.
 
-    ValueError where that is less than the run was to have, or in another unit.
+    UserError where that is less than the run was to have, or in another unit.
     """
     if options["minutes"]:
         name, planned, other = "minutes", options["minutes"], args.epochs
@@ -54,7 +55,7 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
         name, planned, other = "epochs", epochs, args.minutes
     asked = getattr(args, name) or planned
     if asked < planned or other:
-        raise ValueError(
+        raise UserError(
             f"--resume only adds to a run: this one takes --{name} above {planned:g}."
         )
     options = {**vars(args), **options, "resume": args.resume}
@@ -98,7 +99,7 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--norm", choices=NORMS,
         help="BatchNormalization in all that starts from nothing, or the published "
         "plain network; default: that of --init-from, or batch")
-    group.add_argument("--layout", choices=LAYOUT_NAMES,
+    group.add_argument("--layout", choices=LAYOUTS,
         help="priors; default: those of --init-from, or voc")
     group.add_argument("--weights", metavar="imagenet|none|FILE|voc|coco",
         help="what to start from; FILE is an extractor's or a detector's, voc and coco "

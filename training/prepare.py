@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from base.errors import UserError
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, extractor_layers
 from models.weights import initialise, transfer
@@ -23,12 +24,12 @@ MOST_TOLD = 10  # ours: lines about the data before a training
 
 
 def check_files(args: argparse.Namespace) -> None:
-    """ValueError where a file to start from is missing: before the data are read."""
+    """UserError where a file to start from is missing: before the data are read."""
     given = {"--weights": args.weights, "--init-from": args.init_from}
     words = {"--weights": ("imagenet", "none", *NAMED), "--init-from": NAMED}
     for flag, wanted in given.items():
         if wanted and wanted not in words[flag] and not Path(wanted).is_file():
-            raise ValueError(f"{flag} {wanted}: no such file.")
+            raise UserError(f"{flag} {wanted}: no such file.")
 
 
 def load_data(
@@ -93,17 +94,17 @@ def load_model(
     wanted = file_of(args.weights or default)
     freezes = args.freeze or args.freeze_epochs
     if wanted == "none" and not is_brought and freezes:
-        raise ValueError(
+        raise UserError(
             "--freeze keeps an extractor that --weights or --init-from brings; here "
             "neither does."
         )
     if wanted == "none" and args.reuse == "deep":
-        raise ValueError("--reuse deep takes more of --weights; here that is none.")
+        raise UserError("--reuse deep takes more of --weights; here that is none.")
     model, architecture = initialise.start(architecture, wanted, class_names)
     if source:
         left = _take_over(model, class_names, source, is_brought, wanted != "none")
         if left and freezes:
-            raise ValueError(
+            raise UserError(
                 f"--init-from {source.path} lacks a part of the extractor, such as "
                 f"{left[0]}, which would stay as it begins, from nothing: give "
                 "--weights too, or leave out --freeze and --freeze-epochs."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from base.errors import UserError
 from base.files import write_text
 from training import RUNS
 from training.recovery import checkpoint
@@ -37,7 +38,7 @@ class RunFolder:
 def new_run(output: str | None, name: str) -> Path:
     """A new folder: `output`, or runs/NAME, with a number where that is taken.
 
-    ValueError where `output` already holds something or can't be made.
+    UserError where `output` already holds something or can't be made.
     """
     check_free(output)
     try:
@@ -54,7 +55,7 @@ def new_run(output: str | None, name: str) -> Path:
             except FileExistsError:
                 number += 1
     except OSError as error:
-        raise ValueError(f"--output: the folder can't be made: {error}") from error
+        raise UserError(f"--output: the folder can't be made: {error}") from error
 
 
 @contextmanager
@@ -74,11 +75,11 @@ def folder_of_worker(folder: Path, worker: int) -> Iterator[Path]:
 
 
 def check_free(output: str | None) -> None:
-    """ValueError where the folder of `--output` already holds something."""
+    """UserError where the folder of `--output` already holds something."""
     if output is None or not (folder := Path(output)).exists():
         return
     if not folder.is_dir() or any(folder.iterdir()):
-        raise ValueError(
+        raise UserError(
             f"--output {output} already holds something; name a new folder."
         )
 

@@ -148,7 +148,7 @@ class State:
         checkpoint.save(path, {**header, **state}, arrays)
 
     def restore(self, path: Path) -> None:
-        """Be what another process saved; ValueError where the file does not fit."""
+        """Be what another process saved; UserError where the file does not fit."""
         state = checkpoint.read_state(path)
         if self.frozen and not state["frozen"]:
             self._thaw()

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, run_script
+from base.errors import UserError
 from data.convert import writers
 from data.readers.annotation import Annotated, Source
 from data.readers.assemble import names_of, read_chosen
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("source", metavar="IN", help="a folder or annotation file")
     parser.add_argument("output", metavar="OUT", help="a new folder")
     parser.add_argument("--to", required=True, choices=WRITERS)
-    return exit_status("python -m data convert", run, parser.parse_args(argv))
+    return run_script("python -m data convert", run, parser.parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -48,11 +49,11 @@ def run(args: argparse.Namespace) -> None:
 def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     """Write the data set at `source` into the new folder `output`; lines to show.
 
-    to: a key of WRITERS. ValueError where `output` holds something already.
+    to: a key of WRITERS. UserError where `output` holds something already.
     """
     out = Path(output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} already holds something; name a new folder.")
+        raise UserError(f"{out} already holds something; name a new folder.")
     sources = find_sources(source)
     class_names = names_of(sources)
     parts: dict[str | None, list[Annotated]] = {}
@@ -63,7 +64,7 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
         yield from (f"  {line}" for line in dataset.problems)
         parts[split] = dataset.pictures
     if not any(parts.values()):
-        raise ValueError(f"{source}: no usable picture in it.")
+        raise UserError(f"{source}: no usable picture in it.")
     named = _name_pictures(parts)
     writer = WRITERS[to]
     yield from writer(out, named, class_names)

@@ -2,6 +2,7 @@
 
 - checks.py: which checks there are; findings.py: what they say, as a table
 - boxes.py, images.py, voc.py: the checks, by what they look at
+- plot.py: sizes and aspect ratios of boxes against the priors
 """
 
 from data.doctor.checks import all_boxes, examine, quick, read_splits

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import UserError
 from data.dataset import Dataset
 from data.doctor.boxes import check_boxes, check_priors
 from data.doctor.findings import Finding, findings
@@ -17,7 +18,7 @@ SPLITS = ("train", "val", "test")  # each picture in at most one
 
 
 def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
-    """The splits that a data set has, training first; ValueError where there is none.
+    """The splits that a data set has, training first; UserError where there is none.
 
     Where no list names a test split, val is not read twice.
     """
@@ -26,7 +27,7 @@ def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
         names = datasets[0].class_names if datasets else None
         try:
             dataset = read_dataset(roots, split, names)
-        except ValueError:
+        except UserError:
             if not datasets:
                 raise
             continue

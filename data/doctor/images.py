@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from base.errors import UserError
 from data.dataset import Dataset, Picture
 from data.doctor.findings import Finding, findings
 from data.images import picture_size, read_picture
@@ -67,7 +68,7 @@ def _other_size(picture: Picture) -> list[str]:
     """Where the annotation's size, which COCO's reader believes, is not the file's."""
     try:
         size_wh = picture_size(picture.path)
-    except ValueError:  # told as broken
+    except UserError:  # told as broken
         return []
     if size_wh == tuple(picture.size_wh):
         return []

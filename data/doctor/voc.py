@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from base.errors import UserError
 from data.doctor.findings import Finding, findings
 from data.images import picture_size
 from data.readers.voc import picture_path
@@ -50,7 +51,7 @@ def check_trees(trees: Sequence[Tree]) -> list[Finding]:
 def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None:
     try:
         annotation = read_annotation(path)
-    except ValueError as error:
+    except UserError as error:
         places["xml"].append(f"{path}: {error}")
         return
     picture = picture_path(tree, stem, annotation)
@@ -59,7 +60,7 @@ def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None
         return
     try:
         width, height = size_wh = picture_size(picture)
-    except ValueError as error:
+    except UserError as error:
         places["picture-broken"].append(str(error))
         return
     if annotation.size_wh not in (None, size_wh):

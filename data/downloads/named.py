@@ -71,7 +71,7 @@ NAMED = {
 def roots_of(name: str) -> list[Path]:
     """Folders of a named data set, downloaded and unpacked where they are not yet.
 
-    ValueError as of `fetch` and `unpack`; what has come so far stays.
+    UserError as of `fetch` and `unpack`; what has come so far stays.
     """
     archives, folders = NAMED[name]
     for archive in archives:

@@ -9,6 +9,8 @@ from typing import IO
 
 from tqdm import tqdm
 
+from base.errors import UserError
+
 CHUNK = 1 << 20  # ours: bytes copied at a time
 MAX_UNPACKED = 60 * 2**30  # ours: COCO's train2017 unpacks to 19 GB
 
@@ -17,7 +19,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar or zip archive into `folder`, whole or not at all.
 
     Its top folders must not be in `folder` yet, but may be there from another archive
-    (VOCdevkit): files are merged. ValueError for members that lead out of the folder,
+    (VOCdevkit): files are merged. UserError for members that lead out of the folder,
     links, devices, more than MAX_UNPACKED bytes, and broken archives.
     """
     temporary = folder / f".{archive.name}.unpacking"
@@ -30,7 +32,7 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack_tar(archive, temporary)
         _merge(temporary, folder)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{archive}: a broken archive ({error}).") from error
+        raise UserError(f"{archive}: a broken archive ({error}).") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -40,7 +42,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
         members = [m for m in tar.getmembers() if not m.isdir()]
         for member in members:
             if not member.isfile():
-                raise ValueError(f"{archive}: {member.name}: neither file nor folder.")
+                raise UserError(f"{archive}: {member.name}: neither file nor folder.")
         _check(archive, ((member.name, member.size) for member in members))
         for member in tqdm(members, desc=f"unpacking {archive.name}", disable=None):
             _write(tar.extractfile(member), folder / member.name)
@@ -61,10 +63,10 @@ def _check(archive: Path, members: Iterable[tuple[str, int]]) -> None:
         path = PurePosixPath(name.replace("\\", "/"))
         leads_out = path.is_absolute() or ".." in path.parts
         if leads_out or not path.parts or ":" in path.parts[0]:
-            raise ValueError(f"{archive}: {name}: leads out of the folder; refused.")
+            raise UserError(f"{archive}: {name}: leads out of the folder; refused.")
         total += size
         if total > MAX_UNPACKED:
-            raise ValueError(f"{archive}: more than {MAX_UNPACKED} bytes; refused.")
+            raise UserError(f"{archive}: more than {MAX_UNPACKED} bytes; refused.")
 
 
 def _write(source: IO[bytes], path: Path) -> None:

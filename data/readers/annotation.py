@@ -81,7 +81,7 @@ class Source(Protocol):
         """All classes of all splits, without the background."""
 
     def read(self, key: str) -> Annotated:
-        """One picture; ValueError, naming the file, where it must be left out."""
+        """One picture; UserError, naming the file, where it must be left out."""
 
 
 def number(text: str) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from base.errors import UserError
 from data.dataset import Dataset, Picture, truth_array
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Source
 from data.readers.splits import Chosen, choose
@@ -142,7 +143,7 @@ def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> 
         annotated = source.read(key)
     except Missing as missing:
         return _Read(None, missing=missing)
-    except ValueError as error:
+    except UserError as error:
         return _Read(None, [f"{error} Left out."])
     problems, unknown, sound = list(annotated.problems), [], []
     for item in annotated.objects:
@@ -225,6 +226,6 @@ def _check_usable(dataset: Dataset, sources: Sequence[Source]) -> None:
     seen = "; ".join(f"{source.root}: {source.format_name}" for source in sources)
     lacking = "pictures" if not dataset.pictures else "class names"
     first = f" First problem: {dataset.problems[0]}" if dataset.problems else ""
-    raise ValueError(
+    raise UserError(
         f"Nothing usable in split {dataset.split!r}: no {lacking}. Read {seen}.{first}"
     )

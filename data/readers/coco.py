@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from base.errors import UserError
 from data.images import picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
 from data.readers.paths import Finder, picture_folders
@@ -113,14 +114,14 @@ def _mapped(file: Any) -> mmap.mmap:
 
 
 def decode(path: Path, kind: type) -> Any:
-    """The content of a JSON file as a msgspec type; ValueError tells the place."""
+    """The content of a JSON file as a msgspec type; UserError tells the place."""
     try:
         with path.open("rb") as file, _mapped(file) as data:
             start = len(BOM_UTF8) if data[: len(BOM_UTF8)] == BOM_UTF8 else 0
             with memoryview(data)[start:] as text:
                 return msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not COCO JSON: {error}.") from error
+        raise UserError(f"{path}: not COCO JSON: {error}.") from error
 
 
 class CocoSource:
@@ -180,7 +181,7 @@ class _Opened:
         for number, annotation in enumerate(content.annotations):
             name = by_id.get(annotation.image_id)
             if name is None:
-                raise ValueError(
+                raise UserError(
                     f"{path}: annotations[{number}]: image_id {annotation.image_id!r} "
                     "is not among the ids of images."
                 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, number
 from data.readers.paths import Finder, picture_folders
@@ -92,9 +93,9 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             for row in reader:
                 yield reader.line_num, row
     except csv.Error as error:
-        raise ValueError(f"{path}: line {reader.line_num}: {error}.") from error
+        raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
     except OSError as error:
-        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
 class TableSource:
@@ -162,7 +163,7 @@ class _Table:
         filled = (item for item in _rows(path) if item[1])
         for line, cells in islice(filled, int(has_header), None):
             if len(cells) <= max(at.values()):
-                raise ValueError(
+                raise UserError(
                     f"{path}: line {line}: expected {max(at.values()) + 1} or more "
                     f"cells, received {len(cells)}."
                 )

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from base.errors import UserError
 from data.images import picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.json_file import MAX_BYTES, files_of
@@ -100,11 +101,11 @@ class _File:
         name, subset = element.get("name") or "", element.get("subset") or ""
         where = f"{self.path}: image {element.get('id')}"
         if not name:
-            raise ValueError(f"{where}: has no name.")
+            raise UserError(f"{where}: has no name.")
         # project exports: a folder for each subset, in which the names are unique
         key = f"{subset}/{name}" if subset else name
         if key in self._images:
-            raise ValueError(
+            raise UserError(
                 f"{where}: {name} stands in the file twice; export each task into a "
                 "folder of its own."
             )
@@ -128,21 +129,21 @@ class _File:
 
 
 def _elements(path: Path) -> Iterator[Element]:
-    """Elements of the file as they end; ValueError where it is not CVAT for images."""
+    """Elements of the file as they end; UserError where it is not CVAT for images."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"at most {MAX_BYTES} bytes are read")
+            raise UserError(f"at most {MAX_BYTES} bytes are read")
         for _, element in ElementTree.iterparse(path, forbid_dtd=True):
             if element.tag == "track":
-                raise ValueError("CVAT for video; export CVAT for images 1.1")
+                raise UserError("CVAT for video; export CVAT for images 1.1")
             yield element
     except OSError as error:
-        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
     except DefusedXmlException as error:
         reason = f"DOCTYPE and entities are refused ({type(error).__name__})"
-        raise ValueError(f"{path}: {reason}.") from error
+        raise UserError(f"{path}: {reason}.") from error
     except (ParseError, ValueError, LookupError) as error:
-        raise ValueError(f"{path}: not CVAT XML for images: {error}.") from error
+        raise UserError(f"{path}: not CVAT XML for images: {error}.") from error
 
 
 def _edges(shape: Element) -> EdgesPx | None:

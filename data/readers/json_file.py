@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from base.errors import UserError
+
 MAX_BYTES = 1_000_000_000  # ours: COCO 2017's largest file is 470 MB
 DEPTH = 3  # ours: SPLIT/annotations/a.json of a folder, no deeper
 
@@ -50,16 +52,16 @@ def _all_in(data: bytes | mmap.mmap, alternatives: Sequence[Sequence[bytes]]) ->
 
 
 def decode(path: Path, kind: Any, format_name: str) -> Any:
-    """The content as a msgspec type; ValueError names the file and the place in it."""
+    """The content as a msgspec type; UserError names the file and the place in it."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"at most {MAX_BYTES} bytes are read")
+            raise UserError(f"at most {MAX_BYTES} bytes are read")
         data = path.read_bytes()
         if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
             data = data.decode("utf-16").encode()
         return msgspec.json.decode(data.removeprefix(BOM_UTF8), type=kind)
     except OSError as error:
-        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: not {format_name}: {reason}.") from error
+        raise UserError(f"{path}: not {format_name}: {reason}.") from error

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from base.errors import UserError
 from data.images import is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.json_file import decode, files_of, holds
@@ -82,11 +83,11 @@ class _File:
         is_min = not isinstance(item.get("data"), dict)
         name = _image_name(item if is_min else item["data"])
         if name is None:
-            raise ValueError(f"{where}: names no image among its data.")
+            raise UserError(f"{where}: names no image among its data.")
         task = _task_min(item, where) if is_min else _task(item, where)
         known = self._tasks.get(name)
         if known and known.where != where:
-            raise ValueError(
+            raise UserError(
                 f"{where}: {name} stands in {known.where.rpartition(': ')[2]} as well: "
                 "which of them is right can't be known. Remove one."
             )

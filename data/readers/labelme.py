@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from base.errors import UserError
 from data.images import is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.json_file import decode, files_of, holds
@@ -88,7 +89,7 @@ class LabelmeSource:
         def names(path: Path) -> set[str]:
             try:
                 return {s.label for s in _read(path).shapes if _is_name(s.label)}
-            except ValueError:  # reported with the split that holds the file
+            except UserError:  # reported with the split that holds the file
                 return set()
 
         with ThreadPoolExecutor(READ_THREADS) as pool:

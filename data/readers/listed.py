@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from base.errors import UserError
 from data.readers.annotation import Annotated
 from data.readers.splits import split_in_name
 
@@ -59,7 +60,7 @@ class ListedSource:
                 key = name if folder == "." else f"{folder}/{name}"
                 place = lists.setdefault(split, {}).setdefault(key, (path, name))
                 if place[0] != path:
-                    raise ValueError(
+                    raise UserError(
                         f"{name} stands in {place[0]} and in {path}: which of them is "
                         "right can't be known. Move one away, or name one file instead "
                         "of the folder."

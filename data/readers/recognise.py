@@ -13,6 +13,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
+from base.errors import UserError
 from data.dataset import Dataset
 from data.downloads.named import NAMED, roots_of
 from data.readers import foreign
@@ -49,13 +50,13 @@ def read_dataset(
         that every split numbers them alike: in the format's own order, else sorted.
 
     Files and objects that can't be used are left out and named in
-    `Dataset.problems`; ValueError where a format isn't understood or nothing is left.
+    `Dataset.problems`; UserError where a format isn't understood or nothing is left.
     """
     return read_split(find_sources(roots), split, class_names)
 
 
 def find_sources(roots: Sequence[Path | str] | Path | str) -> list[Source]:
-    """The data sets at folders or files; ValueError says what was seen instead."""
+    """The data sets at folders or files; UserError says what was seen instead."""
     if isinstance(roots, str | Path):
         roots = [roots]
     return [s for root in roots for path in _paths(root) for s in _find(path)]
@@ -68,7 +69,7 @@ def _paths(root: Path | str) -> list[Path]:
     if str(root) in NAMED:
         return roots_of(str(root))
     close = get_close_matches(str(root), NAMED, n=1)
-    raise ValueError(
+    raise UserError(
         f"{root}: no such folder; expected an annotated data set or one of "
         f"{', '.join(NAMED)}{f'; closest: {close[0]}' if close else ''}."
     )
@@ -81,9 +82,9 @@ def _find(path: Path) -> list[Source]:
         if sources := module.find(inside):
             return sources
     if line := foreign.describe(inside):
-        raise ValueError(f"{path}: {line}")
+        raise UserError(f"{path}: {line}")
     layouts = "; ".join(module.IN_WORDS for module in formats)
-    raise ValueError(
+    raise UserError(
         f"{path}: no annotations that are understood. Seen: {_seen(path)}. "
         f"Understood: {layouts}; all layouts: docs/data.md."
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from base.errors import UserError
 from data.readers.annotation import Annotated
 from data.readers.splits import split_in_name
 
@@ -70,7 +71,7 @@ class SplitFiles:
             opened = self.open(file)
             for name in opened.pictures:
                 if name in in_file:
-                    raise ValueError(
+                    raise UserError(
                         f"{name} stands in {in_file[name]} and in {file}: which of "
                         "them is right can't be known. Move one away, or name one "
                         "file instead of the folder."

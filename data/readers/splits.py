@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from base.errors import UserError
 from data.images import SUFFIXES
 from data.readers.annotation import Source
 
@@ -45,10 +46,10 @@ def choose(sources: Sequence[Source], split: str) -> Chosen:
     """The pictures of a split in each source that has it.
 
     Several sources are joined; those without the split are passed over as long as one
-    has it. ValueError names the splits that exist when none has this one.
+    has it. UserError names the splits that exist when none has this one.
     """
     if split not in SPLITS:
-        raise ValueError(f"split {split!r}: expected one of {', '.join(SPLITS)}.")
+        raise UserError(f"split {split!r}: expected one of {', '.join(SPLITS)}.")
     notes: list[str] = []
     found = [(source, _keys(source, split, notes)) for source in sources]
     found = [(source, keys) for source, keys in found if keys is not None]
@@ -60,7 +61,7 @@ def choose(sources: Sequence[Source], split: str) -> Chosen:
         return Chosen(keys, notes, made)
     roots = ", ".join(str(source.root) for source in sources)
     exist = ", ".join(sorted({name for source in sources for name in source.lists}))
-    raise ValueError(f"{roots}: no split {split!r}; the lists there are: {exist}.")
+    raise UserError(f"{roots}: no split {split!r}; the lists there are: {exist}.")
 
 
 def is_val(stem: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from base.errors import UserError
 from data.images import is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
 from data.readers.json_file import MAX_BYTES, decode, files_of, holds
@@ -59,7 +60,7 @@ def find(path: Path) -> list[ListedSource]:
 def _is_table(path: Path) -> bool:
     try:
         _, cells = next(_rows(path), (0, []))
-    except ValueError:
+    except UserError:
         return False
     return set(_header(cells)) >= HEADER
 
@@ -72,15 +73,15 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line numbers from 1 and cells."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"{path}: at most {MAX_BYTES} bytes are read.")
+            raise UserError(f"{path}: at most {MAX_BYTES} bytes are read.")
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             reader = csv.reader(file)
             for row in reader:
                 yield reader.line_num, row
     except csv.Error as error:
-        raise ValueError(f"{path}: line {reader.line_num}: {error}.") from error
+        raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
     except OSError as error:
-        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
 class _File:
@@ -118,14 +119,14 @@ def _from_json(path: Path) -> dict[str, list[_Region]]:
         return _from_via3(path, content)
     images = content.get("_via_img_metadata", content)
     if not isinstance(images, dict):
-        raise ValueError(f"{path}: _via_img_metadata: expected an object of images.")
+        raise UserError(f"{path}: _via_img_metadata: expected an object of images.")
     found: dict[str, list[_Region]] = {}
     for key, image in images.items():
         name = image.get("filename") if isinstance(image, dict) else None
         if not isinstance(name, str) or not name:
-            raise ValueError(f"{path}: {key!r:.80}: expected an image with filename.")
+            raise UserError(f"{path}: {key!r:.80}: expected an image with filename.")
         if name in found:
-            raise ValueError(
+            raise UserError(
                 f"{path}: {name} stands in the file twice, with different sizes: which "
                 "of them is right can't be known. Remove one in VIA."
             )
@@ -156,7 +157,7 @@ def _from_via3(path: Path, content: dict[str, Any]) -> dict[str, list[_Region]]:
         fids = view.get("fid_list")
         name = names.get(str(fids[0]), "") if isinstance(fids, list) and fids else ""
         if name in of_view.values():
-            raise ValueError(f"{path}: {name} stands in the file twice; remove one.")
+            raise UserError(f"{path}: {name} stands in the file twice; remove one.")
         if is_picture_name(name):
             of_view[vid] = name
     found: dict[str, list[_Region]] = {name: [] for name in of_view.values()}
@@ -215,7 +216,7 @@ def _from_table(path: Path) -> dict[str, list[_Region]]:
             continue
         where = f"{path}: line {line}"
         if len(cells) <= max(at.values()):
-            raise ValueError(f"{where}: expected {len(header)} cells: {len(cells)}.")
+            raise UserError(f"{where}: expected {len(header)} cells: {len(cells)}.")
         regions = found.setdefault(cells[at["filename"]], [])
         shape = _cell(cells[at["region_shape_attributes"]], where)
         if shape:  # {}: an image without regions
@@ -229,9 +230,9 @@ def _cell(text: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: a cell is no JSON: {text!r:.60}.") from error
+        raise UserError(f"{where}: a cell is no JSON: {text!r:.60}.") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{where}: expected an object in {text!r:.60}.")
+        raise UserError(f"{where}: expected an object in {text!r:.60}.")
     return value
 
 
@@ -243,7 +244,7 @@ def _class_attribute(path: Path, regions: list[_Region]) -> str | None:
     by_word = {name.lower(): name for name in reversed(names)}
     known = [by_word[word] for word in CLASS_ATTRIBUTES if word in by_word]
     if len(names) > 1 and not known:
-        raise ValueError(
+        raise UserError(
             f"{path}: which of the attributes {', '.join(names[:8])} is the class? "
             "Name one of them class in VIA."
         )

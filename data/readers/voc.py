@@ -7,6 +7,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from base.errors import UserError
 from data.images import picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
 from data.readers.voc_layout import IN_WORDS, Tree, find_trees
@@ -48,7 +49,7 @@ class VocSource:
         def names(path: Path) -> set[str]:
             try:
                 return {o.name for o in read_annotation(path).objects if o.name}
-            except ValueError:  # reported with the split that holds the file
+            except UserError:  # reported with the split that holds the file
                 return set()
 
         with ThreadPoolExecutor(READ_THREADS) as pool:
@@ -63,11 +64,11 @@ class VocSource:
         xml_path = tree.annotations[key]
         try:
             annotation = read_annotation(xml_path)
-        except ValueError as error:
-            raise ValueError(f"{xml_path}: {error}.") from error
+        except UserError as error:
+            raise UserError(f"{xml_path}: {error}.") from error
         path = picture_path(tree, key, annotation)
         if path is None:
-            raise ValueError(
+            raise UserError(
                 f"{xml_path}: no picture named {key!r} or {annotation.filename!r}."
             )
         size_wh = picture_size(path)

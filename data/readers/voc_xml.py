@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from base.errors import UserError
 from data.readers.annotation import number
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
@@ -37,17 +38,17 @@ class VocAnnotation(NamedTuple):
 
 
 def read_annotation(path: Path) -> VocAnnotation:
-    """The annotation in a file; ValueError (without the path) says what is wrong.
+    """The annotation in a file; UserError (without the path) says what is wrong.
 
     Unchanged files are parsed once per process.
     """
     try:
         status = path.stat()
     except OSError as error:
-        raise ValueError(f"can't be read ({error.strerror})") from error
+        raise UserError(f"can't be read ({error.strerror})") from error
     found = _read_cached(path, status.st_size, status.st_mtime_ns)
     if isinstance(found, str):
-        raise ValueError(found)
+        raise UserError(found)
     return found
 
 

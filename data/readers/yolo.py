@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
 from data.readers.paths import Finder
@@ -48,7 +49,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(_text(path))
     except (yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: not a YAML file: {reason}.") from error
+        raise UserError(f"{path}: not a YAML file: {reason}.") from error
     return content if isinstance(content, dict) else {}
 
 
@@ -63,7 +64,7 @@ def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
             place = finder.find(str(name))
             is_there = place and (place.is_dir() or place.suffix.lower() == ".txt")
             if not is_there and (place or split != "test"):  # many name a test for none
-                raise ValueError(
+                raise UserError(
                     f"{path}: {key}: {name} is {'neither' if place else 'not there'}; "
                     "expected a folder of pictures or a .txt list of them, from the "
                     "folder of this file."
@@ -85,16 +86,16 @@ def _yaml_names(path: Path, content: dict[str, Any]) -> list[str]:
         return _name_lines(listed)
     if names is None and isinstance(count, int):
         return [str(number) for number in _up_to(count - 1, path)]
-    raise ValueError(
+    raise UserError(
         f"{path}: names: expected a list of class names or numbers with names. "
         f"Received: {names!r:.80}"
     )
 
 
 def _up_to(largest: int, path: Path) -> range:
-    """Class numbers from 0; ValueError where a file has one that can't be."""
+    """Class numbers from 0; UserError where a file has one that can't be."""
     if largest >= MAX_CLASSES:
-        raise ValueError(
+        raise UserError(
             f"{path}: class number {largest}: expected less than {MAX_CLASSES}."
         )
     return range(largest + 1)
@@ -206,10 +207,10 @@ def _numbers_in(pictures: Sequence[Path]) -> list[str]:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_BYTES and path.suffix.lower() != ".txt":
-            raise ValueError(f"{path}: at most {MAX_BYTES} bytes are read.")
+            raise UserError(f"{path}: at most {MAX_BYTES} bytes are read.")
         return path.read_text("utf-8-sig", errors="replace")
     except OSError as error:
-        raise ValueError(f"{path}: can't be read ({error.strerror}).") from error
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
 class YoloSource:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, run_script
 from data.shapes.dataset import draw_shapes
 
 
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="3000x2000 pixels with objects of 20 to 60: for train.py --tile",
     )
-    return exit_status("python -m data.shapes", run, parser.parse_args(argv))
+    return run_script("python -m data.shapes", run, parser.parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
+from base.errors import UserError
 from data.shapes.draw import Drawn, draw_large, draw_picture
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made
@@ -54,14 +55,14 @@ def draw_shapes(
     large: 30 to 50 small objects in pictures of 3000x2000 pixels, for trying tiles.
 
     The same seed gives the same bytes. The set appears whole or not at all.
-    ValueError where the folder holds anything else.
+    UserError where the folder holds anything else.
     """
     folder = Path(folder)
     settings = {"format": FORMAT, "pictures": num_pictures, "seed": seed}
     if large:
         settings["large"] = True
     if num_pictures < 1:
-        raise ValueError(f"Pictures: expected at least 1, received {num_pictures}.")
+        raise UserError(f"Pictures: expected at least 1, received {num_pictures}.")
     if _is_there(folder, settings):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ def _is_there(folder: Path, settings: dict[str, int]) -> bool:
     except (OSError, ValueError):
         found = None
     if found != settings:
-        raise ValueError(
+        raise UserError(
             f"{folder}: expected no such folder or a shapes set made with {settings}, "
             f"found {found or 'something else'}; give another folder or delete it."
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from base.constants import TOP_K
+from base.errors import UserError
 from inference.runtimes.exported import Exported
 from inference.runtimes.metadata import Card
 
@@ -32,7 +33,7 @@ HEAD = 256  # ours: bytes at a file's beginning that tell its format
 def recognise(path: Path | str) -> str | None:
     """The format of an exported file or folder by its content; None for all others.
 
-    ValueError for a part of one, which says what to name instead.
+    UserError for a part of one, which says what to name instead.
     """
     path = Path(path)
     _check_whole(path)
@@ -54,10 +55,10 @@ def recognise(path: Path | str) -> str | None:
 
 def _check_whole(path: Path) -> None:
     if path.name == "saved_model.pb":
-        raise ValueError(f"{path}: a part of a SavedModel; name its folder.")
+        raise UserError(f"{path}: a part of a SavedModel; name its folder.")
     graph = path.with_suffix(".xml")
     if path.suffix == ".bin" and recognise(graph) == "openvino":
-        raise ValueError(f"{path}: OpenVINO's weights; name {graph.name} beside it.")
+        raise UserError(f"{path}: OpenVINO's weights; name {graph.name} beside it.")
 
 
 def files_of(path: Path) -> list[Path]:
@@ -75,31 +76,31 @@ def load(
     threshold: least score, 0..1; None is the file's own.
     top_k: at most so many objects a picture; no file gives more than the paper's 200.
 
-    ValueError where its runtime is not installed or the file is not one of export.py's.
+    UserError where its runtime is not installed or the file is not one of export.py's.
     """
     module, package = ADAPTERS[recognise(path)]
     try:
         adapter = import_module(f"inference.runtimes.{module}")
     except ImportError as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: its runtime is not installed: pip install {package}"
         ) from error
     try:
         text, run = adapter.opened(path)
     except Exception as error:  # each runtime has errors of its own
-        raise ValueError(f"{path}: {package} can't open it: {_line(error)}") from error
+        raise UserError(f"{path}: {package} can't open it: {_line(error)}") from error
     if text is None:
-        raise ValueError(f"{path}: not written by export.py: it names no classes.")
+        raise UserError(f"{path}: not written by export.py: it names no classes.")
     try:
         card = Card.from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
     def run_told(images: np.ndarray) -> Mapping[str, np.ndarray]:
         try:
             return run(images)
         except Exception as error:
-            raise ValueError(
+            raise UserError(
                 f"{path}: {package} can't run it: {_line(error)}"
             ) from error
 

@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
+from base.errors import UserError
+
 KEY = "ssd300"  # ours: where formats keep texts by name; as in weights files
 FILE_NAME = "ssd300.json"  # ours: where formats keep files
 LABELS_NAME = "labels.txt"  # what MediaPipe, Coral and Frigate call it
@@ -39,16 +41,16 @@ class Card:
 
     @classmethod
     def from_json(cls, text: str) -> "Card":
-        """The way back; ValueError where the text describes no detector."""
+        """The way back; UserError where the text describes no detector."""
         try:
             card = cls(**json.loads(text))
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"description not understood: {error}") from error
+            raise UserError(f"description not understood: {error}") from error
         names, threshold = card.class_names, card.threshold
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise ValueError(f"class_names: expected a list of names, received {names}")
+            raise UserError(f"class_names: expected a list of names, received {names}")
         if not isinstance(threshold, float) or not 0 <= threshold <= 1:
-            raise ValueError(f"threshold: expected 0..1, received {threshold}")
+            raise UserError(f"threshold: expected 0..1, received {threshold}")
         if card.layout not in OUTPUT_LAYOUTS:
-            raise ValueError(f"layout: expected {OUTPUT_LAYOUTS}, got {card.layout}")
+            raise UserError(f"layout: expected {OUTPUT_LAYOUTS}, got {card.layout}")
         return card

@@ -10,7 +10,8 @@ import argparse
 import json
 import sys
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, run_script
+from base.errors import UserError
 from base.files import new_file
 from base.keras_setup import import_keras
 
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
     parser.add_argument("--half", action="store_true", help="store float16")
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
-    return exit_status(PROG, run, parser.parse_args(argv))
+    return run_script(PROG, run, parser.parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
     args.output = args.output or args.written
     if (args.keep is not None or args.half) and not args.output:
-        raise ValueError("--keep and --half need --output.")
+        raise UserError("--keep and --half need --output.")
     path = file_of(args.file)
     if args.output:
         write_smaller(path, args.output, args.keep, args.half)
@@ -58,7 +59,7 @@ def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
     new_file("--output", output, weights.SUFFIX)
     kept = list(dict.fromkeys(name.strip() for name in (keep or "").split(",")))
     if keep is not None and "" in kept:
-        raise ValueError(f"--keep {keep!r}: expected names of classes, A,B,...")
+        raise UserError(f"--keep {keep!r}: expected names of classes, A,B,...")
     if keep is None and weights.is_detector(path):  # as it is, with all that it tells
         model, description = weights.load(path)
     else:

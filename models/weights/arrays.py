@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from base.errors import UserError
 from models.layers import NORM_SUFFIX
 
 # layers whose kernels have their outputs on the last axis but one
@@ -32,7 +33,7 @@ def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
     """Give every layer that `arrays` names its plain weights; returns those names.
 
     A normalised convolution gets them with identity statistics, so that inference
-    computes exactly what the plain one does. ValueError where a shape differs.
+    computes exactly what the plain one does. UserError where a shape differs.
     """
     layers = {layer.name: layer for layer in model.layers}
     filled = [name for name in arrays if name in layers]
@@ -43,7 +44,7 @@ def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
             expected.append(tuple(norm.beta.shape))  # the plain one's bias
         received = [value.shape for value in values]
         if expected != received:
-            raise ValueError(
+            raise UserError(
                 f"layer {name}: expected shapes {expected}, received {received}."
             )
         if norm is not None:

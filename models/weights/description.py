@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import keras
 
+from base.errors import UserError
 from models import Architecture
 
 SUFFIX = ".weights.h5"  # keras.Model.save_weights takes no other name
@@ -33,18 +34,16 @@ class Description:
     licence: str = LICENCE
 
     def check(self) -> None:
-        """ValueError where the fields don't belong together."""
+        """UserError where the fields don't belong together."""
         names, num_classes = self.class_names, self.architecture.num_classes
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise ValueError(
-                f"class_names: expected a list of names, received {names}."
-            )
+            raise UserError(f"class_names: expected a list of names, received {names}.")
         if len(names) + 1 != num_classes:
-            raise ValueError(f"{len(names)} class names for {num_classes} classes.")
+            raise UserError(f"{len(names)} class names for {num_classes} classes.")
         if num_classes > MAX_CLASSES or self.architecture.adapter_filters > MAX_FILTERS:
-            raise ValueError(f"a network of absurd size: {self.architecture}")
+            raise UserError(f"a network of absurd size: {self.architecture}")
         if not isinstance(self.threshold, float) or not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold: expected 0..1, received {self.threshold}.")
+            raise UserError(f"threshold: expected 0..1, received {self.threshold}.")
 
     def to_json(self) -> str:
         """The attribute's text."""
@@ -54,7 +53,7 @@ class Description:
 
     @classmethod
     def from_json(cls, text: str) -> "Description":
-        """The way back; ValueError where the text is no description."""
+        """The way back; UserError where the text is no description."""
         try:
             fields = dict(json.loads(text))
             fields.pop("versions", None)
@@ -63,4 +62,4 @@ class Description:
             description.check()
             return description
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"description not understood: {error}") from error
+            raise UserError(f"description not understood: {error}") from error

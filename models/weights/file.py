@@ -19,6 +19,7 @@ import h5py
 import keras
 import numpy as np
 
+from base.errors import UserError
 from base.files import written
 from models import Architecture, build
 from models.weights import hdf5
@@ -94,20 +95,20 @@ def _halve(path: Path) -> None:
 
 
 def describe(path: Path | str) -> Description:
-    """The description of a detector's file, ours or published; else ValueError."""
+    """The description of a detector's file, ours or published; else UserError."""
     if (published := find_published(path)) is not None:
         return published.description()
     with hdf5.opened(path) as file:
         text = file.attrs.get(ATTRIBUTE)
     if text is None:
-        raise ValueError(
+        raise UserError(
             f"{path}: no detector of this collection; for an extractor's ImageNet "
             "file use it with --weights of train.py."
         )
     try:
         return Description.from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def is_detector(path: Path | str) -> bool:
@@ -115,7 +116,7 @@ def is_detector(path: Path | str) -> bool:
     try:
         with hdf5.opened(path) as file:
             return ATTRIBUTE in file.attrs
-    except ValueError:
+    except UserError:
         return False
 
 
@@ -134,11 +135,11 @@ def load(path: Path | str) -> tuple[keras.Model, Description]:
         model = build(published.architecture)
         try:
             filled = fill(model, published.arrays)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         missing = {layer.name for layer in model.layers if layer.weights} - set(filled)
         if missing:
-            raise ValueError(f"{path}: it has no {', '.join(sorted(missing))}.")
+            raise UserError(f"{path}: it has no {', '.join(sorted(missing))}.")
         return model, published.description()
     description = describe(path)
     model = build(description.architecture)
@@ -147,13 +148,13 @@ def load(path: Path | str) -> tuple[keras.Model, Description]:
 
 
 def load_into(model: keras.Model, path: Path | str) -> None:
-    """Fill a model of the same architecture; ValueError where the file does not fit."""
+    """Fill a model of the same architecture; UserError where the file does not fit."""
     hdf5.check(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # the error says it
             model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: does not fit {model.name}: {in_one_line(error)}"
         ) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 
+from base.errors import UserError
 from models.weights.hdf5_attributes import check_attributes
 
 NUMBERS = "fiub"  # kinds of dtype that weights have
@@ -36,7 +37,7 @@ MAX_DEPTH = 32  # ours: Keras nests ten groups
 def opened(path: Path | str) -> Iterator[h5py.File]:
     """A file that holds plain arrays in plain groups, open for reading.
 
-    ValueError, naming the path, where it is none, holds anything else or can't be
+    UserError, naming the path, where it is none, holds anything else or can't be
     read; whatever is wrong with it while it is open, too.
     """
     try:
@@ -48,16 +49,16 @@ def opened(path: Path | str) -> Iterator[h5py.File]:
                 _check_group(file, data, set(), 0)
                 yield file
     except FileNotFoundError as error:
-        raise ValueError(f"{path}: there is no such file.") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: refused: {error}") from error
+        raise UserError(f"{path}: there is no such file.") from error
+    except UserError as error:
+        raise UserError(f"{path}: refused: {error}") from error
     # h5py raises almost anything on broken bytes, in words that are of no use
     except Exception as error:
-        raise ValueError(f"{path}: not a weights file, or cut short.") from error
+        raise UserError(f"{path}: not a weights file, or cut short.") from error
 
 
 def check(path: Path | str) -> None:
-    """ValueError where `opened` would raise it."""
+    """UserError where `opened` would raise it."""
     with opened(path):
         pass
 
@@ -75,19 +76,19 @@ def _mapped(path: Path) -> Iterator[mmap.mmap]:
 def _check_group(
     group: h5py.Group, data: mmap.mmap, seen: set[Any], depth: int
 ) -> None:
-    """ValueError for anything that is no plain array or group of such."""
+    """UserError for anything that is no plain array or group of such."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"groups are nested {MAX_DEPTH} deep")
+        raise UserError(f"groups are nested {MAX_DEPTH} deep")
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError(f"{name[:80]!r} is a link to somewhere else")
+            raise UserError(f"{name[:80]!r} is a link to somewhere else")
         item = group[name]
         address = h5py.h5o.get_info(item.id).addr
         if address in seen:
-            raise ValueError(f"{name[:80]!r} is there twice")
+            raise UserError(f"{name[:80]!r} is there twice")
         seen.add(address)
         if len(seen) > MAX_OBJECTS:
-            raise ValueError(f"more than {MAX_OBJECTS} arrays and groups")
+            raise UserError(f"more than {MAX_OBJECTS} arrays and groups")
         if isinstance(item, h5py.Group | h5py.Dataset):
             check_attributes(item, data)
         if isinstance(item, h5py.Group):
@@ -95,11 +96,11 @@ def _check_group(
         elif isinstance(item, h5py.Dataset):
             _check_array(item)
         else:
-            raise ValueError(f"{name[:80]!r} is neither array nor group")
+            raise UserError(f"{name[:80]!r} is neither array nor group")
 
 
 def _check_superblock(data: mmap.mmap) -> None:
-    """ValueError where the file's first bytes lead to more than its root group.
+    """UserError where the file's first bytes lead to more than its root group.
 
     Found by benchmarks.fuzz: of a driver's block libhdf5 takes the memory that it
     claims. HDF5 File Format Specification, II.A.
@@ -107,11 +108,11 @@ def _check_superblock(data: mmap.mmap) -> None:
     version = data[VERSION] if len(data) > VERSION else None
     for at, expected in ADDRESSES.get(version, ()):
         if data[at : at + 8] != expected:
-            raise ValueError(f"the address at byte {at} is none that Keras writes")
+            raise UserError(f"the address at byte {at} is none that Keras writes")
 
 
 def _check_heaps(data: mmap.mmap) -> None:
-    """ValueError for a heap of texts that libhdf5 would walk for ever.
+    """UserError for a heap of texts that libhdf5 would walk for ever.
 
     Found by benchmarks.fuzz: an object of free space that takes no bytes. HDF5 File
     Format Specification, III.E "Global Heap".
@@ -129,19 +130,19 @@ def _check_heap(data: mmap.mmap, start: int) -> None:
         index = int.from_bytes(data[at : at + 2], "little")
         size = int.from_bytes(data[at + 8 : at + 16], "little")
         if index == 0 and size < HEAP_HEADER:  # free space counts its own header
-            raise ValueError(f"the heap at byte {start} does not end")
+            raise UserError(f"the heap at byte {start} does not end")
         at += size if index == 0 else HEAP_HEADER + -(-size // 8) * 8
 
 
 def _check_array(array: h5py.Dataset) -> None:
     if array.dtype.kind not in NUMBERS or array.dtype.subdtype:
-        raise ValueError(f"{array.name[:80]} holds {array.dtype}, expected numbers")
+        raise UserError(f"{array.name[:80]} holds {array.dtype}, expected numbers")
     if array.is_virtual or array.external:
-        raise ValueError(f"{array.name[:80]} has its numbers in another file")
+        raise UserError(f"{array.name[:80]} has its numbers in another file")
     # compressed or never written, a small file becomes any amount of memory
     stored, claimed = array.id.get_storage_size(), array.size * array.dtype.itemsize
     if stored != claimed:
-        raise ValueError(
+        raise UserError(
             f"{array.name[:80]} of shape {array.shape} takes {claimed} bytes, the file "
             f"holds {stored} of them"
         )

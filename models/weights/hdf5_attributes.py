@@ -12,6 +12,8 @@ from mmap import mmap
 
 import h5py
 
+from base.errors import UserError
+
 # types of header messages, IV.A.2
 ATTRIBUTE, CONTINUATION = 0x0C, 0x10
 IS_SHARED = 2  # flag of a message that stands elsewhere
@@ -22,7 +24,7 @@ MAX_BLOCKS = 1000  # ours: a header lies in one or a few pieces
 
 
 def check_attributes(item: h5py.Group | h5py.Dataset, data: mmap) -> None:
-    """ValueError where texts of an object's attributes claim more than the file holds.
+    """UserError where texts of an object's attributes claim more than the file holds.
 
     Also for attributes of other kinds, and where they don't stand in the header.
     """
@@ -36,9 +38,9 @@ def check_attributes(item: h5py.Group | h5py.Dataset, data: mmap) -> None:
             continue
         found += 1
         if flags & IS_SHARED or _claimed(content) > len(data):
-            raise ValueError(f"an attribute of {item.name[:80]!r} is no plain text")
+            raise UserError(f"an attribute of {item.name[:80]!r} is no plain text")
     if found != expected:
-        raise ValueError(f"{item.name[:80]!r} keeps its attributes elsewhere")
+        raise UserError(f"{item.name[:80]!r} keeps its attributes elsewhere")
 
 
 def _messages(data: mmap, address: int) -> Iterator[tuple[int, int, bytes]]:
@@ -55,7 +57,7 @@ def _messages(data: mmap, address: int) -> Iterator[tuple[int, int, bytes]]:
         form, head = "<HHB", 8
         signature, checksum = 0, 0
     else:
-        raise ValueError(f"an object's header at byte {address} is not understood")
+        raise UserError(f"an object's header at byte {address} is not understood")
     blocks = [block]
     for at, length in blocks:
         end = at + length
@@ -68,13 +70,13 @@ def _messages(data: mmap, address: int) -> Iterator[tuple[int, int, bytes]]:
             yield kind, flags, content
             at += head + size
         if len(blocks) > MAX_BLOCKS:
-            raise ValueError(f"an object's header at byte {address} does not end")
+            raise UserError(f"an object's header at byte {address} does not end")
 
 
 def _claimed(content: bytes) -> int:
     """Bytes that the elements of an attribute claim together; IV.A.2.m.
 
-    ValueError for datatypes that weights files have no use for.
+    UserError for datatypes that weights files have no use for.
     """
     version, _, *sizes = struct.unpack_from("<BBHHH", content)
     if version == 1:  # its parts are padded
@@ -85,7 +87,7 @@ def _claimed(content: bytes) -> int:
     if kind in PLAIN:
         return 0
     if kind != VARIABLE or base not in PLAIN:
-        raise ValueError("an attribute is neither text nor number")
+        raise UserError("an attribute is neither text nor number")
     (base_size,) = struct.unpack_from("<I", content, at + 12)
     elements = content[at + datatype + dataspace :]
     whole = len(elements) // REFERENCE.size * REFERENCE.size

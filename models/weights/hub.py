@@ -39,7 +39,7 @@ NAMED = {
 def file_of(weights: str) -> str:
     """The path that --weights means: a published detector's by name, else as given.
 
-    What was fetched stays in weights/, as published and in our format. ValueError in
+    What was fetched stays in weights/, as published and in our format. UserError in
     one line where it can't be had.
     """
     if weights not in NAMED:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import keras
 
+from base.errors import UserError
 from models import Architecture, build, extractor_layers, weights
 from models.weights.published.yolox import is_yolox
 from models.weights.transfer import Source
@@ -18,7 +19,7 @@ def start(
 
     `wanted` is "none", "imagenet", an extractor's file or a detector's, ours or
     published, of the same architecture (normalisation and preprocessing may differ)
-    and classes. ValueError where it can't be had or does not fit.
+    and classes. UserError where it can't be had or does not fit.
     """
     if wanted == "none":
         return build(architecture), architecture
@@ -31,7 +32,7 @@ def start(
         return build(architecture, wanted), architecture
     model, description = weights.load(wanted)
     if description.class_names != list(class_names):
-        raise ValueError(
+        raise UserError(
             f"--weights {wanted}: expected the classes {', '.join(class_names)}, "
             f"received {', '.join(description.class_names)}. --init-from takes over "
             "what both know."
@@ -43,7 +44,7 @@ def start(
         architecture, **{name: getattr(theirs, name) for name in follows}
     )
     if expected != theirs:
-        raise ValueError(
+        raise UserError(
             f"--weights {wanted}: expected {expected.in_words()}, received "
             f"{theirs.in_words()}."
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from base.errors import UserError
 from models import Architecture, build, weights
 from models.layers import NORM_SUFFIX
 from models.weights.description import Description
@@ -52,7 +53,7 @@ def read_source(path: Path | str) -> Source:
     """A detector of train.py's, a published one, or an extractor's Keras file."""
     path = str(path)
     if not Path(path).is_file():
-        raise ValueError(f"{path}: there is no such file.")
+        raise UserError(f"{path}: there is no such file.")
     if weights.is_detector(path):
         model, description = weights.load(path)
         trained = {layer.name: layer.get_weights() for layer in model.layers}
@@ -79,7 +80,7 @@ def transfer(
 
     Heads for other classes take over the background and the classes that both know by
     name, VOC's or COCO's (models.class_names); the others start afresh. Layers named in
-    `but` are left out; `try_only` leaves the whole model alone. ValueError where
+    `but` are left out; `try_only` leaves the whole model alone. UserError where
     nothing at all fits, unless it only tries.
     """
     layers = {
@@ -99,7 +100,7 @@ def transfer(
         else:
             rows.append(_fill_layer(layer, norm, source, try_only))
     if not try_only and all(row.outcome in (DIFFERS, ABSENT) for row in rows):
-        raise ValueError(
+        raise UserError(
             f"{source.path}: none of its layers fits {model.name}; "
             f"python -m models.weights {source.path} tells what they fit, and --trunk "
             "may differ."
@@ -171,17 +172,17 @@ def keep_classes(
 ) -> tuple[keras.Model, Description]:
     """A smaller detector: its logits are those of the named classes and background.
 
-    ValueError where the file knows no class of a name, or lacks layers.
+    UserError where the file knows no class of a name, or lacks layers.
     """
     source = read_source(path)
     if source.architecture is None:
-        raise ValueError(
+        raise UserError(
             f"{path}: an extractor's file, it knows no classes; give a detector's."
         )
     known = {same_class(name) for name in source.class_names}
     unknown = [name for name in class_names if same_class(name) not in known]
     if unknown:
-        raise ValueError(
+        raise UserError(
             f"{path}: knows no {', '.join(unknown)}; its classes are "
             f"{', '.join(source.class_names)}."
         )
@@ -189,7 +190,7 @@ def keep_classes(
     model = build(architecture)
     rows = transfer(model, class_names, source)
     if left := [f"{row.layer} ({row.outcome})" for row in rows if row.outcome != TAKEN]:
-        raise ValueError(f"{path}: not a whole detector: {', '.join(left)}.")
+        raise UserError(f"{path}: not a whole detector: {', '.join(left)}.")
     description = replace(
         weights.describe(path),  # its licence and threshold hold here too
         f1=0.0,
@@ -211,7 +212,7 @@ def which_fit(source: Source, backbones: Sequence[str]) -> list[tuple[str, int, 
         num_classes = len(source.class_names) + 1 if theirs else 2
         try:
             architecture = Architecture(backbone, num_classes, **options)
-        except ValueError:  # no such trunk for this backbone
+        except UserError:  # no such trunk for this backbone
             continue
         rows = transfer(build(architecture), source.class_names, source, try_only=True)
         fits.append((backbone, sum(r.outcome == TAKEN for r in rows), len(rows)))

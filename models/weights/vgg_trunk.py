@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 
+from base.errors import UserError
 from models import explained
 from models.keras_applications import Application
 from models.layers import NORM_SUFFIX
@@ -34,19 +35,19 @@ def fill_deep(
     `wanted` is "imagenet" or a file of the classifier's, with its dense layers or not;
     with "imagenet" the full file is used where Keras has fetched it before. VGG19's
     fourth convolutions of block4 and block5 have no place in the trunk. Returns the
-    names of the layers of the trunk that were filled; ValueError where the classifier,
+    names of the layers of the trunk that were filled; UserError where the classifier,
     or the file, has no such blocks.
     """
     if classifier is None or not classifier.name.startswith("VGG"):
-        raise ValueError(
+        raise UserError(
             "--reuse deep needs VGG's block4 and block5: --backbone vgg16, vgg19 or "
             "ssd300."
         )
     if wanted != "imagenet" and not Path(wanted).is_file():
-        raise ValueError(f"--weights {wanted}: no such file.")
+        raise UserError(f"--weights {wanted}: no such file.")
     arrays = classifier_arrays(classifier, wanted)
     if "block5_conv3" not in arrays:
-        raise ValueError(
+        raise UserError(
             f"--weights {wanted}: expected a file of {classifier.name}; its "
             "block5_conv3 is missing."
         )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from base.command_line import Parser, exit_status
+from base.command_line import Parser, run_script
+from base.errors import UserError
 
 
 def raiser(error):
@@ -17,20 +18,21 @@ def raiser(error):
     [
         (lambda args: None, 0, ""),
         (lambda args: 1, 1, ""),
-        (raiser(ValueError("--data x: not there")), 2, "a.py: --data x: not there\n"),
+        (raiser(UserError("--data x: not there")), 2, "a.py: --data x: not there\n"),
         (raiser(OSError("y: no space")), 2, "a.py: y: no space\n"),
         (raiser(FloatingPointError("loss is nan")), 2, "a.py: loss is nan\n"),
         (raiser(KeyboardInterrupt()), 130, "a.py: saved.\n"),
     ],
 )
 def test_exit_status(run, status, line, capsys):
-    assert exit_status("a.py", run, None, "saved.") == status
+    assert run_script("a.py", run, None, "saved.") == status
     assert capsys.readouterr().err == line
 
 
 def test_what_is_ours_keeps_its_traceback():
-    with pytest.raises(TypeError):
-        exit_status("a.py", raiser(TypeError()), None)
+    for error in (TypeError, ValueError, KeyError):  # such as shapes that do not fit
+        with pytest.raises(error):
+            run_script("a.py", raiser(error()), None)
 
 
 @pytest.mark.parametrize(

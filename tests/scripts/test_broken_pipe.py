@@ -9,13 +9,13 @@ import base
 
 CODE = """
 import sys
-from base.command_line import exit_status
+from base.command_line import run_script
 
 def run(_args):
     for _ in range({lines}):
         print("a line", {flush})
 
-sys.exit(exit_status("a.py", run, None))
+sys.exit(run_script("a.py", run, None))
 """
 
 

@@ -5,6 +5,7 @@ import os
 
 import keras
 
+from base.errors import UserError
 from training.hardware.replicas import Mirrored, Processes, Replicas, Sharded
 
 
@@ -13,7 +14,7 @@ def find_replicas(wanted: str | None) -> Replicas:
 
     wanted: None (one device), "all" or a number. Several machines, and PyTorch's
     processes, are described by the surroundings: TF_CONFIG of TensorFlow, what torchrun
-    sets. ValueError where there are fewer, or the engine can't.
+    sets. UserError where there are fewer, or the engine can't.
     """
     finder = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
     return finder[keras.backend.backend()](wanted)
@@ -27,10 +28,10 @@ def _tensorflow(wanted: str | None) -> Replicas:
         try:
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
         except tf.errors.OpError as error:  # such as a port that is taken
-            raise ValueError(f"TF_CONFIG: {error.message}.") from error
+            raise UserError(f"TF_CONFIG: {error.message}.") from error
         here = strategy.num_replicas_in_sync // cluster[1]
         if wanted not in (None, "all", str(here)):
-            raise ValueError(
+            raise UserError(
                 f"--devices {wanted}: with TF_CONFIG all {here} of this machine take "
                 "part; CUDA_VISIBLE_DEVICES hides some."
             )
@@ -51,10 +52,10 @@ def _cluster(text: str) -> tuple[int, int]:
         config = json.loads(text)
         workers, task = config["cluster"]["worker"], config["task"]
         if task["type"] != "worker" or set(config["cluster"]) != {"worker"}:
-            raise ValueError("expected workers only")
+            raise UserError("expected workers only")
         return int(task["index"]), len(workers)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f'TF_CONFIG: {error}; expected {{"cluster": {{"worker": ["HOST:PORT", '
             '...]}, "task": {"type": "worker", "index": 0}}.'
         ) from error
@@ -71,7 +72,7 @@ def _torch(wanted: str | None) -> Replicas:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun's
         return Processes()
     if wanted not in (None, "1"):
-        raise ValueError(
+        raise UserError(
             f"--devices {wanted}: PyTorch takes a process for each device; start it as "
             "torchrun --nproc-per-node N train.py ..."
         )
@@ -81,7 +82,7 @@ def _torch(wanted: str | None) -> Replicas:
 def _choose(wanted: str, found: list[str]) -> list[str]:
     number = len(found) if wanted == "all" else int(wanted)
     if number > len(found):
-        raise ValueError(
+        raise UserError(
             f"--devices {number}: there are {len(found)} ({', '.join(found)})."
         )
     return found[:number]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from base.errors import UserError
+
 if TYPE_CHECKING:
     import tensorflow as tf
     import torch
@@ -54,18 +56,18 @@ class Replicas:
         return text + (f" of {self.workers} workers" if self.workers > 1 else "")
 
     def check(self, batch_size: int, accumulate: int, minutes: float | None) -> None:
-        """ValueError where such a training can't be shared; as the options of train.py.
+        """UserError where such a training can't be shared; as the options of train.py.
 
         The policy of precision is looked at too.
         """
         if rest := batch_size % self.devices:
-            raise ValueError(
+            raise UserError(
                 f"--batch-size {batch_size} can't be shared by {self.devices} devices; "
                 f"take {batch_size - rest + self.devices}."
             )
         # each clock would end its worker at another step
         if self.workers > 1 and minutes:
-            raise ValueError("--minutes: several workers take --epochs.")
+            raise UserError("--minutes: several workers take --epochs.")
 
 
 class Sharded(Replicas):
@@ -92,13 +94,13 @@ class Mirrored(Replicas):
     def check(self, batch_size: int, accumulate: int, minutes: float | None) -> None:
         super().check(batch_size, accumulate, minutes)
         if accumulate > 1:
-            raise ValueError(
+            raise UserError(
                 "--accumulate: several devices of TensorFlow can't; take a larger "
                 "--batch-size, which they share, or KERAS_BACKEND=jax."
             )
         # the scaling of its loss is such a branch too
         if keras.config.dtype_policy().name == "mixed_float16":
-            raise ValueError(
+            raise UserError(
                 "--precision mixed_float16: several devices of TensorFlow can't; take "
                 "float32, mixed_bfloat16 or KERAS_BACKEND=jax."
             )

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
+from base.errors import UserError
 from base.memory import is_out_of_memory
 from training import RATES
 from training.hardware.replicas import Replicas
@@ -38,7 +39,7 @@ def explain(
             f"pictures, try {lower} or --precision float32 in a new run"
             f"{'' if settings.skip_bad_batches else leave_out}."
         )
-    if isinstance(error, OSError | ValueError):
+    if isinstance(error, OSError | UserError):
         if not (folder / "checkpoint.npz").exists():  # not even the first was written
             return f"{error} There is no checkpoint yet; mend it and start again."
         return f"{error} The last checkpoint is whole; then go on: {resume}"
@@ -47,14 +48,14 @@ def explain(
 
 @contextmanager
 def explained(folder: Path, settings: Settings, replicas: Replicas) -> Iterator[None]:
-    """ValueError of one line in place of an accident of a training; see `explain`."""
+    """UserError of one line in place of an accident of a training; see `explain`."""
     try:
         yield
     except Exception as error:
         line = explain(error, folder, settings, replicas)
         if line is None:
             raise
-        raise ValueError(line) from error
+        raise UserError(line) from error
 
 
 def _memory_line(settings: Settings, replicas: Replicas, resume: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from base.errors import UserError
 from data import Dataset, plain
 from reports.drawing import (
     contact_sheet,
@@ -40,7 +41,7 @@ def draw_samples(detector: "Detector", dataset: Dataset, folder: Path) -> None:
     for number, picture in enumerate(samples, start=1):
         try:
             image = picture.pixels()
-        except ValueError:  # the validation has reported it
+        except UserError:  # the validation has reported it
             continue
         small, _ = plain(image, picture.truth)
         (detections,) = detector(small[None])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from base.errors import UserError
 from base.files import written
 
 NAME = "checkpoint.npz"  # ours: in the run's folder
@@ -43,13 +44,13 @@ def save(path: Path, state: dict, groups: Groups) -> None:
 
 
 def read_state(path: Path) -> dict:
-    """The dictionary of a checkpoint; ValueError where the file is none."""
+    """The dictionary of a checkpoint; UserError where the file is none."""
     with _opened(path) as members:
         raw = _read(members, STATE, None, np.dtype(np.uint8))
         state = json.loads(raw.tobytes())
         received = state.get("format") if isinstance(state, dict) else None
         if received != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, received {received}")
+            raise UserError(f"expected format {FORMAT}, received {received}")
         return state
 
 
@@ -59,13 +60,13 @@ def read_arrays(
     """The arrays of a checkpoint by group.
 
     expected: shape and dtype of each array of each group, compared before anything is
-    read. ValueError where the file holds others.
+    read. UserError where the file holds others.
     """
     with _opened(path) as members:
         count = 1 + sum(len(rows) for rows in expected.values())
         received = len(members.namelist())
         if received != count:
-            raise ValueError(f"expected {count} members, received {received}")
+            raise UserError(f"expected {count} members, received {received}")
         return {
             group: [
                 _read(members, f"{group}/{number}", tuple(shape), np.dtype(dtype))
@@ -76,7 +77,7 @@ def read_arrays(
 
 
 class _opened:
-    """A checkpoint's zip; whatever is wrong inside becomes one ValueError."""
+    """A checkpoint's zip; whatever is wrong inside becomes one UserError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -85,16 +86,16 @@ class _opened:
         try:
             self.members = zipfile.ZipFile(self.path)
         except FileNotFoundError as error:
-            raise ValueError(f"{self.path}: there is no such file.") from error
+            raise UserError(f"{self.path}: there is no such file.") from error
         except Exception as error:  # zipfile raises almost anything on broken bytes
-            raise ValueError(f"{self.path}: no checkpoint, or cut short.") from error
+            raise UserError(f"{self.path}: no checkpoint, or cut short.") from error
         return self.members
 
     def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
         self.members.close()
         # numpy and zipfile raise almost anything here as well
         if isinstance(error, Exception):
-            raise ValueError(f"{self.path}: not a sound checkpoint: {error}") from error
+            raise UserError(f"{self.path}: not a sound checkpoint: {error}") from error
 
 
 def _read(
@@ -103,7 +104,7 @@ def _read(
     """One .npy member of the shape (None: any length) and dtype that are expected."""
     info = members.getinfo(f"{name}.npy")
     if info.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{name} is compressed")
+        raise UserError(f"{name} is compressed")
     with members.open(info) as file:
         np.lib.format.read_magic(file)
         received, fortran, found = np.lib.format.read_array_header_1_0(file)
@@ -111,12 +112,12 @@ def _read(
             shape = received[:1]
         num_bytes = dtype.itemsize * int(np.prod(shape, dtype=object))
         if (received, found, fortran) != (shape, dtype, False):
-            raise ValueError(
+            raise UserError(
                 f"{name}: expected {dtype} {shape}, received {found} {received}"
             )
         if name == STATE and num_bytes > MAX_STATE_BYTES:
-            raise ValueError(f"{name}: {num_bytes} bytes")
+            raise UserError(f"{name}: {num_bytes} bytes")
         data = file.read(num_bytes + 1)  # to the end: the checksum is compared there
     if len(data) != num_bytes:
-        raise ValueError(f"{name}: expected {num_bytes} bytes, received {len(data)}")
+        raise UserError(f"{name}: expected {num_bytes} bytes, received {len(data)}")
     return np.frombuffer(data, dtype).reshape(shape)

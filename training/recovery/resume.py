@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from base.errors import UserError
 from data import Dataset
 from models import Architecture
 from training.hardware.devices import Device
@@ -52,10 +53,10 @@ def version_of_opencv() -> str:
 
 
 def read_header(folder: Path) -> dict:
-    """That of the run in a folder; ValueError where there is no checkpoint."""
+    """That of the run in a folder; UserError where there is no checkpoint."""
     path = folder / checkpoint.NAME
     if not path.exists():
-        raise ValueError(
+        raise UserError(
             f"--resume {folder}: expected a run's folder with {checkpoint.NAME}, there "
             "is none; start the training anew."
         )
@@ -68,14 +69,14 @@ def read_header(folder: Path) -> dict:
             "surroundings": dict(state["surroundings"]),
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: no checkpoint of train.py: {error}") from error
+        raise UserError(f"{path}: no checkpoint of train.py: {error}") from error
 
 
 def check_data(kept: dict, datasets: tuple[Dataset, ...]) -> None:
-    """ValueError where pictures or boxes are not those that the run began with."""
+    """UserError where pictures or boxes are not those that the run began with."""
     for dataset, fingerprint in zip(datasets, kept["fingerprints"], strict=True):
         if dataset.fingerprint() != fingerprint:
-            raise ValueError(
+            raise UserError(
                 f"--resume: split {dataset.split} of {dataset.name} is not the one "
                 "that the run began with (names, sizes or boxes differ); bring it "
                 "back, or start anew with --weights RUN/last.weights.h5."

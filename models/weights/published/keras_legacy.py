@@ -7,6 +7,7 @@ import h5py
 import keras
 import numpy as np
 
+from base.errors import UserError
 from models.weights import hdf5
 from models.weights.arrays import fill
 
@@ -18,22 +19,22 @@ def fill_by_name(
 
     Slashes in the file's names stand for underscores here; layers whose names begin
     with one of `but` are left alone. Returns the names of the
-    layers that were filled; ValueError where the file is not such a file or no layer
+    layers that were filled; UserError where the file is not such a file or no layer
     fits.
     """
     arrays = read_legacy(path)
     arrays = {n: a for n, a in arrays.items() if not n.startswith(tuple(but))}
     try:
         filled = fill(model, arrays)
-    except ValueError as error:
-        raise ValueError(f"{path}: does not fit {model.name}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{path}: does not fit {model.name}: {error}") from error
     if not filled:
-        raise ValueError(f"{path}: no layer of it is one of {model.name}'s.")
+        raise UserError(f"{path}: no layer of it is one of {model.name}'s.")
     return filled
 
 
 def read_legacy(path: Path | str) -> dict[str, list[np.ndarray]]:
-    """Arrays by layer name of a Keras 1 or 2 weights file; ValueError if it is none."""
+    """Arrays by layer name of a Keras 1 or 2 weights file; UserError if it is none."""
     with hdf5.opened(path) as file:
         return legacy_arrays(file)
 
@@ -52,7 +53,7 @@ def legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
 
 
 def download(url: str, md5: str) -> str:
-    """Path of a file that Keras fetched and checked; ValueError where it can't be had.
+    """Path of a file that Keras fetched and checked; UserError where it can't be had.
 
     Keras keeps it in ~/.keras/models, shows progress and compares the hash.
     """
@@ -60,7 +61,7 @@ def download(url: str, md5: str) -> str:
     try:
         return keras.utils.get_file(name, url, file_hash=md5, cache_subdir="models")
     except Exception as error:  # get_file raises a bare Exception when offline
-        raise ValueError(
+        raise UserError(
             f"--weights imagenet: {name} could not be fetched ({error}). Go online "
             f"once, or fetch {url} elsewhere and give its path: --weights FILE."
         ) from error

@@ -17,6 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from base.errors import UserError
+
 # torch/serialization.py: MAGIC_NUMBER, PROTOCOL_VERSION of the older format
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 ZIP_START = b"PK\x03\x04"  # .ZIP File Format Specification, sec. 4.3.7
@@ -58,15 +60,15 @@ class _Tensor:
     def check(self) -> None:
         numbers = (self.offset, *self.shape, *self.strides)
         if not all(isinstance(n, int) and n >= 0 for n in numbers):
-            raise ValueError(f"a tensor with offset, shape and strides {numbers}")
+            raise UserError(f"a tensor with offset, shape and strides {numbers}")
         if len(self.shape) != len(self.strides):
-            raise ValueError(f"a tensor of shape {self.shape}, strides {self.strides}")
+            raise UserError(f"a tensor of shape {self.shape}, strides {self.strides}")
         if np.prod(self.shape, dtype=float) > MAX_NUMBERS:
-            raise ValueError(f"a tensor of shape {self.shape}")
+            raise UserError(f"a tensor of shape {self.shape}")
         steps = zip(self.shape, self.strides, strict=True)
         last = self.offset + sum((size - 1) * stride for size, stride in steps)
         if 0 not in self.shape and last >= self.storage.count:
-            raise ValueError(
+            raise UserError(
                 f"a tensor that reaches to number {last} of {self.storage.count}"
             )
 
@@ -84,7 +86,7 @@ def _tensor(
 ) -> _Tensor:
     tensor = _Tensor(storage, offset, tuple(shape), tuple(strides))
     if not isinstance(storage, _Storage):
-        raise ValueError("a tensor without a storage")
+        raise UserError("a tensor without a storage")
     tensor.check()
     return tensor
 
@@ -106,7 +108,7 @@ class _Unpickler(pickle._Unpickler):
             return _parameter
         if module == "torch" and name in DTYPES:
             return np.dtype(DTYPES[name])
-        raise ValueError(
+        raise UserError(
             f"it holds a {module}.{name}; expected a state dict, as "
             "torch.save(model.state_dict(), FILE) writes it"
         )
@@ -114,9 +116,9 @@ class _Unpickler(pickle._Unpickler):
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _, count, *_ = pid
         if kind != "storage" or not isinstance(dtype, np.dtype):
-            raise ValueError(f"a {kind} of {dtype}")
+            raise UserError(f"a {kind} of {dtype}")
         if not isinstance(count, int) or not 0 <= count <= MAX_NUMBERS:
-            raise ValueError(f"a storage of {count} numbers")
+            raise UserError(f"a storage of {count} numbers")
         return _Storage(str(key), dtype, count)
 
 
@@ -128,7 +130,7 @@ def is_pth(path: Path | str) -> bool:
 
 
 def read_pth(path: Path | str) -> dict[str, np.ndarray]:
-    """Arrays by name of a state file; ValueError where it is none, or cut short."""
+    """Arrays by name of a state file; UserError where it is none, or cut short."""
     with Path(path).open("rb") as file:
         try:
             if file.read(len(ZIP_START)) == ZIP_START:
@@ -137,7 +139,7 @@ def read_pth(path: Path | str) -> dict[str, np.ndarray]:
             return _read_older(file)
         # a mutilated file may raise anything, a seek to nowhere among it
         except Exception as error:
-            raise ValueError(
+            raise UserError(
                 f"{path}: not a PyTorch state file that can be read: "
                 f"{textwrap.shorten(str(error), 200)}"
             ) from error
@@ -147,28 +149,28 @@ def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:  # the list of members stands at the end
-        raise ValueError("it is cut short") from error
+        raise UserError("it is cut short") from error
     with archive:
         members = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in members if name.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise ValueError("a zip of something else, it has no data.pkl")
+            raise UserError("a zip of something else, it has no data.pkl")
         (pickled,) = pickles
         folder = pickled.removesuffix("data.pkl")
         for name, info in members.items():
             if info.compress_type != zipfile.ZIP_STORED:
-                raise ValueError(f"{name} is compressed, PyTorch never does that")
+                raise UserError(f"{name} is compressed, PyTorch never does that")
         if members[pickled].file_size > MAX_PICKLE:
-            raise ValueError(f"its list of tensors has {members[pickled].file_size} B")
+            raise UserError(f"its list of tensors has {members[pickled].file_size} B")
         order = f"{folder}byteorder"
         if order in members and archive.read(order) != b"little":
-            raise ValueError("its numbers are big-endian")
+            raise UserError("its numbers are big-endian")
 
         def numbers_of(storage: _Storage) -> np.ndarray:
             name, size = f"{folder}data/{storage.key}", storage.count
             expected = size * storage.dtype.itemsize
             if name not in members or members[name].file_size != expected:
-                raise ValueError(f"{name}: {expected} B expected")
+                raise UserError(f"{name}: {expected} B expected")
             return np.frombuffer(archive.read(name), storage.dtype)
 
         with archive.open(pickled) as stream:
@@ -177,20 +179,20 @@ def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 def _read_older(file: IO[bytes]) -> dict[str, np.ndarray]:
     if _Unpickler(file).load() != MAGIC or _Unpickler(file).load() != PROTOCOL:
-        raise ValueError("its beginning is not PyTorch's")
+        raise UserError("its beginning is not PyTorch's")
     if not _Unpickler(file).load()["little_endian"]:
-        raise ValueError("its numbers are big-endian")
+        raise UserError("its numbers are big-endian")
     state = _Unpickler(file).load()
     dtypes = {t.storage.key: t.storage for t in _tensors(state).values()}
     storages = {}
     for key in _Unpickler(file).load():
         count = int(np.frombuffer(file.read(8), "<i8")[0])
         if key not in dtypes or count != dtypes[key].count:
-            raise ValueError(f"storage {key} has {count} numbers")
+            raise UserError(f"storage {key} has {count} numbers")
         data = file.read(count * dtypes[key].dtype.itemsize)
         storages[key] = np.frombuffer(data, dtypes[key].dtype)
         if len(storages[key]) != count:
-            raise ValueError("it is cut short")
+            raise UserError("it is cut short")
     return _arrays(state, lambda storage: storages[storage.key])
 
 
@@ -199,7 +201,7 @@ def _tensors(state: Any) -> dict[str, _Tensor]:
         if isinstance(state, dict) and isinstance(state.get(name), dict):
             state = state[name]
     if not isinstance(state, dict):
-        raise ValueError(f"it holds a {type(state).__name__}, not a state dict")
+        raise UserError(f"it holds a {type(state).__name__}, not a state dict")
     return {k: v for k, v in state.items() if isinstance(v, _Tensor)}
 
 
@@ -209,5 +211,5 @@ def _arrays(
     tensors = _tensors(state)
     total = sum(np.prod(tensor.shape, dtype=float) for tensor in tensors.values())
     if total > MAX_NUMBERS:
-        raise ValueError(f"it holds {total:.0f} numbers")
+        raise UserError(f"it holds {total:.0f} numbers")
     return {name: t.of(numbers_of(t.storage)) for name, t in tensors.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import UserError
 from models import Architecture
 from models.necks.ssd import BLOCKS, EXTRAS, PAPER_TAIL, SOURCES
 from models.ssd300 import EXTRACTOR
@@ -91,7 +92,7 @@ class Published:
 def read_published(path: Path | str) -> Published | None:
     """A published SSD300; None where the file is something else.
 
-    ValueError where it is PyTorch's, but no SSD300 that is known, or has an SSD300's
+    UserError where it is PyTorch's, but no SSD300 that is known, or has an SSD300's
     names for other arrays.
     """
     if yolox.is_yolox(path):
@@ -100,7 +101,7 @@ def read_published(path: Path | str) -> Published | None:
         return _read_state_dict(path)
     try:
         arrays = read_legacy(path)
-    except ValueError:  # no HDF5 file, or none of Keras 1 or 2
+    except UserError:  # no HDF5 file, or none of Keras 1 or 2
         return None
     first_head = rf"{HEADS[0]}_mbox_conf(_\d+)?"
     if not any(re.fullmatch(first_head, name) for name in arrays):
@@ -126,7 +127,7 @@ def _from_keras(arrays: dict[str, list[np.ndarray]], path: Path | str) -> Publis
     for name, values in arrays.items():
         name = re.sub(r"_mbox_(loc|conf)(_flat)?(_\d+)?$", r"_mbox_\1", name)
         if "_mbox_" in name and name.endswith(("loc", "conf")) and len(values) != 2:
-            raise ValueError(
+            raise UserError(
                 f"{path}: {name} has {len(values)} arrays, expected kernel and bias."
             )
         if name.startswith("pool6_mbox"):  # dense on a mean over the map
@@ -145,7 +146,7 @@ def _read_state_dict(path: Path | str) -> Published:
         if names.marker in tensors:
             arrays = _rename(tensors, names, path)
             return _published(origin, arrays, names.layout, names.preprocessing)
-    raise ValueError(
+    raise UserError(
         f"{path}: a PyTorch state file, but of no SSD300 that is known "
         f"({', '.join(STATE_DICTS)}); it begins with {', '.join(list(tensors)[:3])}."
     )
@@ -162,7 +163,7 @@ def _rename(
     }
     stems = [stem for stem in stems if tensors[f"{stem}.weight"].ndim == 4]
     if len(stems) != len(CONVOLUTIONS):
-        raise ValueError(
+        raise UserError(
             f"{path}: expected {len(CONVOLUTIONS)} convolutions before the heads, "
             f"received {len(stems)}."
         )
@@ -180,10 +181,10 @@ def _convolution(
     """Kernel (h, w, channels, filters) and bias of a PyTorch layer."""
     for name in (f"{stem}.weight", f"{stem}.bias"):
         if name not in tensors:
-            raise ValueError(f"{path}: it has no {name}.")
+            raise UserError(f"{path}: it has no {name}.")
     kernel, bias = tensors[f"{stem}.weight"], tensors[f"{stem}.bias"]
     if kernel.ndim != 4:
-        raise ValueError(
+        raise UserError(
             f"{path}: {stem}.weight has shape {kernel.shape}, no convolution's."
         )
     return [kernel.transpose(2, 3, 1, 0).astype("float32"), bias.astype("float32")]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.errors import UserError
 from models.layers import BN_EPSILON
 from models.necks.yolox import SOURCES
 from models.weights.published.pth import is_pth, read_pth
@@ -34,7 +35,7 @@ def is_yolox(path: Path | str) -> bool:
     if is_pth(path):
         try:
             return MARKER in read_pth(path)
-        except ValueError:
+        except UserError:
             return False
     with Path(path).open("rb") as file:
         return file.read(1) == ONNX_START
@@ -44,7 +45,7 @@ def read_yolox(path: Path | str) -> Arrays:
     """Kernel and bias of each convolution by layer name, without normalisation.
 
     Kernels are (h, w, channels, filters), of depthwise ones (h, w, channels, 1).
-    ValueError where the file is no yolox_nano.
+    UserError where the file is no yolox_nano.
     """
     plain = _from_state(path) if is_pth(path) else _from_onnx(path)
     arrays = {}
@@ -55,7 +56,7 @@ def read_yolox(path: Path | str) -> Arrays:
         arrays[name] = [kernel, bias.astype("float32")]
     kernel, bias = arrays["stem"]
     if kernel.shape != (3, 3, 12, 16):
-        raise ValueError(f"{path}: a YOLOX, but not yolox_nano, the only one known.")
+        raise UserError(f"{path}: a YOLOX, but not yolox_nano, the only one known.")
     arrays["stem"] = [unfocused(kernel), bias]
     return arrays
 
@@ -151,7 +152,7 @@ def _from_state(path: Path | str) -> Arrays:
             keys += [f"{stem}.bn.{part}" for part in ("weight", "bias")]
             keys += [f"{stem}.bn.running_{part}" for part in ("mean", "var")]
         if missing := [key for key in keys if key not in tensors]:
-            raise ValueError(f"{path}: it has no {missing[0]}, which yolox_nano has.")
+            raise UserError(f"{path}: it has no {missing[0]}, which yolox_nano has.")
         values = [tensors[key].astype("float32") for key in keys]
         if len(values) > 2:
             kernel, gamma, beta, mean, variance = values
@@ -184,29 +185,29 @@ def _from_onnx(path: Path | str) -> Arrays:
         import onnx
         from onnx import numpy_helper
     except ImportError as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: reading it needs onnx: pip install -r requirements-export.txt"
         ) from error
     if Path(path).stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path}: too large for yolox_nano's ONNX file.")
+        raise UserError(f"{path}: too large for yolox_nano's ONNX file.")
     try:
         graph = onnx.load(str(path), load_external_data=False).graph
     except Exception as error:  # protobuf raises its own DecodeError
-        raise ValueError(f"{path}: not an ONNX file that can be read.") from error
+        raise UserError(f"{path}: not an ONNX file that can be read.") from error
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     nodes = [node for node in graph.node if node.op_type == "Conv"]
     names = list(convolution_names())
     if len(nodes) != len(names):
-        raise ValueError(
+        raise UserError(
             f"{path}: expected the {len(names)} convolutions of yolox_nano, received "
             f"{len(nodes)}."
         )
     arrays = {}
     for name, node in zip(names, nodes, strict=True):
         if len(node.input) != 3 or any(key not in tensors for key in node.input[1:]):
-            raise ValueError(f"{path}: {node.name} has no stored kernel and bias.")
+            raise UserError(f"{path}: {node.name} has no stored kernel and bias.")
         parts = [tensors[key] for key in node.input[1:]]
         if any(part.data_location == onnx.TensorProto.EXTERNAL for part in parts):
-            raise ValueError(f"{path}: {node.name} is stored in another file.")
+            raise UserError(f"{path}: {node.name} is stored in another file.")
         arrays[name] = [numpy_helper.to_array(part) for part in parts]
     return arrays

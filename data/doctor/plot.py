@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from base.files import written
-from reports.curves import BLUE, DPI, ORANGE
+from base.palette import BLUE, DPI, ORANGE
 
 SIDE = 300  # pixels of the network's picture; SSD300
 BINS = 40  # ours
