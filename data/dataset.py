@@ -30,6 +30,7 @@ class Picture:
         from large; None: the boxes' own.
     window_px: left, top, right, bottom of the part of the file that this picture is,
         upright; None: all of it. See tiles.py.
+    image_id: that of COCO JSON, which other detectors' results name.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Picture:
     crowd: np.ndarray | None = None
     areas_px: np.ndarray | None = None
     window_px: tuple[int, int, int, int] | None = None
+    image_id: int | str | None = None
 
     def pixels(self, min_side: int = 0) -> np.ndarray:
         """uint8 (H, W, 3) RGB; `min_side` and UserError as of `read_picture`."""

@@ -28,6 +28,7 @@ class Object(NamedTuple):
     difficult: VOC's mark: trained on, not counted by evaluation.
     crowd: COCO's mark: neither trained on nor counted.
     area_px: square pixels of the object itself, where the file says so.
+    rejected: why the object can't be read at all; it is left out and counted.
     """
 
     name: str
@@ -37,15 +38,43 @@ class Object(NamedTuple):
     difficult: bool = False
     crowd: bool = False
     area_px: float | None = None
+    rejected: str = ""
+
+
+class Problem(str):
+    """A complete one-line sentence, under the doctor's id and severity.
+
+    num_objects: how many objects are left out by what it tells, where no image that is
+        read has them.
+    """
+
+    id: str
+    severity: str
+    num_objects: int
+
+    def __new__(
+        cls,
+        text: str,
+        id: str = "reader",
+        severity: str = "error",
+        num_objects: int = 0,
+    ) -> "Problem":
+        line = super().__new__(cls, text)
+        line.id, line.severity, line.num_objects = id, severity, num_objects
+        return line
 
 
 class Annotated(NamedTuple):
-    """One picture with its objects; problems are complete one-line sentences."""
+    """One picture with its objects; problems are complete one-line sentences.
+
+    image_id: that of COCO JSON.
+    """
 
     path: Path
     size_wh: tuple[int, int]
     objects: Sequence[Object]
     problems: Sequence[str] = ()
+    image_id: int | str | None = None
 
 
 class Missing(ValueError):
@@ -63,7 +92,9 @@ class Source(Protocol):
     """One data set of one format, opened but not yet read.
 
     format_name: for the screen. root: for messages and the data set's name.
-    lists: which of splits.SPLITS the files tell apart; empty: none.
+    lists: which of splits.SPLITS the files tell apart, and names of other lists; empty:
+        none.
+    problems(split): optional, what is wrong with the files as a whole (`Problem`).
     opens_files: whether `read` waits for files, so that threads help.
     names_have_order: whether class_names has an order of its own; if not it is sorted.
     """

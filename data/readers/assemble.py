@@ -13,8 +13,16 @@ import numpy as np
 
 from base.errors import UserError
 from data.dataset import Dataset, Picture, truth_array
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Source
+from data.readers.annotation import (
+    Annotated,
+    EdgesPx,
+    Missing,
+    Object,
+    Problem,
+    Source,
+)
 from data.readers.splits import Chosen, choose
+from data.readers.text import MISSING, check_names, clean_name
 
 READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in memory
 # ours: YOLO's five decimals put a box at the border out of the picture by this share
@@ -37,7 +45,8 @@ def read_split(
 ) -> Dataset:
     """One split of several sources, as one Dataset; see `formats.read_dataset`."""
     with _collector_paused():
-        names = list(class_names) if class_names is not None else names_of(sources)
+        given = class_names is not None
+        names = check_names(class_names, "--classes") if given else names_of(sources)
         dataset = read_chosen(choose(sources, split), split, names, picture_of)
     _check_usable(dataset, sources)
     return dataset
@@ -71,23 +80,52 @@ def read_chosen(
     parts = [
         (source, _read_all(source, keys, indices, keep)) for source, keys in chosen.keys
     ]
+    parts = [(source, _each_image_once(part)) for source, part in parts]
     reads = [read for _, part in parts for read in part]
     lines, num_missing = _missing_lines(parts)
+    whole = _problems_of([source for source, _ in parts], split)
     num_refused = sum(read.kept is None and read.missing is None for read in reads)
     return Dataset(
         name="+".join(dict.fromkeys(s.root.resolve().name for s, _ in parts)),
         split=split,
         class_names=list(class_names),
         pictures=[read.kept for read in reads if read.kept is not None],
-        problems=[line for read in reads for line in read.problems]
+        problems=whole
+        + [line for read in reads for line in read.problems]
         + _unknown_lines(reads, class_names)
         + lines,
         notes=chosen.notes,
         num_pictures_left_out=num_refused + num_missing,
-        num_objects_left_out=sum(read.num_left_out for read in reads),
+        num_objects_left_out=sum(read.num_left_out for read in reads)
+        + sum(line.num_objects for line in whole),
         format_name=" + ".join(dict.fromkeys(s.format_name for s, _ in parts)),
         split_was_made=chosen.made,
     )
+
+
+def _problems_of(sources: Sequence[Source], split: str) -> list[Problem]:
+    """What is wrong with files as a whole, of the sources that tell."""
+    tells = [source.problems for source in sources if hasattr(source, "problems")]
+    return list(dict.fromkeys(line for tell in tells for line in tell(split)))
+
+
+def _each_image_once(reads: list[_Read]) -> list[_Read]:
+    """Two annotations of one image: which of them is right can't be known."""
+    counts = Counter(read.path for read in reads if read.path)
+    if all(count == 1 for count in counts.values()):
+        return reads
+    told: set[Path] = set()
+    return [_claimed(r, told) if counts[r.path] > 1 and r.path else r for r in reads]
+
+
+def _claimed(read: _Read, told: set[Path]) -> _Read:
+    text = (
+        f"{read.path}: two annotations name this image, which of them is right can't "
+        "be known. Left out."
+    )
+    problems = [] if read.path in told else [Problem(text, "image-twice")]
+    told.add(read.path)
+    return _Read(None, problems)
 
 
 def picture_of(annotated: Annotated, indices: dict[str, int]) -> Picture:
@@ -109,6 +147,7 @@ def picture_of(annotated: Annotated, indices: dict[str, int]) -> Picture:
         np.array([item.difficult or item.crowd for item in objects], bool),
         crowd=np.array([item.crowd for item in objects], bool),
         areas_px=areas,
+        image_id=annotated.image_id,
     )
 
 
@@ -121,9 +160,16 @@ def _area_px(item: Object) -> float:
 
 def names_of(sources: Sequence[Source]) -> list[str]:
     """Class names of all sources: in their own order where one has it, else sorted."""
-    names = dict.fromkeys(name for source in sources for name in source.class_names())
+    names = dict.fromkeys(name for source in sources for name in _names_of(source))
     ordered = any(source.names_have_order for source in sources)
     return list(names) if ordered else sorted(names)
+
+
+def _names_of(source: Source) -> list[str]:
+    """Without those that are missing; a list of classes means what stands in it."""
+    missing = ("",) if source.names_have_order else MISSING
+    names = check_names(source.class_names(), source.root)
+    return [name for name in names if name not in missing]
 
 
 def _read_all(
@@ -144,22 +190,46 @@ def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> 
     except Missing as missing:
         return _Read(None, missing=missing)
     except UserError as error:
-        return _Read(None, [f"{error} Left out."])
-    problems, unknown, sound = list(annotated.problems), [], []
+        return _Read(None, [Problem(f"{error} Left out.")])
+    problems = [_as_warning(line) for line in annotated.problems]
+    unknown, sound = [], []
     for item in annotated.objects:
-        if item.name not in indices:
-            unknown.append(item.name)
-            continue
+        if item.name not in indices or item.rejected:
+            item, line = _named(item, indices)
+            problems += [line] * bool(line)
+            if item is None:
+                continue
+            if item.name not in indices:
+                unknown.append(item.name)
+                continue
         edges_px, complaint = _sound_edges(item, annotated.size_wh)
         if complaint:
-            problems.append(f"{item.where} ({item.name}): {complaint}")
+            severity = "error" if edges_px is None else "warning"
+            line = f"{item.where} ({item.name}): {complaint}"
+            problems.append(Problem(line, severity=severity))
         if edges_px is not None and edges_px is item.edges_px:
             sound.append(item)
         elif edges_px:
             sound.append(item._replace(edges_px=edges_px))
-    kept = keep(Annotated(annotated.path, annotated.size_wh, sound), indices)
+    kept = keep(annotated._replace(objects=sound), indices)
     num_left_out = len(annotated.objects) - len(sound)
     return _Read(kept, problems, unknown, num_left_out, path=annotated.path)
+
+
+def _as_warning(line: str) -> Problem:
+    return line if isinstance(line, Problem) else Problem(line, severity="warning")
+
+
+def _named(
+    item: Object, indices: dict[str, int]
+) -> tuple[Object | None, Problem | None]:
+    """The object under its cleaned name, or None and why it is left out."""
+    if item.rejected:
+        return None, Problem(f"{item.where}: {item.rejected}")
+    name = clean_name(item.name)
+    if name in MISSING and name not in indices:
+        return None, Problem(f"{item.where}: no class name; left out.", "name-missing")
+    return item._replace(name=name), None
 
 
 def _sound_edges(item: Object, size_wh: tuple[int, int]) -> tuple[EdgesPx | None, str]:
@@ -193,10 +263,8 @@ def _unknown_lines(reads: Iterable[_Read], class_names: Sequence[str]) -> list[s
     for name, count in sorted(counts.items()):
         close = get_close_matches(name, class_names, n=1)
         hint = f" (closest: {close[0]!r})" if close else ""
-        lines.append(
-            f"{count} objects of class {name!r}, which is not among the class "
-            f"names{hint}; left out."
-        )
+        text = f"which is not among the class names{hint}; left out."
+        lines.append(Problem(f"{count} objects of class {name!r}, {text}"))
     return lines
 
 
@@ -212,10 +280,8 @@ def _missing_lines(
             if missing and missing.path not in used:
                 kinds.setdefault(missing.what, []).append(missing.name)
         for what, names in kinds.items():
-            lines.append(
-                f"{source.root}: {len(names)} {what}, the first is {names[0]!r}; "
-                "left out."
-            )
+            text = f"{len(names)} {what}, the first is {names[0]!r}; left out."
+            lines.append(Problem(f"{source.root}: {text}"))
             num_missing += len(names)
     return lines, num_missing
 

@@ -20,6 +20,7 @@ from data.readers.annotation import Annotated, EdgesPx, Missing, Object, number
 from data.readers.paths import Finder, picture_folders
 from data.readers.split_files import SplitFiles
 from data.readers.splits import split_in_name
+from data.readers.text import open_text
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
 COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours
@@ -88,7 +89,7 @@ def _columns(path: Path) -> tuple[dict[str, int], bool] | None:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line numbers from 1 and cells."""
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with open_text(path, newline="") as file:
             reader = csv.reader(file)
             for row in reader:
                 yield reader.line_num, row

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.readers.json_file import holds
+from data.readers.text import open_text
 
 MAX_FILES = 5000  # ours: the first files of a folder tell what it is
 HEAD_BYTES = 4096  # ours: a CSV's header
@@ -125,8 +126,8 @@ def _files(path: Path) -> Iterator[Path]:
 def _table(path: Path) -> str | None:
     """Of a CSV file whose columns hold boxes in another way."""
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
+        with open_text(path) as file:
+            head = file.read(HEAD_BYTES)
     except OSError:
         return None
     words = [word.strip().strip('"') for word in head.partition("\n")[0].split(",")]

@@ -2,7 +2,6 @@
 
 import mmap
 import os
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from base.errors import UserError
+from data.readers.text import encoding_of, without_mark
 
 MAX_BYTES = 1_000_000_000  # ours: COCO 2017's largest file is 470 MB
 DEPTH = 3  # ours: SPLIT/annotations/a.json of a folder, no deeper
@@ -20,7 +20,7 @@ def files_of(path: Path, suffix: str) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix.lower() == suffix else []
     found: list[Path] = []
-    for folder, inside, names in os.walk(path):
+    for folder, inside, names in os.walk(path, followlinks=True):  # DEPTH ends loops
         depth = len(Path(folder).relative_to(path).parts)
         inside[:] = sorted(n for n in inside if n[0] != "." and n != "__MACOSX")
         if depth >= DEPTH - 1:
@@ -40,8 +40,8 @@ def holds(path: Path, *alternatives: Sequence[bytes]) -> bool:
             if not os.fstat(file.fileno()).st_size:
                 return False
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
-                    return _all_in(data.read().decode("utf-16").encode(), alternatives)
+                if encoding_of(data[:4]) != "utf-8":
+                    return _all_in(without_mark(data.read()), alternatives)
                 return _all_in(data, alternatives)
     except (OSError, ValueError):
         return False  # whoever reads it tells why
@@ -56,10 +56,7 @@ def decode(path: Path, kind: Any, format_name: str) -> Any:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"at most {MAX_BYTES} bytes are read")
-        data = path.read_bytes()
-        if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
-            data = data.decode("utf-16").encode()
-        return msgspec.json.decode(data.removeprefix(BOM_UTF8), type=kind)
+        return msgspec.json.decode(without_mark(path.read_bytes()), type=kind)
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from base.errors import UserError
@@ -12,16 +12,32 @@ from data.readers.annotation import Source
 
 SPLITS = ("train", "val", "trainval", "test")  # VOC devkit, ImageSets/Main
 VAL_PERCENT = 20  # the article's 80/20
-WORDS = {  # how folders and files call the splits: ours, after what tools write
+WORDS = {  # how folders, files and keys call the splits: ours, after what tools write
     "train": "train",
     "training": "train",
+    "trn": "train",
     "val": "val",
     "valid": "val",
+    "validate": "val",
     "validation": "val",
     "trainval": "trainval",
+    "trainvalid": "trainval",
     "test": "test",
+    "tests": "test",
     "testing": "test",
+    "tst": "test",
 }
+ALONE = {"dev": "val", "eval": "val", "evaluation": "val"}  # only as a whole name
+# words that say nothing else beside a split's: instances_train2017.json, test_images
+FILLERS = frozenset(
+    (
+        *("instances", "annotation", "annotations", "label", "labels", "boxes", "bbox"),
+        *("image", "images", "img", "imgs", "pictures", "set", "data", "dataset"),
+        *("split", "list", "subset", "default", "obj", "of", "the"),
+        *("coco", "voc", "yolo", "via", "csv", "json", "txt", "xml"),
+    )
+)
+TAILS = ("set", "data", "split", "list", "images", "imgs", "labels")  # trainset
 
 
 class Chosen(NamedTuple):
@@ -37,9 +53,48 @@ def split_in_name(name: str) -> str | None:
 
     >>> split_in_name("instances_val2017.json"), split_in_name("constraints.csv")
     ('val', None)
+    >>> split_in_name("TESTING"), split_in_name("TrainVal"), split_in_name("Valid Set")
+    ('test', 'trainval', 'val')
     """
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((WORDS[word] for word in words if word in WORDS), None)
+    words = _words(name)
+    if len(words) == 1 and words[0] in ALONE:
+        return ALONE[words[0]]
+    found = {WORDS[word] for word in words if word in WORDS}
+    if len(found) == 1:
+        return found.pop()
+    return "trainval" if found and found <= {"train", "val", "trainval"} else None
+
+
+def is_split_name(name: str) -> bool:
+    """Whether a name tells a split and nothing else, so that it is no data set's.
+
+    >>> is_split_name("test2017"), is_split_name("drone-test-v2")
+    (True, False)
+    """
+    others = [word for word in _words(name) if word not in WORDS]
+    return split_in_name(name) is not None and all(
+        word in FILLERS or word in ALONE for word in others
+    )
+
+
+def splits_of(names: Iterable[str]) -> dict[str, str]:
+    """The splits that names side by side tell, by name.
+
+    One alone must be a split's name and nothing else: `drone-test-v2` is a data set.
+    """
+    found = {name: split for name in names if (split := split_in_name(name))}
+    if len(found) == 1 and not any(map(is_split_name, found)):
+        return {}
+    return found
+
+
+def _words(name: str) -> list[str]:
+    """Words of a name in lower case; `TrainVal`, `train2017` and `trainset` too."""
+    words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    return [
+        next((w for t in TAILS if (w := word.removesuffix(t)) in WORDS), word)
+        for word in words
+    ]
 
 
 def choose(sources: Sequence[Source], split: str) -> Chosen:
@@ -48,8 +103,13 @@ def choose(sources: Sequence[Source], split: str) -> Chosen:
     Several sources are joined; those without the split are passed over as long as one
     has it. UserError names the splits that exist when none has this one.
     """
-    if split not in SPLITS:
-        raise UserError(f"split {split!r}: expected one of {', '.join(SPLITS)}.")
+    others = {name for source in sources for name in source.lists}
+    if split not in SPLITS and split not in others:
+        known = split_in_name(split) or split
+        if known not in SPLITS:
+            lists = ", ".join(dict.fromkeys((*SPLITS, *sorted(others))))
+            raise UserError(f"split {split!r}: expected one of {lists}.")
+        split = known
     notes: list[str] = []
     found = [(source, _keys(source, split, notes)) for source in sources]
     found = [(source, keys) for source, keys in found if keys is not None]
@@ -60,8 +120,11 @@ def choose(sources: Sequence[Source], split: str) -> Chosen:
         notes.append("There is no test split: val stands in for it.")
         return Chosen(keys, notes, made)
     roots = ", ".join(str(source.root) for source in sources)
-    exist = ", ".join(sorted({name for source in sources for name in source.lists}))
-    raise UserError(f"{roots}: no split {split!r}; the lists there are: {exist}.")
+    raise UserError(
+        f"{roots}: no split {split!r}; the lists there are: "
+        f"{', '.join(sorted(others))}. Names of files, folders and keys tell them: "
+        "rename one, or give --train-split and --val-split."
+    )
 
 
 def is_val(stem: str) -> bool:
@@ -76,7 +139,8 @@ def is_val(stem: str) -> bool:
 
 
 def _can_give_val(sources: Sequence[Source]) -> bool:
-    return any(not source.lists or set(source.lists) - {"test"} for source in sources)
+    lists = (set(source.lists) & set(SPLITS) for source in sources)
+    return any(not known or known - {"test"} for known in lists)
 
 
 def _stem(key: str) -> str:
@@ -87,7 +151,9 @@ def _stem(key: str) -> str:
 
 def _keys(source: Source, split: str, notes: list[str]) -> list[str] | None:
     """Keys of a split in one source; None when its lists don't give it."""
-    lists = set(source.lists)
+    if split not in SPLITS:
+        return source.keys(split) if split in source.lists else None
+    lists = set(source.lists) & set(SPLITS)
     # where no list holds pictures back for validation, train is split as well
     holds_back = bool(lists & {"val", "trainval"})
     if split in lists and (split != "train" or holds_back):

@@ -24,6 +24,7 @@ from data.readers.outlines import (
     as_numbers,
 )
 from data.readers.paths import Finder, picture_folders
+from data.readers.text import open_text
 
 IN_WORDS = "VIA: via_project.json, via_export.csv"
 FORMAT = "VIA JSON"
@@ -74,7 +75,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"{path}: at most {MAX_BYTES} bytes are read.")
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with open_text(path, newline="") as file:
             reader = csv.reader(file)
             for row in reader:
                 yield reader.line_num, row

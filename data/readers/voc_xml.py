@@ -15,6 +15,7 @@ from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
 from data.readers.annotation import number
+from data.readers.text import clean_name, encoding_of, without_mark
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
 CORNERS = ("xmin", "ymin", "xmax", "ymax")  # VOC devkit, PASreadrecord.m
@@ -58,7 +59,7 @@ def _read_cached(path: Path, num_bytes: int, _mtime: int) -> VocAnnotation | str
     if num_bytes > MAX_XML_BYTES:
         return f"{num_bytes} bytes, at most {MAX_XML_BYTES} are read"
     try:
-        root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
+        root = ElementTree.fromstring(_text_of(path.read_bytes()), forbid_dtd=True)
     except DefusedXmlException as error:
         return f"DOCTYPE and entities are refused ({type(error).__name__})"
     except OSError as error:
@@ -72,6 +73,13 @@ def _read_cached(path: Path, num_bytes: int, _mtime: int) -> VocAnnotation | str
     return VocAnnotation(filename, _size(root), objects)
 
 
+def _text_of(data: bytes) -> bytes | str:
+    """A byte order mark decides, whatever the declaration says; else that does."""
+    if encoding_of(data[:4]) == "utf-8":
+        return data
+    return without_mark(data).decode("utf-8", "replace")
+
+
 def base_name(name: str) -> str:
     """What follows the last slash or backslash: never leads out of a folder."""
     return PurePosixPath(name.replace("\\", "/")).name
@@ -80,7 +88,7 @@ def base_name(name: str) -> str:
 def _object(element: Element) -> VocObject:
     corners = tuple(number(_text(element, f"bndbox/{name}")) for name in CORNERS)
     difficult = bool(number(_text(element, "difficult")))
-    name = " ".join(_text(element, "name").split())
+    name = clean_name(_text(element, "name"))
     return VocObject(name, corners, difficult)
 
 

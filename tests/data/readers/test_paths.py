@@ -1,8 +1,56 @@
-"""Names that no file can have: nothing is found, nothing is raised."""
+"""Which file a name in an annotation file means."""
+
+import os
+import unicodedata
 
 import pytest
 
-from data.readers.paths import Finder
+from data.readers.paths import Finder, files_under
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_as_written_comes_before_every_shortened_name(tmp_path):
+    names = ["x/images/001.jpg", *(f"batch2/00{i}.jpg" for i in range(1, 4))]
+    touch(tmp_path, "images/001.jpg", *(f"images/{name}" for name in names[1:]))
+    finder = Finder([tmp_path, tmp_path / "images"])
+    for _ in range(2):  # whatever was asked before
+        found = [finder.find(name) for name in names]
+        wanted = ["001.jpg", *names[1:]]
+        assert found == [tmp_path / "images" / name for name in wanted]
+
+
+def test_two_names_never_come_to_one_file_by_a_guess(tmp_path):
+    touch(tmp_path, "1.jpg", "2.jpg", "c/3.jpg")
+    finder = Finder([tmp_path])
+    names = ["a/1.jpg", "b/1.jpg", "a/2.jpg", "2.jpg", "x/c/3.jpg", "4.jpg"]
+    found = finder.find_all(names)
+    assert {name for name, path in found.items() if path} == {"2.jpg", "x/c/3.jpg"}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_case_and_unicode_form_may_differ_where_one_file_is_meant(tmp_path, form):
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    on_disk = unicodedata.normalize(form, "Bilder/Tür.JPG")
+    touch(tmp_path, on_disk, "a.jpg", "A.jpg")
+    finder = Finder([tmp_path])
+    asked = unicodedata.normalize(other, "bilder/tür.jpg")
+    assert finder.find(asked) == finder.find(f"/x/{asked}") == tmp_path / on_disk
+    assert finder.find("A.jpg") == tmp_path / "A.jpg"
+    assert finder.find("a.JPG") is None  # a.jpg or A.jpg?
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_to_folders_are_followed_once(tmp_path):
+    root, elsewhere = touch(tmp_path / "set", "a.jpg"), touch(tmp_path / "x", "b.jpg")
+    (root / "more").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(root)
+    assert [path.name for path in files_under(root)] == ["a.jpg", "b.jpg"]
 
 
 @pytest.mark.parametrize(

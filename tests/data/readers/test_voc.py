@@ -88,7 +88,7 @@ def test_a_missing_split_names_those_that_exist(tmp_path):
     with pytest.raises(ValueError, match="no split 'train'; the lists there are: test"):
         read_dataset(root, "train")
     with pytest.raises(ValueError, match="expected one of train"):
-        read_dataset(root, "training")
+        read_dataset(root, "holdout")
 
 
 def test_a_devkit_joins_the_years_that_have_the_split(tmp_path):

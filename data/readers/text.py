@@ -1,0 +1,90 @@
+"""Text as it stands in files: its encoding, its lines, the class names in it."""
+
+import codecs
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import TextIO
+
+from base.errors import UserError
+
+# a byte order mark decides; UTF-32's begins with UTF-16's
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# how pandas, numpy, Python, spreadsheets and databases write that nothing is there
+MISSING = frozenset(
+    ("", "nan", "NaN", "None", "<NA>", "#N/A", "N/A", "n/a", "null", "NULL")
+)
+INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u2060"))  # no white space, no width
+
+
+def encoding_of(start: bytes) -> str:
+    """The encoding that the first bytes of a text tell; UTF-8 without a mark."""
+    return next((name for mark, name in MARKS if start.startswith(mark)), "utf-8")
+
+
+def open_text(path: Path, newline: str | None = None) -> TextIO:
+    """A text file in its own encoding; OSError where it can't be opened.
+
+    Bytes that are not UTF-8 become surrogates, as in the names of files: a list in
+    Latin-1 finds its files. `check_name` refuses them in class names.
+    """
+    with path.open("rb") as file:
+        encoding = encoding_of(file.read(4))
+    errors = "surrogateescape" if encoding == "utf-8" else "replace"
+    return path.open(encoding=encoding, errors=errors, newline=newline)
+
+
+def read_text(path: Path, max_bytes: int | None = None) -> str:
+    """A whole text in its own encoding; UserError where it can't be read."""
+    try:
+        if max_bytes is not None and path.stat().st_size > max_bytes:
+            raise UserError(f"{path}: at most {max_bytes} bytes are read.")
+        with open_text(path) as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
+
+
+def read_lines(path: Path, max_bytes: int | None = None) -> list[str]:
+    """Lines as editors count them: str.splitlines() would also cut at U+2028."""
+    return read_text(path, max_bytes).split("\n")
+
+
+def without_mark(data: bytes) -> bytes:
+    """Bytes of a text as UTF-8 without a mark, whatever its mark says."""
+    encoding = encoding_of(data[:4])
+    if encoding == "utf-8":
+        return data
+    with TextIOWrapper(BytesIO(data), encoding, "replace", newline="") as text:
+        return text.read().encode("utf-8", "surrogatepass")
+
+
+@lru_cache(1 << 16)  # ours: few names, many objects
+def clean_name(name: str) -> str:
+    """A class name with single white spaces, in Unicode's composed form.
+
+    >>> clean_name(" traffic\\n light"), clean_name("bu\\u0308rste") == "b\\u00fcrste"
+    ('traffic light', True)
+    """
+    name = unicodedata.normalize("NFC", name.translate(INVISIBLE))
+    return " ".join(name.split())
+
+
+def check_names(names: Iterable[str], where: Path | str) -> list[str]:
+    """The names, cleaned; UserError where one can't be a text that people wrote."""
+    cleaned = [clean_name(name) for name in names]
+    for name in cleaned:
+        if any(c == "\ufffd" or unicodedata.category(c) in ("Cc", "Cs") for c in name):
+            raise UserError(
+                f"{where}: the class name {name!a} holds characters that are no "
+                "text; save the file as UTF-8."
+            )
+    return cleaned
