@@ -26,11 +26,12 @@ from data.readers.outlines import (
     as_numbers,
 )
 from data.readers.paths import Finder, picture_folders
-from data.readers.splits import split_in_name
+from data.readers.splits import splits_of
 
 IN_WORDS = "CVAT for images 1.1: annotations.xml, images/"
 HEAD_BYTES = 4096  # ours: the XML declaration, a comment, then the root element
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
+NO_SUBSET = {"", "default"}  # docs.cvat.ai/docs/workspace/projects: a task without one
 CUBOID = [  # cvat.py, dump_as_cvat_annotation: corners in front and at the back
     (f"x{corner}{side}", f"y{corner}{side}")
     for side in "12"
@@ -87,8 +88,13 @@ class _File:
             elif element.tag == "image":
                 self._add(element)
                 element.clear()
+        subsets = {image.subset for image in self._images.values()} - NO_SUBSET
+        splits = splits_of(subsets)
         self.images = {
-            key: split_in_name(image.subset) for key, image in self._images.items()
+            key: splits.get(image.subset, image.subset)
+            if image.subset in subsets
+            else None
+            for key, image in self._images.items()
         }
         used = dict.fromkeys(
             item.name for image in self._images.values() for item in image.objects

@@ -8,18 +8,25 @@ in base64, is passed over: the image that imagePath names is read.
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from base.errors import UserError
 from data.images import is_picture_name, picture_size
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
+from data.readers.annotation import (
+    Annotated,
+    EdgesPx,
+    Missing,
+    Object,
+    Problem,
+    size_problems,
+)
 from data.readers.json_file import decode, files_of, holds
+from data.readers.listed import file_splits, unused_lists
 from data.readers.outlines import around_ellipse, around_points, as_points
 from data.readers.paths import Finder
-from data.readers.splits import split_in_name
 
 IN_WORDS = "labelme: a JSON file beside each image"
 FORMAT = "labelme JSON"
@@ -74,14 +81,20 @@ class LabelmeSource:
             and image.with_suffix("") not in (self._annotated)
         }
         self._lists: dict[str | None, list[str]] = {}
-        for key in (*self._files, *self._images):
-            self._lists.setdefault(_split_of(key), []).append(key)
+        places = {**self._files, **self._images}
+        splits = file_splits(root, [place.parent for place in places.values()])
+        for key, place in places.items():
+            self._lists.setdefault(splits[place.parent], []).append(key)
         self.lists = [split for split in self._lists if split]
 
     def keys(self, split: str | None) -> list[str]:
         """Names of the files of a split, or of all; then of images without a file."""
         lists = self._lists.values() if split is None else [self._lists[split]]
         return [key for keys in lists for key in keys]
+
+    def problems(self, split: str) -> list[Problem]:
+        """Images that no split takes."""
+        return unused_lists(self.root, self._lists)
 
     def class_names(self) -> list[str]:
         """All labels in all files."""
@@ -132,11 +145,6 @@ class LabelmeSource:
 
     def _may_take(self, path: Path, image: Path) -> bool:
         return image.stem == path.stem or image.with_suffix("") not in self._annotated
-
-
-def _split_of(key: str) -> str | None:
-    folders = PurePosixPath(key).parts[:-1]
-    return next((split for f in folders if (split := split_in_name(f))), None)
 
 
 def _read(path: Path) -> _File:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from base.errors import UserError
-from data.readers.annotation import Annotated
-from data.readers.splits import split_in_name
+from data.readers.annotation import Annotated, Problem
+from data.readers.splits import SPLITS, splits_of
 
 
 class ListedFile(Protocol):
@@ -53,10 +53,11 @@ class ListedSource:
     def _lists(self) -> dict[str | None, dict[str, tuple[Path, str]]]:
         """File and name of each key of each split."""
         lists: dict[str | None, dict[str, tuple[Path, str]]] = {}
+        splits = file_splits(self.root, self._paths)
         for path, file in self._files.items():
             folder = path.parent.relative_to(self.root).as_posix()
             for name, split in file.images.items():
-                split = split or self._split_of(path)
+                split = split or splits[path]
                 key = name if folder == "." else f"{folder}/{name}"
                 place = lists.setdefault(split, {}).setdefault(key, (path, name))
                 if place[0] != path:
@@ -66,11 +67,6 @@ class ListedSource:
                         "of the folder."
                     )
         return lists
-
-    def _split_of(self, path: Path) -> str | None:
-        """What the file's name tells, else the folders that it lies in."""
-        parts = path.relative_to(self.root).parts[::-1]
-        return next((split for p in parts if (split := split_in_name(p))), None)
 
     @property
     def lists(self) -> list[str]:
@@ -82,6 +78,10 @@ class ListedSource:
         lists = self._lists.values() if split is None else [self._lists[split]]
         return [key for keys in lists for key in keys]
 
+    def problems(self, split: str) -> list[Problem]:
+        """Images that no split takes."""
+        return unused_lists(self.root, self._lists)
+
     def class_names(self) -> list[str]:
         """Classes of all files."""
         files = self._files.values()
@@ -92,3 +92,28 @@ class ListedSource:
         """One image with its objects."""
         path, name = next(keys[key] for keys in self._lists.values() if key in keys)
         return self._files[path].read(name)
+
+
+def file_splits(root: Path, paths: Sequence[Path]) -> dict[Path, str | None]:
+    """What the names of files, else of the folders that they lie in, tell."""
+    parts = {path: path.relative_to(root).parts[::-1] for path in paths}
+    told = splits_of({part for names in parts.values() for part in names})
+    return {
+        path: next((told[part] for part in names if part in told), None)
+        for path, names in parts.items()
+    }
+
+
+def unused_lists(root: Path, lists: Mapping[str | None, Sequence]) -> list[Problem]:
+    """A line for images that are in no split although others are."""
+    if not set(lists) & set(SPLITS):
+        return []
+    return [
+        Problem(
+            f"{root}: {len(keys)} images of {name or 'no split'} are in no split"
+            + (f"; --train-split {name} takes them." if name else "."),
+            severity="warning",
+        )
+        for name, keys in lists.items()
+        if name not in SPLITS
+    ]

@@ -106,6 +106,20 @@ def test_subsets_of_a_project(tmp_path):
     assert found.path.parent.name == "Validation"
 
 
+def test_a_subset_that_is_no_split_is_told_and_can_be_taken(tmp_path):
+    shapes = {"train": CAT, "Holdout": CAT, "default": CAT}
+    images = [
+        image(item, name=f"{subset}.png", more=f'subset="{subset}"')
+        for subset, item in shapes.items()
+    ]
+    files = {f"images/{subset}.png": None for subset in shapes}
+    write(tmp_path, {**files, "annotations.xml": cvat(*images)})
+    lines = read_dataset(tmp_path, "trainval").problems
+    assert "1 images of Holdout are in no split; --train-split Holdout" in lines[0]
+    assert "1 images of no split are in no split" in lines[1] and len(lines) == 2
+    assert boxes(tmp_path, "Holdout") == [("Holdout", "cat", (15, 2, 45, 18))]
+
+
 def test_a_folder_for_each_task(tmp_path):
     for task in ("task_1", "task_2"):
         name = "frame_000000.png"
