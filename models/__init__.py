@@ -9,7 +9,8 @@ trunk too; None where there are no such weights at all. `APPLICATION` names the 
 classifier for the trunk `native`; models.keras_applications offers the same for any of
 them. A detector's backbone and neck offer `stages(images, weights, norm)`, three maps
 for `native`, and `published_arrays(path)`, plain weights by layer name from its
-authors' files. `DEPTHWISE` tells that most convolutions are depthwise.
+authors' files. `DEPTHWISE` tells that most convolutions are depthwise, `FIXED` which
+layers never learn where the weights are published ones.
 """
 
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ __all__ = [
     "check_backbone",
     "explained",
     "extractor_layers",
+    "fix",
 ]
 ENDS = ("features", "features_19", "features_10")  # ours: where an extractor ends
 
@@ -96,6 +98,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     predictions = heads.heads(sources, architecture.num_classes, architecture.layout)
     model = keras.Model(images, predictions, name=architecture.backbone)
     set_momentum(extractor_layers(model))
+    fix(model, architecture)
     if published and weights is not None:
         from models.weights.arrays import fill
 
@@ -107,6 +110,14 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
         is_published = architecture.adapter_filters == light.PUBLISHED_WIDTH
         fill_by_name(model, path, but=() if is_published else ("fire6",))
     return model
+
+
+def fix(model: "keras.Model", architecture: Architecture) -> None:
+    """Layers that a backbone's file names as FIXED learn nothing, if published."""
+    names = getattr(architecture.module, "FIXED", ())
+    for layer in model.layers:
+        if architecture.pretrained and layer.name.startswith(tuple(names)):
+            layer.trainable = False
 
 
 def extractor_layers(model: "keras.Model") -> list:

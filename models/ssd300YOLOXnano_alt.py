@@ -17,6 +17,10 @@ PREPROCESSING = "bgr"  # yolox/data/data_augment.py, preproc: 0..255 as OpenCV r
 DEFAULT_TRUNK = "native"
 ADAPTER = False
 DEPTHWISE = True
+# ours: what stays as published when filled, as in Detectron's FREEZE_AT. Folded, these
+# kernels are of all sizes (the stem's 0.01 for images of 0..255, some depthwise ones
+# 20), so that one learning rate does not suit them
+FIXED = ("stem", "dark2", "dark3")
 IMAGENET = None  # trained on COCO from nothing: see `published_arrays`
 DARKNET = (  # darknet.py, CSPDarknet
     BaseConv("stem", 16, 6, strides=2),

@@ -179,7 +179,10 @@ class State:
         """A new optimiser; the extractor is frozen, or learns at its own rate."""
         settings = self.settings
         if settings.freeze_epochs:
-            (freeze if self.frozen else thaw)(self.model)
+            if self.frozen:
+                freeze(self.model)
+            else:
+                thaw(self.model, self.architecture)
         with self.replicas.scope():
             optimiser = make_optimiser(
                 settings.optimiser,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import keras
 
 from base.errors import UserError
-from models import Architecture, build, extractor_layers, weights
+from models import Architecture, build, extractor_layers, fix, weights
 from models.weights.published.yolox import is_yolox
 from models.weights.transfer import Source
 from models.weights.vgg_trunk import fill_deep
@@ -95,10 +95,11 @@ def freeze(model: keras.Model) -> None:
         layer.trainable = False
 
 
-def thaw(model: keras.Model) -> None:
-    """Let the extractor learn again."""
+def thaw(model: keras.Model, architecture: Architecture) -> None:
+    """Let the extractor learn again, but for what its file fixes."""
     for layer in extractor_layers(model):
         layer.trainable = True
+    fix(model, architecture)
 
 
 def extractor_variables(model: keras.Model) -> list[keras.Variable]:
