@@ -10,7 +10,7 @@ from training.options import parse, resumed
 from training.prepare import class_weights, load_data, settings_of
 from training.state import Settings
 
-DEFAULT = Settings(60, loss={"box_loss": "smooth_l1"})
+DEFAULT = Settings(60)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ MAX_BYTES = 2**26  # ours: yolox_nano has 4 MB, yolox_s 36
 FOCUS_SLOTS = ((0, 0), (1, 0), (0, 1), (1, 1))
 # ours: factor and shift of a class's and objectness' sum, against a background of 0. A
 # product of two sigmoids is less sure than a softmax of their logits' sum: on VOC's val
-# the class loss of models.simota_loss falls from 3.3 to 2.7 by it, mAP stays
+# the class loss of models.losses falls from 3.3 to 2.7 by it, mAP stays
 CALIBRATION = (0.7, -1.5)
 LEVELS = (0, 1, 2)  # yolo_head.py: strides 8, 16, 32
 
