@@ -88,6 +88,9 @@ def test_average_precision_by_hand(recall, precision, ap07, area):
             [1],
             [1],
         ),
+        # two equally good truths: the first, here difficult, so it is ignored
+        ([[1, 0.9, *LEFT]], [LEFT, LEFT], [True, False], 1, [], []),
+        ([[1, 0.9, *LEFT]], [LEFT, LEFT], [False, True], 1, [1], [1]),
         # IoU exactly 0.5 is enough: the half of the object is found
         ([[1, 0.9, 0, 0, 0.5, 0.5]], [LEFT], None, 1, [1], [1]),
         ([[1, 0.9, 0, 0, 0.5, 0.49]], [LEFT], None, 1, [0], [0]),

@@ -279,6 +279,25 @@ def test_preprocessing_by_hand():
     assert tf == pytest.approx([-1, 127 / 127.5 - 1, 1], abs=1e-6)
 
 
+MEANS = {  # colours (R, G, B) of a pixel; what each detector's authors subtract
+    # torchvision/models/detection/ssd.py: image_mean of 0..1, image_std 1/255
+    "torchvision": [10 - 255 * 0.48235, 20 - 255 * 0.45882, 30 - 255 * 0.40784],
+    # weiliu89/caffe ssd_pascal.py: mean_value 104, 117, 123 of B, G, R
+    "ssd": [30 - 104, 20 - 117, 10 - 123],
+    # amdegroot/ssd.pytorch data/__init__.py: the same means, RGB
+    "ssd_rgb": [10 - 123, 20 - 117, 30 - 104],
+    "bgr": [30, 20, 10],
+    "none": [10, 20, 30],
+}
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("mode", MEANS)
+def test_preprocessing_of_published_detectors(mode):
+    colours = numpy(Preprocess(mode)(np.uint8([[[[10, 20, 30]]]])))[0, 0, 0]
+    assert colours == pytest.approx(MEANS[mode], abs=1e-4)
+
+
 @pytest.mark.core
 def test_l2norm_by_hand():
     features = np.float32([[[[3, 4], [0, 0]]]])

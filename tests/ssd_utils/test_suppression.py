@@ -77,6 +77,16 @@ def test_suppress_chain():
     assert not numpy(suppress(boxes, 0 * scores, same)).any()
 
 
+@pytest.mark.parametrize(
+    ("threshold", "stay"),
+    [(0.5, [1, 1]), (0.499, [1, 0])],  # "above the threshold": an equal IoU stays
+)
+def test_suppress_at_the_threshold(threshold, stay):
+    boxes = np.float32([[[0, 0, 0.5, 1], [0, 0, 0.5, 0.5]]])  # half of the other: 0.5
+    scores, same = np.float32([[0.9, 0.8]]), np.ones((1, 2), "int32")
+    assert numpy(suppress(boxes, scores, same, threshold))[0].tolist() == stay
+
+
 def random_predictions(rng, pictures, priors, num_classes=4):
     """Predictions (pictures, P, 4 + C) with crowded boxes and scores without ties."""
     predictions = np.zeros((pictures, len(priors), 4 + num_classes), "float32")

@@ -208,3 +208,20 @@ def test_validate_leaves_padding_out():
         assert rows == pytest.approx(expected, abs=1e-6)
     # as many positives in each picture: the mean over pictures is the batch's
     assert padded_means == pytest.approx(means, rel=1e-4)
+
+
+@pytest.mark.core
+def test_validate_weighs_acc_by_scored_priors():
+    from models.detection_layer import with_detections
+
+    model = with_detections(tiny_detector(), "voc", 0.0)
+    images, truth = batch_of(5, 0)
+    truth[1:] = 0  # four pictures without objects: 3 scored priors each, 1 positive
+    parts = [(images[:1], truth[:1]), (images[1:], truth[1:])]
+    _, means = validate(model, "voc", Sequence(parts))
+    # equal logits: the background wins, so negatives are right and positives wrong; n
+    # positives have 3 n negatives
+    one = multibox_loss(tiny_detector()(images[:1]), truth[:1], make_priors())
+    n = float(ops.convert_to_numpy(one["num_positives"]))
+    assert n > 1
+    assert means["acc"] == pytest.approx((3 * n + 12) / (4 * n + 12), rel=1e-5)

@@ -355,3 +355,20 @@ def test_class_weights_multiply_what_each_prior_adds():
         assert sum(parts) == pytest.approx(whole[name], rel=1e-5)
         assert sum(part > 0 for part in parts) > 1
     assert float(numpy(weighted[0]["box_loss"])) == 0  # background has no boxes
+
+
+@pytest.mark.parametrize(
+    ("num_objects", "num_scored"),
+    [(0, 3), (1, 1 + 3), (2, 2 + 6)],  # the paper: 3 negatives to a positive; ours: 3
+)
+def test_three_negatives_for_each_positive(num_objects, num_scored):
+    middles = np.stack(np.meshgrid(*[np.arange(0.1, 1, 0.2)] * 2), axis=-1)
+    sides = np.full((25, 2), 0.15)  # squares that don't touch
+    priors = np.float32(np.concatenate([middles.reshape(25, 2), sides], axis=1))
+    truth = np.zeros((1, 2, 5), "float32")
+    for row in range(num_objects):
+        truth[0, row] = [*numpy(centers_to_corners(priors))[7 * row], 1]
+    predictions = np.zeros((1, len(priors), 4 + NUM_CLASSES), "float32")
+    parts = loss_of(predictions, truth, priors)
+    assert parts["num_positives"] == max(num_objects, 1)
+    assert parts["num_scored"] == num_scored
