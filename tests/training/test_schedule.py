@@ -66,3 +66,29 @@ def test_a_new_optimiser_warms_up_again():
     assert schedule.rate() == pytest.approx(0.5 / 60)
     schedule.step = 1060
     assert schedule.rate() == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.53)))
+
+
+def test_a_short_training_warms_up_within_a_tenth():
+    schedule = Schedule("steps", 1.0, 100, None)
+    rates = []
+    for schedule.step in range(11):
+        rates.append(schedule.rate())
+    # a tenth of 100 steps: 1/10, 2/10 ... 10/10, then the full rate
+    assert rates == pytest.approx([*np.arange(1, 11) / 10, 1.0])
+
+
+def test_restore_goes_on_from_the_state(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    first = Schedule("steps", 1.0, 2000, None)
+    first.step, now[0] = 30, 107.0
+    first.warm_up()
+    first.step, now[0] = 50, 112.0
+    assert first.state() == {"step": 50, "seconds": 12.0, "cold": (30, 7.0)}
+    now[0] = 5000.0  # another process, later
+    again = Schedule("steps", 1.0, 2000, None)
+    again.restore({"step": 50, "seconds": 12.0, "cold": [30, 7.0]})  # from JSON
+    assert again.state() == {"step": 50, "seconds": 12.0, "cold": (30, 7.0)}
+    assert again.rate() == pytest.approx(21 / 60)  # step 50 of one that was cold at 30
+    now[0] = 5003.0
+    assert again.seconds == 15.0
