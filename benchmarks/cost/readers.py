@@ -98,7 +98,7 @@ def labelme_seed() -> bytes:
     points = [[5, 6], [30, 6], [30, 30]]
     shapes = [
         {"label": "cat", "points": points[::2], "shape_type": "rectangle"},
-        {"label": "cat", "points": points[:2], "shape_type": "circle"},
+        {"label": "cat", "points": [[20, 20], [23, 24]], "shape_type": "circle"},
         {"label": "dog", "points": points, "shape_type": "polygon", "group_id": None},
     ]
     file = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "a.png"}

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from benchmarks.cost.readers import TARGETS
 from data import read_dataset
 from data.__main__ import main
 from data.convert.convert import WRITERS, convert
@@ -186,3 +187,23 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
     assert main(["convert", str(root), str(tmp_path / "out"), "--to", "csv"]) == 0
     assert "csv, 4 pictures, 2 classes" in capsys.readouterr().out
+
+
+TOOLS = ("labelme", "label_studio", "json_min", "cvat", "via", "via3", "via_csv")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("to", WRITERS)
+def test_from_annotation_tools(tmp_path, tool, to):
+    _, suffix, content = TARGETS[tool]
+    write_picture(tmp_path / "in" / "a.png", (60, 40))
+    (tmp_path / "in" / f"export{suffix}").write_bytes(content())
+    assert (
+        main(["convert", str(tmp_path / "in"), str(tmp_path / "out"), "--to", to]) == 0
+    )
+    before = boxes_of(tmp_path / "in", "trainval", (60, 40))["a"]
+    after = boxes_of(tmp_path / "out", "trainval", (60, 40))["a"]
+    assert [name for name, *_ in after] == [name for name, *_ in before]
+    np.testing.assert_allclose(
+        [edges for _, *edges in after], [edges for _, *edges in before], atol=1e-2
+    )
