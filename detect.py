@@ -1,6 +1,6 @@
 """Find objects in pictures, videos and cameras, and draw them.
 
-    python detect.py image.jpg                       # the demo's shapes
+    python detect.py image.jpg                       # 20 everyday classes
     python detect.py my_folder --weights runs/mine/best.weights.h5
     python detect.py street.jpg --weights coco       # 80 everyday classes
     python detect.py clip.mp4 'more/*.jpg' --every 2 --json found.json
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TextIO
 from base.command_line import Parser, run_script
 from base.errors import UserError
 from base.keras_setup import keep_weights_in_order
+from models.weights.hub import DEFAULT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from inference.sources import Frame
 
-DEMO_WEIGHTS = Path(__file__).parent / "weights" / "shapes_squeezenet_light.weights.h5"
 WAITING = 4  # ours: frames that wait to be drawn and written
 
 
@@ -39,9 +39,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="pictures, folders, patterns, text files of paths, videos, a camera's "
         "number, rtsp:// and http:// streams")
     group = parser.add_argument_group("detector")
-    group.add_argument("--weights", default=str(DEMO_WEIGHTS), metavar="FILE|voc|coco",
+    group.add_argument("--weights", default=str(DEFAULT), metavar="FILE|voc|coco",
         help="a detector of train.py's or what export.py made of one, or a published "
-        "SSD300; voc and coco are fetched once; default: the one of the demo set")
+        "SSD300; voc and coco are fetched once; default: the one in weights/, of 20 "
+        "everyday classes")
     group.add_argument("--threshold", type=float, metavar="T",
         help="least score, 0..1; default: the weights file's, that of best F1")
     group.add_argument("--classes", metavar="A,B,...",
@@ -140,6 +141,9 @@ def run(args: argparse.Namespace) -> int:
             + (f"; {len(broken)} could not be read whole" if broken else ""),
             file=sys.stderr,
         )
+        if num_frames and not num_objects:
+            known = ", ".join(detector.class_names[at - 1] for at in wanted)
+            print(f"no objects found; this detector knows: {known}", file=sys.stderr)
     return 0 if num_frames else 2
 
 

@@ -19,6 +19,7 @@ from base.command_line import Parser, next_line, run_script
 from base.errors import UserError
 from exporting import FORMATS, PRECISIONS
 from inference.runtimes.metadata import LABELS_NAME, OUTPUT_LAYOUTS
+from models.weights.hub import DEFAULT
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -32,8 +33,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
     parser = Parser("export.py", __doc__)
     # fmt: off
-    parser.add_argument("--weights", required=True, metavar="FILE|voc|coco",
-        help="a detector of train.py's or a published SSD300")
+    parser.add_argument("--weights", default=str(DEFAULT), metavar="FILE|voc|coco",
+        help="a detector of train.py's or a published SSD300; default: the one in "
+        "weights/, of 20 everyday classes")
     parser.add_argument("--format", required=True, choices=FORMATS)
     parser.add_argument("--precision", default="float32", choices=PRECISIONS,
         help="float16: of the weights in the file; int8 calibrates on pictures of the "

@@ -18,7 +18,7 @@ TILE_PX = 300  # ours: a tile's pixels are the network's, where a file tells not
 
 
 def load(
-    path: Path | str,
+    path: Path | str | None = None,
     threshold: float | None = None,
     top_k: int | None = None,
     batch_size: int = 8,
@@ -29,7 +29,8 @@ def load(
 
     path: a weights file or what export.py made of one, which needs its own runtime and
         no Keras; "voc" and "coco" are published ones, which `models.weights.hub`
-        fetches. shold: least score, 0..1; None is the file's own, that of best F1.
+        fetches; None is the one in weights/, of VOC's 20 classes.
+    threshold: least score, 0..1; None is the file's own, that of best F1.
     top_k: at most so many objects a picture; None is the paper's 200.
     batch_size: pictures that go through the network at a time.
     tile: cut large pictures into tiles as large as the pictures of the training, or
@@ -38,8 +39,9 @@ def load(
     UserError where the file is no detector of this collection.
     """
     from inference.detector import PictureDetector
+    from models.weights.hub import DEFAULT
 
-    network, side = open_network(path, threshold, top_k)
+    network, side = open_network(path or DEFAULT, threshold, top_k)
     if tile and tile_px is None:
         tile_px = side
     return PictureDetector(network, batch_size, tile_px if tile else None)

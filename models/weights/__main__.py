@@ -9,6 +9,7 @@ python -m models.weights FILE --half --output half.weights.h5
 import argparse
 import json
 import sys
+from dataclasses import replace
 
 from base.command_line import Parser, run_script
 from base.errors import UserError
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
     parser.add_argument("--half", action="store_true", help="store float16")
+    parser.add_argument("--licence", metavar="TEXT", help="the line that OUT carries")
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
     return run_script(PROG, run, parser.parse_args(argv))
 
@@ -42,16 +44,19 @@ def run(args: argparse.Namespace) -> None:
     from models.weights.hub import file_of
 
     args.output = args.output or args.written
-    if (args.keep is not None or args.half) and not args.output:
-        raise UserError("--keep and --half need --output.")
+    changes = args.keep is not None or args.half or args.licence
+    if changes and not args.output:
+        raise UserError("--keep, --half and --licence need --output.")
     path = file_of(args.file)
     if args.output:
-        write_smaller(path, args.output, args.keep, args.half)
+        write_smaller(path, args.output, args.keep, args.half, args.licence)
     else:
         tell(path)
 
 
-def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
+def write_smaller(
+    path: str, output: str, keep: str | None, half: bool, licence: str | None = None
+) -> None:
     """Write a detector again in our format: some of its classes, half its size."""
     from models import weights
     from models.weights.transfer import keep_classes, read_source
@@ -65,6 +70,8 @@ def write_smaller(path: str, output: str, keep: str | None, half: bool) -> None:
     else:
         names = read_source(path).class_names if keep is None else kept
         model, description = keep_classes(path, names)
+    if licence:
+        description = replace(description, licence=licence)
     weights.save(model, output, description, half)
     print(f"{output}: {', '.join(description.class_names)}")
 

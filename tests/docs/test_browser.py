@@ -15,8 +15,8 @@ import pytest
 
 import exporting
 from data import draw_shapes, read_picture
-from detect import DEMO_WEIGHTS
 from inference import runtimes
+from tests.helpers.detectors import SHAPES_WEIGHTS
 from tests.helpers.exportables import exportable_of, need
 
 PAGE = Path(__file__).parents[2] / "examples" / "browser"
@@ -59,7 +59,7 @@ def site(tmp_path_factory):
         (folder / path.name).symlink_to(path)
     for name in ("model.onnx", "labels.txt"):  # what somebody may have put there
         (folder / name).unlink(missing_ok=True)
-    ready = exportable_of(DEMO_WEIGHTS)
+    ready = exportable_of(SHAPES_WEIGHTS)
     exporting.write("onnx", ready, folder / "model.onnx")
     (folder / "labels.txt").write_text(ready.card.labels(), "utf-8")
     (folder / "driver.html").write_text(DRIVER, "utf-8")

@@ -4,7 +4,10 @@ import cv2
 import numpy as np
 
 from inference.detector import PictureDetector
+from models.weights.hub import FOLDER
 
+# a real detector that drawn images are enough for
+SHAPES_WEIGHTS = FOLDER / "shapes_squeezenet_light.weights.h5"
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 
 

@@ -42,7 +42,9 @@ def test_detect_threshold(untrained, tmp_path, capsys):
     path = picture(tmp_path / "a.png")
     options = [str(path), "--weights", str(untrained), "--output", str(tmp_path / "o")]
     assert detect.main([*options, "--threshold", "1"]) == 0
-    assert capsys.readouterr().out == ""
+    text = capsys.readouterr()
+    assert text.out == ""
+    assert "no objects found; this detector knows: " in text.err
     assert detect.main([*options, "--threshold", "0.7"]) == 0
     scores = [float(line.split()[2]) for line in capsys.readouterr().out.splitlines()]
     assert 0 < len(scores) < 200

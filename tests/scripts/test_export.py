@@ -16,9 +16,9 @@ import export
 import exporting
 from base.constants import IMAGE_SIZE
 from data import plain, read_dataset
-from detect import DEMO_WEIGHTS
 from exporting import proof
 from inference import runtimes
+from tests.helpers.detectors import SHAPES_WEIGHTS
 from tests.helpers.exportables import need
 
 pytestmark = pytest.mark.skipif(
@@ -34,7 +34,7 @@ def exported(shapes, tmp_path_factory):
     need("onnx")
     folder = tmp_path_factory.mktemp("exported")
     weights = folder / "demo.weights.h5"
-    shutil.copy(DEMO_WEIGHTS, weights)
+    shutil.copy(SHAPES_WEIGHTS, weights)
     argv = ["--weights", str(weights), "--format", "onnx", "--data", str(shapes)]
     printed = io.StringIO()
     with redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
@@ -68,7 +68,7 @@ def test_int8_is_calibrated_on_training_pictures(shapes, tmp_path, monkeypatch):
         raise ValueError("enough")
 
     monkeypatch.setattr(exporting, "write", write)
-    argv = ["--weights", str(DEMO_WEIGHTS), "--format", "onnx", "--data", str(shapes)]
+    argv = ["--weights", str(SHAPES_WEIGHTS), "--format", "onnx", "--data", str(shapes)]
     argv += ["--output", str(tmp_path / "new.onnx")]
     assert export.main(argv) == 2
     assert export.main([*argv, "--precision", "int8"]) == 2
@@ -175,7 +175,7 @@ def test_mistakes_are_one_line(
     Path("taken.onnx").touch()
     Path("other").mkdir()
     Path("other/labels.txt").write_text("cat\n", "utf-8")
-    default = ["--weights", str(DEMO_WEIGHTS), "--format", "onnx"]
+    default = ["--weights", str(SHAPES_WEIGHTS), "--format", "onnx"]
     if "--output" not in options:
         default += ["--output", "new.onnx"]
     before = sorted(Path().rglob("*"))
@@ -187,6 +187,6 @@ def test_mistakes_are_one_line(
 
 def test_a_package_that_is_not_there_is_named(monkeypatch, capsys):
     monkeypatch.setattr(exporting, "find_spec", lambda name: None)
-    argv = ["--weights", str(DEMO_WEIGHTS), "--format", "litert"]
+    argv = ["--weights", str(SHAPES_WEIGHTS), "--format", "litert"]
     assert export.main(argv) == 2
     assert "pip install ai-edge-litert" in capsys.readouterr().err
