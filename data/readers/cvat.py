@@ -124,9 +124,11 @@ class _File:
         written_wh = as_number(element.get("width")), as_number(element.get("height"))
         self._images[key] = _Image(name, subset, written_wh, objects, where)
 
+    def find(self, key: str) -> Path | None:
+        return self._finder.find(key) or self._finder.find(self._images[key].name)
+
     def read(self, key: str) -> Annotated:
-        image = self._images[key]
-        path = self._finder.find(key) or self._finder.find(image.name)
+        image, path = self._images[key], self.find(key)
         if path is None:
             raise Missing(f"images of {self.path.name} are not there", key)
         size_wh = picture_size(path)

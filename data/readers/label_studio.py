@@ -96,12 +96,13 @@ class _File:
             task = newest._replace(problems=[f"{where}: {SEVERAL}"])
         self._tasks[name] = task
 
-    def read(self, name: str) -> Annotated:
-        task = self._tasks[name]
-        path = self._finder.find(name)
+    def find(self, name: str) -> Path | None:
         bare = _without_digits(name)
-        if path is None and bare in self._unique:
-            path = self._finder.find(bare)
+        path = self._finder.find(name)
+        return path or (self._finder.find(bare) if bare in self._unique else None)
+
+    def read(self, name: str) -> Annotated:
+        task, path = self._tasks[name], self.find(name)
         if path is None:
             raise Missing(f"images of {self.path.name} are not there", name)
         if task.regions is None:

@@ -1,12 +1,15 @@
 """A data set of files that each list many images: CVAT, Label Studio, VIA."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from base.errors import UserError
+from data.images import is_picture_name
 from data.readers.annotation import Annotated, Problem
+from data.readers.paths import files_under
 from data.readers.splits import SPLITS, splits_of
 
 
@@ -19,6 +22,9 @@ class ListedFile(Protocol):
 
     images: Mapping[str, str | None]
     class_names: Sequence[str]
+
+    def find(self, name: str) -> Path | None:
+        """The file of an image."""
 
     def read(self, name: str) -> Annotated:
         """One image with its objects."""
@@ -79,8 +85,22 @@ class ListedSource:
         return [key for keys in lists for key in keys]
 
     def problems(self, split: str) -> list[Problem]:
-        """Images that no split takes."""
-        return unused_lists(self.root, self._lists)
+        """Images that no split takes, and those that no file lists."""
+        return [*unused_lists(self.root, self._lists), *self._unlisted]
+
+    @cached_property
+    def _unlisted(self) -> list[Problem]:
+        found = {os.path.normpath(path) for path in files_under(self.root)}
+        images = {path for path in found if is_picture_name(Path(path).name)}
+        listed = (f.find(name) for f in self._files.values() for name in f.images)
+        rest = sorted(images - {os.path.normpath(path) for path in listed if path})
+        if not rest:
+            return []
+        line = (
+            f"{self.root}: {len(rest)} images are in no {self.format_name} file, the "
+        )
+        severity = "warning" if 2 * len(rest) > len(images) else "note"
+        return [Problem(f"{line}the first is {rest[0]}; not read.", severity=severity)]
 
     def class_names(self) -> list[str]:
         """Classes of all files."""

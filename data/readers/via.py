@@ -34,9 +34,13 @@ KEYS = (  # a project of VIA 2; annotations alone; a project of VIA 3
     (b'"regions"', b'"filename"', b'"shape_attributes"'),
     (b'"metadata"', b'"fid_list"', b'"fname"'),
 )
-HEADER = {"filename", "region_shape_attributes", "region_attributes"}  # via.js
+HEADER = {"filename", "file_size", "region_shape_attributes", "region_attributes"}
 # attributes that hold the class, the first that occurs; a single one may have any name
 CLASS_ATTRIBUTES = ("class", "label", "name", "type", "category", "object")  # ours
+TWICE = (
+    "stands in the file twice, with different sizes: which of them is right can't be "
+    "known. Remove one in VIA."
+)
 ONLY_CLASS = "object"  # ours: where no region has any attribute
 # via-3.x.y/src/js/_via_metadata.js, _VIA_RSHAPE: names of VIA 2 for numbers of VIA 3
 VIA3_SHAPES = {1: "point", 2: "rect", 3: "circle", 4: "ellipse", 5: "line"}
@@ -103,8 +107,11 @@ class _File:
             return ONLY_CLASS
         return _text(region.attributes.get(self._attribute))
 
+    def find(self, name: str) -> Path | None:
+        return self._finder.find(name)
+
     def read(self, name: str) -> Annotated:
-        path = self._finder.find(name)
+        path = self.find(name)
         if path is None:
             raise Missing(f"images of {self.path.name} are not there", name)
         objects = [
@@ -127,10 +134,7 @@ def _from_json(path: Path) -> dict[str, list[_Region]]:
         if not isinstance(name, str) or not name:
             raise UserError(f"{path}: {key!r:.80}: expected an image with filename.")
         if name in found:
-            raise UserError(
-                f"{path}: {name} stands in the file twice, with different sizes: which "
-                "of them is right can't be known. Remove one in VIA."
-            )
+            raise UserError(f"{path}: {name} {TWICE}")
         regions = image.get("regions") or []
         if isinstance(regions, dict):  # VIA 1: {"0": region}
             regions = list(regions.values())
@@ -212,13 +216,17 @@ def _from_table(path: Path) -> dict[str, list[_Region]]:
     header = _header(next(rows, (0, []))[1])
     at = {name: header.index(name) for name in HEADER}
     found: dict[str, list[_Region]] = {}
+    sizes: dict[str, str] = {}
     for line, cells in rows:
         if not cells:
             continue
         where = f"{path}: line {line}"
         if len(cells) <= max(at.values()):
             raise UserError(f"{where}: expected {len(header)} cells: {len(cells)}.")
-        regions = found.setdefault(cells[at["filename"]], [])
+        name, size = cells[at["filename"]], cells[at["file_size"]]
+        if sizes.setdefault(name, size) != size:
+            raise UserError(f"{where}: {name} {TWICE}")
+        regions = found.setdefault(name, [])
         shape = _cell(cells[at["region_shape_attributes"]], where)
         if shape:  # {}: an image without regions
             attributes = _cell(cells[at["region_attributes"]], where)

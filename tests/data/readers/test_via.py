@@ -211,6 +211,11 @@ REFUSED = {  # file, content, what is told
     "a list": ("v.json", [project({})], "not VIA JSON"),
     "cut off": ("v.json", json.dumps(project(via([CAT])))[:-9], "not VIA JSON"),
     "a cell": ("v.csv", table([("a.png", RECT, {})]).replace("{}", "{"), "line 2"),
+    "CSV, twice": (
+        "v.csv",
+        table([("a.png", RECT, {})] * 2).replace("1234", "9", 1),
+        "line 3: a.png stands in the file twice",
+    ),
     "few cells": ("v.csv", table([]) + "a.png,1\n", "line 2: expected 7 cells"),
     "NUL": ("v.csv", table([]) + "a\0,1\n", "line 2"),
 }
@@ -223,3 +228,13 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path, case):
     with pytest.raises(ValueError, match=name) as error:
         read_dataset(tmp_path, "trainval")
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_images_that_no_file_lists_are_told(tmp_path):
+    files = {name: None for name in ("a.png", "sub/b.png", "c.png")}
+    write(tmp_path, {**files, "via.json": via([CAT])})
+    (line,) = read_dataset(tmp_path, "trainval").problems
+    assert "2 images are in no VIA file" in line and line.severity == "warning"
+    write(tmp_path, {"via.json": {**via([CAT]), **via([], "sub/b.png")}})
+    (line,) = read_dataset(tmp_path, "trainval").problems
+    assert line.startswith(f"{tmp_path}: 1 images") and line.severity == "note"
