@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     datasets = doctor.read_splits(args.folders)
     for dataset in datasets:
         print(dataset.describe())
+        for line in dataset.notes:
+            print(f"  {line}")
     found = doctor.examine(args.folders, datasets, priors)
     print(table(found) or "nothing found")
     if picture:

@@ -1,7 +1,8 @@
 """Pictures from files: size from the header, pixels upright as uint8 RGB.
 
-OpenCV decodes; Pillow reads headers only. Nothing is decoded before its size is
-known, and only JPEG, PNG, BMP and WebP, told by their first bytes, are opened.
+OpenCV decodes; Pillow reads headers, and decodes TIFF. Nothing is decoded before its
+size is known, and only JPEG, PNG, BMP, WebP and TIFF, told by their first bytes, are
+opened.
 """
 
 import io
@@ -16,13 +17,20 @@ from base.errors import UserError
 
 MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; the largest cameras stay below
 MAX_BYTES = 100_000_000  # ours: a JPEG of MAX_PIXELS is smaller
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP")  # ours: the formats with sound decoders
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")  # file names of FORMATS
+# ours: the formats with sound decoders, and their file names
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".jfif", ".jpe", ".tif", ".tiff")
+# ours: image files that people have and that are not read
+UNREAD_SUFFIXES = (
+    *(".heic", ".heif", ".avif", ".gif", ".jp2", ".jxl", ".psd", ".svg", ".tga"),
+    *(".ppm", ".pgm", ".dng", ".cr2", ".nef", ".arw", ".raw", ".exr", ".ico"),
+)
 EXIF_ORIENTATION = 0x0112  # EXIF 2.32, sec. 4.6.4
 SIDEWAYS = (5, 6, 7, 8)  # EXIF 2.32: orientations that swap width and height
 
 # Pillow's advice about pictures somewhat below MAX_PIXELS; above it we say so ourselves
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")  # decoding tells
 
 # OpenCV decodes JPEG at 1/2, 1/4, 1/8 of its size in a fraction of the time.
 REDUCED = (  # cv2.ImreadModes
@@ -81,6 +89,8 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
     size_wh, kind, orientation = _header(path, io.BytesIO(raw))
     if not _is_whole(raw, kind):
         raise UserError(f"{path}: the {kind} file is cut off before its end.")
+    if kind == "TIFF":
+        return _read_tiff(path, raw)
     flags = _decode_flags(size_wh, kind, min_side) | cv2.IMREAD_IGNORE_ORIENTATION
     is_rgb = DECODES_RGB and kind == "JPEG"
     if is_rgb:
@@ -96,6 +106,25 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
     if not is_rgb:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return _upright(image, orientation)  # (H, W, 3)
+
+
+def _read_tiff(path: Path, raw: bytes) -> np.ndarray:
+    """Pixels (H, W, 3) of the first page.
+
+    By Pillow, which turns them itself and refuses broken data; OpenCV makes it noise.
+    """
+    try:
+        with Image.open(io.BytesIO(raw), formats=("TIFF",)) as image:
+            if image.mode.startswith("I;16"):  # convert() would clip at 255
+                grey = (np.asarray(image) >> 8).astype(np.uint8)
+                return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+            if image.mode in ("I", "F"):
+                raise UserError(f"{path}: its numbers have not 8 or 16 bits.")
+            return np.array(image.convert("RGB"))
+    except (MemoryError, UserError):
+        raise
+    except Exception as error:  # Pillow raises almost anything on broken data
+        raise UserError(f"{path}: can't be decoded ({error}).") from error
 
 
 def _check_bytes(path: Path, num_bytes: int) -> None:
@@ -125,6 +154,8 @@ def _header(path: Path, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, 
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":  # Pillow turns it itself, and its size
+        return 1
     # A PNG's getexif() would decode the pixels to look behind them for the tag.
     if image.format == "PNG" and "exif" not in image.info:
         return 1

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from base.errors import UserError
 from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
 
@@ -32,8 +33,19 @@ def check_boxes(datasets: Sequence[Dataset]) -> list[Finding]:
     )
     found += findings("duplicate", "warning", "boxes annotated twice", twice)
     if empty:
-        found.append(Finding("empty", "note", "pictures without objects", empty))
-    return found + check_classes(datasets)
+        total = sum(map(len, datasets))
+        severity = "warning" if 2 * empty > total else "note"
+        found.append(Finding("empty", severity, "pictures without objects", empty))
+    return found + _no_boxes(datasets[0]) + check_classes(datasets)
+
+
+def _no_boxes(training: Dataset) -> list[Finding]:
+    """An error, with the reason that train.py gives too."""
+    try:
+        training.check_boxes()
+    except UserError as error:
+        return findings("no-boxes", "error", "nothing to train on", [str(error)])
+    return []
 
 
 def check_classes(datasets: Sequence[Dataset]) -> list[Finding]:

@@ -10,10 +10,16 @@ from data.dataset import Dataset
 from data.doctor.boxes import check_boxes, check_priors
 from data.doctor.findings import Finding, findings
 from data.doctor.images import check_pictures
-from data.doctor.voc import check_trees
+from data.doctor.unread import check_unread
+from data.doctor.voc import KINDS, check_trees
 from data.readers.recognise import find_sources, read_dataset
 from data.readers.voc import VocSource
 
+TEXTS = {
+    "error": "left out by the reader",
+    "warning": "mended by the reader, or told by it",
+    "note": "told by the reader",
+}
 SPLITS = ("train", "val", "test")  # each picture in at most one
 
 
@@ -46,12 +52,29 @@ def examine(
     sources = find_sources(roots)
     trees = [source.tree for source in sources if isinstance(source, VocSource)]
     found = check_trees(trees)
-    if len(trees) < len(sources):  # other formats: what their readers complain of
-        lines = [line for dataset in datasets for line in dataset.problems]
-        lost = any(d.num_pictures_left_out or d.num_objects_left_out for d in datasets)
-        severity = "error" if lost else "warning"
-        found += findings("reader", severity, "left out or mended by the reader", lines)
+    lines = list(dict.fromkeys(line for d in datasets for line in d.problems))
+    if len(trees) == len(sources):  # looked at above, in other words
+        lines = [line for line in lines if _id(line) not in ("reader", *KINDS)]
+    found += _problems(lines)
+    found += check_unread([Path(source.root) for source in sources], datasets)
     return found + quick(datasets, priors) + check_pictures(datasets)
+
+
+def _problems(lines: Sequence[str]) -> list[Finding]:
+    """What the readers complain of, by their words for it."""
+    by_kind: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        severity = getattr(line, "severity", "error")
+        by_kind.setdefault((_id(line), severity), []).append(line)
+    return [
+        finding
+        for (id, severity), places in by_kind.items()
+        for finding in findings(id, severity, TEXTS[severity], places)
+    ]
+
+
+def _id(line: str) -> str:
+    return getattr(line, "id", "reader")
 
 
 def quick(datasets: Sequence[Dataset], priors: np.ndarray) -> list[Finding]:

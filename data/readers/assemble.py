@@ -90,11 +90,11 @@ def read_chosen(
         split=split,
         class_names=list(class_names),
         pictures=[read.kept for read in reads if read.kept is not None],
-        problems=whole
-        + [line for read in reads for line in read.problems]
+        problems=[line for read in reads for line in read.problems]
         + _unknown_lines(reads, class_names)
-        + lines,
-        notes=chosen.notes,
+        + lines
+        + [line for line in whole if line.severity != "note"],
+        notes=chosen.notes + [line for line in whole if line.severity == "note"],
         num_pictures_left_out=num_refused + num_missing,
         num_objects_left_out=sum(read.num_left_out for read in reads)
         + sum(line.num_objects for line in whole),

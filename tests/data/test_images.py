@@ -32,12 +32,36 @@ def assert_flag(image, tolerance=12):
         assert difference.max() <= tolerance, (column, image[HEIGHT // 2, column])
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
+@pytest.mark.parametrize("suffix", [s[1:] for s in images.SUFFIXES])
 def test_formats_and_unicode_paths(tmp_path, suffix):
     path = tmp_path / f"żółw 亀.{suffix}"
     Image.fromarray(flag()).save(path, quality=95)
     assert picture_size(path) == (WIDTH, HEIGHT)
-    assert_flag(read_picture(path), 25 if suffix in ("jpg", "webp") else 0)
+    assert_flag(read_picture(path), 0 if suffix[:3] in ("png", "bmp", "tif") else 25)
+
+
+def test_tiff_in_its_modes_turned_and_cut_off(tmp_path):
+    path, image = tmp_path / "a.tif", Image.fromarray(flag())
+    for mode in ("P", "RGBA", "CMYK"):
+        image.convert(mode).save(path, compression="tiff_lzw")
+        assert read_picture(path).shape == (HEIGHT, WIDTH, 3)
+    exif = Image.Exif()
+    exif[images.EXIF_ORIENTATION] = 6
+    turned = image.transpose(Image.Transpose.ROTATE_90)  # a camera held upright
+    turned.save(path, exif=exif, compression="tiff_adobe_deflate")
+    assert picture_size(path) == (WIDTH, HEIGHT)
+    assert_flag(read_picture(path), 0)
+    data = bytearray(path.read_bytes())
+    for broken in (data[: len(data) // 2], data[:20] + bytes(200) + data[220:]):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"a.tif: .*\.$"):
+            read_picture(path)
+
+
+def test_16_bits_of_a_tiff_become_8(tmp_path):
+    grey = np.full((HEIGHT, WIDTH), 200 * 256 + 17, np.uint16)
+    Image.fromarray(grey).save(tmp_path / "a.tif")
+    assert (read_picture(tmp_path / "a.tif") == 200).all()
 
 
 def test_the_first_bytes_tell_the_format_not_the_name(tmp_path):
@@ -122,7 +146,7 @@ def test_decoding_to_rgb_equals_converting_after(tmp_path, monkeypatch, mode, mi
     np.testing.assert_array_equal(straight, read_picture(tmp_path / "a.jpg", min_side))
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp"])
+@pytest.mark.parametrize("suffix", [s[1:] for s in images.SUFFIXES])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.98])
 def test_cut_files_are_refused_by_name(tmp_path, suffix, share):
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)

@@ -173,13 +173,23 @@ def test_key_points_after_the_box_are_left_out(tmp_path):
 
 @pytest.mark.parametrize("yaml", [f"train: images\nval: images\n{NAMES}", None])
 def test_labels_without_a_picture_are_counted(tmp_path, yaml):
-    files = {"images/a.png": None, "labels/a.txt": ROW, "labels/classes.txt": "x\ny\n"}
-    files |= {"images/b.tif": "II", "labels/b.txt": ROW, "labels/deep/c.d.txt": ROW}
+    files = {
+        "images/a.png": None,
+        "labels/a.txt": ROW,
+        "labels/classes.txt": "dog\ncat",
+    }
+    files |= {"labels/b.txt": ROW, "labels/deep/c.d.txt": ROW}
     files |= {"data.yaml": yaml} if yaml else {}
     dataset = read_dataset(write(tmp_path, files), "trainval")
     assert stems(dataset) == ["a"] and dataset.num_pictures_left_out == 2
     (line,) = dataset.problems
     assert "2 labels have no picture of .jpg, .jpeg, .png, .bmp, .webp" in line
+
+
+def test_an_image_whose_kind_is_not_read_is_named_as_that(tmp_path):
+    files = {"a.png": None, "a.txt": ROW, "b.heic": "", "b.txt": ROW}
+    (line,) = read_dataset(write(tmp_path, files), "trainval").problems
+    assert "1 labels have pictures of .heic, which is not read" in line
 
 
 def test_other_yaml_files_in_the_folder_are_passed_over(tmp_path):

@@ -1,0 +1,259 @@
+"""Where YOLO data sets keep images, labels and lists."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from base.errors import UserError
+from data.images import SUFFIXES, is_picture_name
+from data.readers.annotation import Problem
+from data.readers.paths import Finder, files_under, folded
+from data.readers.splits import is_split_name, split_in_name, splits_of
+from data.readers.text import read_lines
+from data.readers.yolo.names import MAX_BYTES, is_name_file
+from data.readers.yolo.rows import parse_row
+
+Lists = dict[str | None, list[Path]]  # None: no splits; else a split or another list
+NOTHING = ("", "null", "Null", "NULL", "~")  # YAML
+# of data.yaml, which name no list: ultralytics, Roboflow
+OTHER_KEYS = ("path", "names", "nc", "download", "yaml_file", "roboflow", "kpt_shape")
+
+
+def is_list(path: Path) -> bool:
+    """Whether a path is that of a text file."""
+    return path.suffix.lower() == ".txt"
+
+
+def child(folder: Path, name: str) -> Path:
+    """A folder in another, however its name is written."""
+    place = folder / name
+    if place.is_dir() or not folder.is_dir():
+        return place
+    found = (p for p in sorted(folder.iterdir()) if p.name.lower() == name)
+    return next(filter(Path.is_dir, found), place)
+
+
+class LabelFiles:
+    """The label files of images: in labels/ for images/, else beside the image.
+
+    Upper and lower case may differ where the label is no other image's. Folders are
+    listed once.
+    """
+
+    def __init__(self) -> None:
+        self._listings: dict[Path, dict[str, list[str]]] = {}
+        self._folders: dict[Path, Path | None] = {}
+
+    def find(self, image: Path) -> Path | None:
+        """The label file of an image; None where there is none."""
+        folder = image.parent
+        if folder not in self._folders:
+            self._folders[folder] = labels_folder(folder)
+        for place in (self._folders[folder], folder):
+            if place and (name := self._name_in(place, image)):
+                return place / name
+        return None
+
+    def _name_in(self, place: Path, image: Path) -> str | None:
+        names = self._listing(place).get(folded(image.stem), ())
+        same = [name for name in names if Path(name).stem == image.stem]
+        if same:  # .txt before .TXT
+            return max(same)
+        others = [name for name in names if not _has_image(image.parent, name)]
+        return others[0] if len(others) == 1 else None
+
+    def _listing(self, folder: Path) -> dict[str, list[str]]:
+        if folder not in self._listings:
+            self._listings[folder] = found = {}
+            for name in os.listdir(folder) if folder.is_dir() else ():  # noqa: PTH208
+                if name.lower().endswith(".txt") and not is_name_file(name):
+                    found.setdefault(folded(name[:-4]), []).append(name)
+        return self._listings[folder]
+
+
+def _has_image(folder: Path, label: str) -> bool:
+    stem = Path(label).stem
+    return any((folder / f"{stem}{suffix}").exists() for suffix in SUFFIXES)
+
+
+def labels_folder(folder: Path) -> Path | None:
+    """The folder of labels that belongs to one in images/."""
+    parts = [part.lower() for part in folder.parts]
+    if "images" not in parts:
+        return None
+    at = len(parts) - 1 - parts[::-1].index("images")
+    return child(Path(*folder.parts[:at]), "labels").joinpath(*folder.parts[at + 1 :])
+
+
+def images_in(place: Path, folders: Sequence[Path] = ()) -> list[Path]:
+    """Images under a folder, or those that a text file lists.
+
+    Then where labels expect an image that isn't there: without suffix, since nothing
+    tells it. folders: where listed names are looked for, after the list's own.
+    """
+    if place.is_dir():
+        images = [path for path in files_under(place) if is_picture_name(path.name)]
+        return images + list(_lacking(place, images))
+    if not is_list(place):
+        return []
+    finder = Finder([place.parent, *folders])
+    names = [line.strip() for line in read_lines(place) if line.strip()]
+    # an image that isn't there is kept: reading it tells so
+    return [path or place.parent / n for n, path in finder.find_all(names).items()]
+
+
+def _lacking(folder: Path, images: Sequence[Path]) -> Iterator[Path]:
+    labels = labels_folder(folder)
+    beside = labels is None or not labels.is_dir()
+    labels = folder if beside else labels
+    there = {folded(str(path.relative_to(folder).with_suffix(""))) for path in images}
+    for file in files_under(labels):
+        if not is_list(file) or is_name_file(file.name):
+            continue
+        name = file.relative_to(labels).with_suffix("")
+        if folded(str(name)) not in there and not (beside and not holds_rows(file)):
+            yield folder / name
+
+
+def holds_rows(path: Path) -> bool:
+    """Whether a text begins with a row of a label file."""
+    line = next((line for line in read_lines(path) if line.strip()), "")
+    return parse_row(line.split()[:5]) is not None
+
+
+def yaml_lists(path: Path, content: dict[str, Any]) -> tuple[Lists, list[Problem]]:
+    """The lists of a data.yaml; its paths are looked for from its own folder."""
+    base = Finder([path.parent]).find(str(content.get("path") or "."))
+    finder = Finder([base or path.parent, path.parent])
+    lists: Lists = {}
+    unknown: list[str] = []
+    for key, given in content.items():
+        split = split_in_name(str(key)) if is_split_name(str(key)) else None
+        names = given if isinstance(given, list) else [given]
+        names = [name for name in names if name not in NOTHING]
+        if split:
+            for name in names:
+                place = _place(path, key, name, finder, split)
+                lists.setdefault(split, []).extend(images_in(place) if place else [])
+        elif key not in OTHER_KEYS and (found := _images_of(names, finder)):
+            lists[str(key)] = found
+            unknown.append(str(key))
+    return lists, unknown_lists(path, "keys", unknown)
+
+
+def _place(path: Path, key: str, name: Any, finder: Finder, split: str) -> Path | None:
+    place = finder.find(name) if isinstance(name, str) else None
+    if place and (place.is_dir() or is_list(place)):
+        return place
+    if not place and split == "test":  # many name a test and have none
+        return None
+    shown = f"{name:.80}" if isinstance(name, str) else type(name).__name__
+    raise UserError(
+        f"{path}: {key}: {shown} is {'neither' if place else 'not there'}; "
+        "expected a folder of pictures or a .txt list of them, from the "
+        "folder of this file."
+    )
+
+
+def _images_of(names: Sequence[Any], finder: Finder) -> list[Path]:
+    """Images of a key whose name is not understood, if it is a list of them at all."""
+    places = [finder.find(name) if isinstance(name, str) else None for name in names]
+    found = [image for p in places if p for image in images_in(p)]
+    return [image for image in found if is_picture_name(image.name)]
+
+
+def unknown_lists(path: Path, what: str, names: Sequence[str]) -> list[Problem]:
+    """The warning about lists whose names tell no split."""
+    if not names:
+        return []
+    text = (
+        f"{path}: {what} that tell no split: {', '.join(names[:8])}; their images are "
+        "in train, val or test only where another list has them. "
+        f"--train-split {names[0]} takes one."
+    )
+    return [Problem(text, "list-unknown", "warning")]
+
+
+def darknet_file(root: Path) -> Path | None:
+    """obj.data of a Darknet project, in its root, data/ or cfg/."""
+    for folder in (root, root / "data", root / "cfg"):
+        for path in sorted(folder.glob("*.data")):
+            if {"train", "names"} & set(darknet_values(path)):
+                return path
+    return None
+
+
+def darknet_values(path: Path) -> dict[str, str]:
+    """Keys and values of an obj.data: lines `train = data/train.txt`."""
+    pairs = (line.partition("=") for line in read_lines(path, MAX_BYTES))
+    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
+
+
+def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
+    """train.txt and its like, as CVAT and Darknet have them; obj.data names some."""
+    finder = Finder([root, root / "data", *([darknet.parent] if darknet else [])])
+    lists: Lists = {}
+    known: dict[Path, str] = {}
+    for key, name in (darknet_values(darknet) if darknet else {}).items():
+        split, path = split_in_name(key), finder.find(name)
+        if split and path and path.is_file():
+            known.setdefault(path.resolve(), split)
+    unknown: list[str] = []
+    files = [p for f in (root, root / "data") for p in sorted(f.glob("*.[tT][xX][tT]"))]
+    for path in [*files, *(p for p in known if p not in {f.resolve() for f in files})]:
+        split = known.get(path.resolve())
+        split = split or (is_split_name(path.stem) and split_in_name(path.stem)) or None
+        if is_name_file(path.name) or not (split or _lists_images(path)):
+            continue
+        if found := images_in(path, finder.folders):
+            lists.setdefault(split or path.stem, []).extend(found)
+            unknown += [path.stem] * (not split)
+    return lists, unknown_lists(root, "lists", unknown)
+
+
+def _lists_images(path: Path) -> bool:
+    if _has_image(path.parent, path.name):
+        return False  # its labels
+    line = next((line.strip() for line in read_lines(path) if line.strip()), "")
+    return is_picture_name(Path(line.replace("\\", "/")).name)
+
+
+def folder_lists(root: Path) -> tuple[Lists, list[Problem]]:
+    """images/train, train/images, train/ with everything in it, or no splits."""
+    for base in (child(root, "images"), root):
+        inside = base.iterdir() if base.is_dir() else ()
+        folders = {p.name: p for p in sorted(inside) if p.is_dir()}
+        splits = splits_of(folders)
+        lists: Lists = {}
+        for name, split in splits.items():
+            if images := _images_below(folders[name]):
+                lists.setdefault(split, []).extend(images)
+        if lists:
+            others = _other_folders(folders, splits)
+            notes = folder_notes(root, splits)
+            named = unknown_lists(root, "folders", list(others))
+            return lists | others, [*notes, *named]
+    return {None: images_in(child(root, "images")) or images_in(root)}, []
+
+
+def _images_below(folder: Path) -> list[Path]:
+    inside = child(folder, "images")
+    return images_in(inside if inside.is_dir() else folder)
+
+
+def _other_folders(folders: dict[str, Path], splits: Iterable[str]) -> Lists:
+    others = (n for n in folders if n not in splits and n.lower() != "labels")
+    found = {name: _images_below(folders[name]) for name in others if name[0] != "."}
+    return {n: images for n, images in found.items() if any(map(_is_image, images))}
+
+
+def _is_image(path: Path) -> bool:
+    return is_picture_name(path.name)
+
+
+def folder_notes(root: Path, splits: dict[str, str]) -> list[Problem]:
+    """Says where a folder of another name is taken for a split."""
+    read = [f"{name} as {s}" for name, s in splits.items() if not is_split_name(name)]
+    text = f"{root}: splits are read from names of folders: {', '.join(read)}."
+    return [Problem(text, "split-folder", "note")] if read else []

@@ -1,0 +1,176 @@
+"""Class names of YOLO data: data.yaml's, or files of names that lie with the labels."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from base.errors import UserError
+from data.readers.paths import Finder
+from data.readers.text import check_names, read_lines, read_text
+
+# Label Studio and LabelImg, Darknet and CVAT, Roboflow; any *.names too
+NAME_FILES = ("classes.txt", "_darknet.labels", "predefined_classes.txt", "names.txt")
+MAX_BYTES = 1_000_000  # ours: a file of names is far smaller
+MAX_CLASSES = 100_000  # ours: more is a mistake, and a list of them fills the memory
+
+
+def is_name_file(name: str) -> bool:
+    """Whether a file of this name lists classes."""
+    return name.lower() in NAME_FILES or name.lower().endswith(".names")
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's content, every value as its text: `on`, `007`, `null`."""
+    try:
+        content = yaml.load(read_text(path, MAX_BYTES), yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a YAML file: {reason}.") from error
+    return content if isinstance(content, dict) else {}
+
+
+def yaml_names(path: Path, content: dict[str, Any]) -> list[str]:
+    """The class names of a data.yaml."""
+    names, count = content.get("names"), content.get("nc")
+    if isinstance(names, dict) and all(map(_is_number, names)):
+        by_number = {int(key): name for key, name in names.items()}
+        numbers = up_to(max(by_number, default=-1), path)
+        return _texts(path, [by_number.get(n, str(n)) for n in numbers])
+    if isinstance(names, list):
+        return _texts(path, names)
+    if isinstance(names, str) and (listed := Finder([path.parent]).find(names)):
+        return names_in(listed)
+    if names is None and _is_number(count):
+        return [str(number) for number in up_to(int(count) - 1, path)]
+    raise UserError(
+        f"{path}: names: expected a list of class names or numbers with names. "
+        f"Received: {_shown(names)}"
+    )
+
+
+def _texts(path: Path, names: Sequence[Any]) -> list[str]:
+    for number, name in enumerate(names):
+        if not isinstance(name, str):
+            raise UserError(
+                f"{path}: names: class {number}: expected a text. "
+                f"Received: {_shown(name)}"
+            )
+    return check_names(names, path)
+
+
+def _shown(value: Any) -> str:
+    # never a whole list: a few lines of YAML may stand for billions of entries
+    return f"{value!r:.80}" if isinstance(value, str | None) else type(value).__name__
+
+
+def _is_number(text: Any) -> bool:
+    return isinstance(text, str) and text.isdecimal() and len(text) < 16
+
+
+def up_to(largest: int, path: Path) -> range:
+    """Class numbers from 0; UserError where a file has one that can't be."""
+    if largest >= MAX_CLASSES:
+        raise UserError(
+            f"{path}: class number {largest}: expected less than {MAX_CLASSES}."
+        )
+    return range(largest + 1)
+
+
+def names_in(path: Path) -> list[str]:
+    """The names in a file, one a line."""
+    names = check_names(read_lines(path, MAX_BYTES), path)
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+class FolderNames:
+    """Class names by the folder of a label file: the nearest list above it counts.
+
+    given: the names of `source`, data.yaml or obj.data, which count everywhere;
+        UserError where a file of names says otherwise.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        folders: Iterable[Path],
+        given: Sequence[str] | None = None,
+        source: Path | None = None,
+    ) -> None:
+        self.root = root
+        places = {root, root / "data", root / "labels", *folders}
+        places |= {p for f in folders for p in f.parents if root in p.parents}
+        self._files: dict[Path, tuple[Path, list[str]]] = {}
+        for folder in sorted(p for p in places if p.is_dir()):
+            for file in sorted(p for p in folder.iterdir() if is_name_file(p.name)):
+                if file.is_file():
+                    self._add(folder, file, names_in(file))
+        self._given = list(given) if given is not None else None
+        self._found: dict[tuple[Path, Path], list[str]] = {}
+        if given is not None:
+            for file, names in self._files.values():
+                _check_same((source or root, given), (file, names))
+
+    def _add(self, folder: Path, file: Path, names: list[str]) -> None:
+        if folder in self._files:
+            _check_same(self._files[folder], (file, names))
+        self._files.setdefault(folder, (file, names))
+
+    def all(self) -> list[str]:
+        """The names of all folders, each once."""
+        if self._given is not None:
+            return self._given
+        lists = [names for _, names in self._files.values()]
+        return list(dict.fromkeys(name for names in lists for name in names))
+
+    def __bool__(self) -> bool:
+        return self._given is not None or bool(self._files)
+
+    def of(self, label: Path, image: Path) -> list[str]:
+        """The names that the numbers in a label file mean."""
+        if self._given is not None:
+            return self._given
+        folders = label.parent, image.parent
+        if folders not in self._found:
+            self._found[folders] = self._nearest(folders)
+        return self._found[folders]
+
+    def _nearest(self, folders: tuple[Path, Path]) -> list[str]:
+        found = [
+            (len(folder.parts), *self._files[folder])
+            for start in dict.fromkeys(folders)
+            for folder in (start, *start.parents)
+            if folder in self._files
+        ]
+        if not found:
+            return self._only()
+        deepest = max(depth for depth, _, _ in found)
+        (_, *first), *others = [row for row in found if row[0] == deepest]
+        for _, *other in others:
+            _check_same(first, other)
+        return first[1]
+
+    def _only(self) -> list[str]:
+        """For a folder without names: those of the others, where they are the same."""
+        first, *others = self._files.values()
+        for other in others:
+            _check_same(first, other)
+        return first[1]
+
+
+def _check_same(
+    first: tuple[Path, Sequence[str]], second: tuple[Path, Sequence[str]]
+) -> None:
+    """UserError where two lists name one number differently; one may be longer."""
+    pairs = enumerate(zip(first[1], second[1], strict=False))
+    for number, (a, b) in pairs:
+        if a.casefold() != b.casefold():
+            raise UserError(
+                f"{first[0]} and {second[0]} contradict each other: class {number} is "
+                f"{a!r} and {b!r}. Remove the wrong one."
+            )

@@ -1,0 +1,224 @@
+"""YOLO: a text file of boxes for each image, class names in one file.
+
+https://docs.ultralytics.com/datasets/detect. An image without a label file shows
+nothing that is looked for.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from data.images import SUFFIXES, UNREAD_SUFFIXES, is_picture_name, picture_size
+from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
+from data.readers.paths import Finder
+from data.readers.text import read_lines
+from data.readers.yolo.layout import (
+    LabelFiles,
+    Lists,
+    darknet_file,
+    darknet_values,
+    folder_lists,
+    text_lists,
+    yaml_lists,
+)
+from data.readers.yolo.names import (
+    FolderNames,
+    load_yaml,
+    names_in,
+    up_to,
+    yaml_names,
+)
+from data.readers.yolo.rows import ROW, check_not_pose, parse_row
+
+IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the pictures"
+# what tells a data set's YAML file from others that lie in the folder
+IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
+NO_POSE = ("", "0", "null", "~", "false", "False", "none", "None", "[]")
+SAMPLE = 200  # ours: label files that tell polygons from key points
+
+
+def find(path: Path) -> list["YoloSource"]:
+    """The data set of a data.yaml or obj.data, or in a folder."""
+    if path.is_file():
+        if path.suffix.lower() in (".yaml", ".yml"):
+            return [_from_yaml(path, load_yaml(path))]
+        if path.suffix.lower() != ".data":
+            return []
+        inside = path.parent.name in ("data", "cfg")  # of the project's root
+        source = _from_folder(path.parent.parent if inside else path.parent, path)
+        return [source] if source else []
+    files = sorted((*path.glob("*.yaml"), *path.glob("*.yml")))
+    for file in filter(Path.is_file, files):
+        text = "\n".join(read_lines(file))
+        content = load_yaml(file) if IS_OURS.search(text) else {}
+        if {"names", "nc"} & set(content) or (content and file.stem == "data"):
+            return [_from_yaml(file, content)]
+    source = _from_folder(path, darknet_file(path))
+    return [source] if source else []
+
+
+def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
+    names = yaml_names(path, content)
+    lists, problems = yaml_lists(path, content)
+    if not any(lists.values()):
+        lists, more = folder_lists(path.parent)
+        problems = [*problems, *more]
+    pose = content.get("kpt_shape", "")
+    is_pose = isinstance(pose, list) or pose not in NO_POSE
+    source = YoloSource(path.parent, lists, problems, 5 if is_pose else None)
+    source.name_classes(names, path)
+    if "kpt_shape" not in content:
+        source.check_not_pose(path)
+    return source
+
+
+def _from_folder(root: Path, darknet: Path | None) -> "YoloSource | None":
+    """Without data.yaml: lists (Darknet, CVAT), folders of the splits or neither."""
+    lists, problems = text_lists(root, darknet)
+    if not set(lists) & {"train", "val", "test", "trainval"}:
+        found, more = folder_lists(root)
+        lists, problems = found | lists, [*problems, *more]
+    source = YoloSource(root, lists, problems)
+    if not any(source.labelled()):
+        return None
+    named = darknet and darknet_values(darknet).get("names")
+    file = named and Finder([root, darknet.parent]).find(named)
+    source.name_classes(names_in(file) if file else None, file or None)
+    source.check_not_pose(root)
+    return source
+
+
+class YoloSource:
+    """Images with their label files; keys are the images' paths.
+
+    row_length: numbers of a row that are its box; key points follow. None: all.
+    """
+
+    format_name = "YOLO"
+    opens_files = True
+    names_have_order = True
+
+    def __init__(
+        self,
+        root: Path,
+        lists: Lists,
+        problems: Sequence[Problem] = (),
+        row_length: int | None = None,
+    ) -> None:
+        self.root = root
+        self._row_length = row_length
+        self._problems = list(problems)
+        self._labels = LabelFiles()
+        if lists.get("val") == lists.get("train"):  # nothing validates on its own
+            lists = {split: paths for split, paths in lists.items() if split != "val"}
+        self._lists = {split: paths for split, paths in lists.items() if paths}
+        self.lists = [split for split in self._lists if split]
+
+    def labelled(self) -> "list[tuple[Path, Path]]":
+        """Images with their label files."""
+        paths = dict.fromkeys(path for paths in self._lists.values() for path in paths)
+        pairs = ((p, self._labels.find(p)) for p in paths if is_picture_name(p.name))
+        return [(image, label) for image, label in pairs if label]
+
+    def name_classes(self, names: Sequence[str] | None, file: Path | None) -> None:
+        """Take the names of data.yaml, else those beside the labels, else numbers."""
+        pairs = self.labelled()
+        folders = {place.parent for pair in pairs for place in pair}
+        self._names = FolderNames(self.root, folders, names, file)
+        if not self._names:
+            numbers = _numbers_in([label for _, label in pairs])
+            self._names = FolderNames(self.root, (), numbers)
+
+    def check_not_pose(self, where: Path) -> None:
+        """UserError where rows look like boxes with key points."""
+        labels = (label for _, label in islice(self.labelled(), SAMPLE))
+        check_not_pose((line for label in labels for line in read_lines(label)), where)
+
+    def keys(self, split: str | None) -> list[str]:
+        """Paths of the images of a list, or of all."""
+        lists = self._lists.values() if split is None else [self._lists[split]]
+        return list(dict.fromkeys(path.as_posix() for paths in lists for path in paths))
+
+    def class_names(self) -> list[str]:
+        """The names in the order of their numbers."""
+        return self._names.all()
+
+    def problems(self, split: str | None) -> list[Problem]:
+        """Lists that are not understood, images without labels or that share them."""
+        keys = self.keys(split if split in self._lists else None)
+        images = [path for key in keys if (path := Path(key)).is_file()]
+        labels = [self._labels.find(image) for image in images]
+        bare = [image for image, label in zip(images, labels, strict=True) if not label]
+        found = list(self._problems)
+        if bare:
+            severity = "warning" if 2 * len(bare) > len(images) else "note"
+            text = (
+                f"{self.root}: {len(bare)} of {len(images)} images have no label file, "
+                f"the first is {bare[0].name!r}; taken for images without objects."
+            )
+            found.append(Problem(text, "label-missing", severity))
+        counts = Counter(label for label in labels if label)
+        shared = [label for label, count in counts.items() if count > 1]
+        if shared:
+            text = f"{self.root}: {len(shared)} label files belong to several images"
+            text = f"{text}, the first is {shared[0].name!r}: each has its boxes."
+            found.append(Problem(text, "label-shared", "warning"))
+        return found
+
+    def read(self, key: str) -> Annotated:
+        """One image with the rows of its label file."""
+        path = Path(key)
+        if not path.is_file():
+            raise Missing(_lacking_words(path), key)
+        size_wh = picture_size(path)
+        label = self._labels.find(path)
+        if label is None:
+            return Annotated(path, size_wh, [])
+        names = self._names.of(label, path)
+        lines = enumerate(read_lines(label), start=1)
+        objects = [
+            self._object(line, names, size_wh, f"{label}: line {number}")
+            for number, line in lines
+            if line.strip()
+        ]
+        return Annotated(path, size_wh, objects)
+
+    def _object(
+        self, line: str, names: Sequence[str], size_wh: tuple[int, int], where: str
+    ) -> Object:
+        row = parse_row(line.split()[: self._row_length])
+        if row is None:
+            reason = f"expected {ROW}, received {line!r:.60}; left out."
+            return Object("", None, where, rejected=reason)
+        number, corners = row
+        name = names[number] if number < len(names) else f"number {number}"
+        return Object(name, _to_px(corners, size_wh), where)
+
+
+def _lacking_words(path: Path) -> str:
+    """Of a path that is no file: listed but not there, or expected by labels."""
+    if is_picture_name(path.name):
+        return "pictures are not there"
+    there = (s for s in UNREAD_SUFFIXES if path.with_name(path.name + s).exists())
+    if suffix := next(there, None):
+        return f"labels have pictures of {suffix}, which is not read"
+    return f"labels have no picture of {', '.join(SUFFIXES)}"
+
+
+def _numbers_in(labels: Sequence[Path]) -> list[str]:
+    """Without a file of names the classes are called by their numbers, from 0."""
+    largest = -1
+    for path in labels:
+        rows = (parse_row(line.split()) for line in read_lines(path))
+        numbers = (row[0] for row in rows if row)
+        largest = max((largest, *up_to(max(numbers, default=-1), path)[-1:]))
+    return [str(number) for number in range(largest + 1)]
+
+
+def _to_px(corners: EdgesPx, size_wh: tuple[int, int]) -> EdgesPx:
+    left, top, right, bottom = corners
+    width, height = size_wh
+    return left * width, top * height, right * width, bottom * height

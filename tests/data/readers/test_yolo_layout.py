@@ -1,0 +1,199 @@
+"""Where YOLO data lie: lists and keys by any name, labels in any case, Darknet."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+
+from data import doctor, read_dataset
+from data.__main__ import main
+from data.readers.yolo.rows import check_not_pose
+from tests.data.readers.test_yolo import CORNERS, NAMES, ROW, stems, write
+
+SPLITS = ("train", "val", "test")
+
+
+def pairs(folder, *names):
+    """Images with labels in images/FOLDER and labels/FOLDER."""
+    files = {f"images/{folder}/{name}.png": None for name in names}
+    return files | {f"labels/{folder}/{name}.txt": ROW for name in names}
+
+
+def of_each_split(root):
+    return {split: stems(read_dataset(root, split)) for split in SPLITS}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "validation", "test"),
+        ("Train", "Validation", "Test"),
+        ("training", "VALID", "TESTING"),
+        ("train2017", "val2017", "test2017"),
+    ],
+)
+@pytest.mark.parametrize("by", ["keys", "folders", "lists"])
+def test_splits_in_other_words(tmp_path, words, by):
+    files = {"data.yaml": NAMES} if by != "lists" else {"obj.names": "dog\ncat\n"}
+    for word, stem in zip(words, "abc", strict=True):
+        files |= pairs(word if by == "folders" else f"part-{stem}", stem)
+        if by == "keys":
+            files["data.yaml"] += f"{word}: images/part-{stem}\n"
+        if by == "lists":
+            files[f"{word}.txt"] = f"images/part-{stem}/{stem}.png\n"
+    root = write(tmp_path, files)
+    assert of_each_split(root) == {"train": ["a"], "val": ["b"], "test": ["c"]}
+
+
+@pytest.mark.parametrize("by", ["keys", "folders", "lists"])
+def test_a_list_that_tells_no_split_is_told_and_may_be_asked_for(tmp_path, by):
+    files = pairs("train" if by == "folders" else "x", *"ab")
+    files |= pairs("val" if by == "folders" else "y", "c") | pairs("holdout", "d")
+    if by == "keys":
+        files["data.yaml"] = f"{NAMES}train: images/x\nval: images/y\n"
+        files["data.yaml"] += "holdout: images/holdout\n"
+    if by == "lists":
+        files |= {"train.txt": "images/x/a.png\nimages/x/b.png", "classes.txt": "a\nb"}
+        files |= {"val.txt": "images/y/c.png", "holdout.txt": "images/holdout/d.png"}
+    root = write(tmp_path, files)
+    dataset = read_dataset(root, "train")
+    assert stems(dataset) == ["a", "b"] and stems(read_dataset(root, "val")) == ["c"]
+    (line,) = dataset.problems
+    assert (line.id, line.severity) == ("list-unknown", "warning") and "holdout" in line
+    assert stems(read_dataset(root, "holdout")) == ["d"]
+
+
+def test_lists_that_tell_no_split_at_all(tmp_path):
+    files = pairs("x", *"abcdef") | {"classes.txt": "a\nb\n"}
+    for fold, names in (("fold1", "abc"), ("fold2", "def")):
+        files[f"{fold}.txt"] = "".join(f"images/x/{name}.png\n" for name in names)
+    root = write(tmp_path, files)
+    both = [stems(read_dataset(root, split)) for split in ("train", "val")]
+    assert sorted(both[0] + both[1]) == list("abcdef")
+    assert any("fold1, fold2" in line for line in read_dataset(root, "train").problems)
+    assert stems(read_dataset(root, "fold2")) == list("def")
+    with pytest.raises(ValueError, match=r"expected one of train, .*, fold1, fold2"):
+        read_dataset(root, "fold3")
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_labels_whose_case_differs_are_matched(tmp_path, flat):
+    images, labels = ("", "") if flat else ("images/", "labels/")
+    files = {f"{images}{name}.png": None for name in ("a", "B", "c", "tür")}
+    nfd = unicodedata.normalize("NFD", "tür")
+    files |= {f"{labels}{n}": ROW for n in ("a.TXT", "b.txt", "C.Txt", f"{nfd}.txt")}
+    dataset = read_dataset(write(tmp_path, files | {"data.yaml": NAMES}), "trainval")
+    assert all(len(picture.truth) == 1 for picture in dataset.pictures)
+    assert len(dataset) == 4 and not dataset.problems and not dataset.notes
+
+
+def test_a_label_of_another_image_is_not_taken(tmp_path):
+    files = {"a.png": None, "A.png": None, "A.txt": ROW, "data.yaml": NAMES}
+    dataset = read_dataset(write(tmp_path, files), "trainval")
+    found = {p.path.stem: len(p.truth) for p in dataset.pictures}
+    assert found == {"A": 1, "a": 0}
+
+
+def test_flat_labels_without_an_image_are_counted(tmp_path):
+    files = {"a.png": None, "a.txt": ROW, "b.txt": ROW, "notes.txt": "buy milk"}
+    root = write(tmp_path, files | {"classes.txt": "a\nb\n", "README.txt": "1 2"})
+    dataset = read_dataset(root, "trainval")
+    (line,) = dataset.problems
+    assert dataset.num_pictures_left_out == 1 and "1 labels have no picture" in line
+
+
+@pytest.mark.parametrize(
+    ("count", "severity"), [(2, "note"), (3, "note"), (4, "warning")]
+)
+def test_images_without_labels_are_told(tmp_path, count, severity):
+    files = {f"images/{i}.png": None for i in range(6)}
+    files |= {f"labels/{i}.txt": ROW for i in range(6 - count)}
+    root = write(tmp_path, files | {"data.yaml": NAMES})
+    dataset = read_dataset(root, "trainval")
+    (line,) = dataset.problems if severity == "warning" else dataset.notes
+    assert line.severity == severity and f"{count} of 6 images have no label" in line
+
+
+def test_two_images_beside_one_label(tmp_path):
+    files = {"a.png": None, "a.jpg": None, "a.txt": ROW, "data.yaml": NAMES}
+    (line,) = read_dataset(write(tmp_path, files), "trainval").problems
+    assert "1 label files belong to several images, the first is 'a.txt'" in line
+
+
+POSE = (
+    "0 0.8 0.7 0.2 0.4 0.7 0.5 0.9 0.9"  # a box of 0.7..0.9, 0.5..0.9 with its corners
+)
+MARKED = "1 0.5 0.5 0.4 0.4 0.4 0.4 2 0 0 0 0.65 0.6 1"
+
+
+@pytest.mark.parametrize(("row", "shape"), [(POSE, r"\[2, 2\]"), (MARKED, r"\[3, 3\]")])
+def test_key_points_without_kpt_shape_are_no_polygon(tmp_path, row, shape):
+    files = {"a.png": None, "a.txt": f"{row}\n{row}\n", "data.yaml": NAMES}
+    root = write(tmp_path, files)
+    with pytest.raises(ValueError, match=f"kpt_shape: {shape}"):
+        read_dataset(root, "trainval")
+    write(root, {"data.yaml": f"{NAMES}kpt_shape: {shape}".replace("\\", "")})
+    width, height = map(float, row.split()[3:5])
+    truth = read_dataset(root, "trainval").pictures[0].truth
+    np.testing.assert_allclose(truth[0, 2] - truth[0, 0], width, rtol=1e-6)
+    np.testing.assert_allclose(truth[0, 3] - truth[0, 1], height, rtol=1e-6)
+    (root / "data.yaml").unlink()
+    with pytest.raises(ValueError, match="kpt_shape"):
+        read_dataset(root, "trainval")
+
+
+POLYGONS = [
+    ["0 0.4 0.4 0.6 0.4 0.6 0.6 0.4 0.6"],  # an oriented box, as ultralytics' OBB
+    ["0 0.5 0.4 0.6 0.5 0.5 0.6 0.4 0.5"] * 3,
+    ["0 0.1 0.1 0.3 0.1 0.2 0.3", "0 0.6 0.1 0.9 0.1 0.9 0.4 0.6 0.4"],
+    ["0 0.7 0.1 0.9 0.1 0.9 0.4 0.8 0.3 0.7 0.3"],
+    ["0 0.5 0.25 0.5 0.4"],
+]
+
+
+@pytest.mark.parametrize("lines", POLYGONS)
+def test_polygons_are_no_key_points(lines):
+    check_not_pose(lines, "labels")
+
+
+def test_a_column_too_many_is_an_error_with_its_reason(tmp_path, capsys):
+    files = pairs("train", *"ab") | pairs("val", "c")
+    files = {n: text and f"{text} 0.91" for n, text in files.items()}
+    root = write(tmp_path, files | {"data.yaml": NAMES})
+    (dataset, *_) = doctor.read_splits([root])
+    assert dataset.num_objects_left_out == 2
+    with pytest.raises(ValueError, match=r"no boxes .*a.txt: line 1: expected a class"):
+        dataset.check_boxes()
+    assert main([str(root)]) == 1
+    shown = capsys.readouterr().out
+    assert "no-boxes" in shown and "line 1: expected a class number and 4" in shown
+
+
+def darknet(data, names="data/obj.names"):
+    files = {f"data/obj/{n}.png": None for n in "abcd"}
+    files |= {f"data/obj/{n}.txt": ROW for n in "abcd"}
+    files |= {"data/train.txt": "data/obj/a.png\ndata/obj/b.png\n"}
+    files |= {"data/test.txt": "data/obj/c.png\ndata/obj/d.png\n", names: "dog\ncat\n"}
+    return files | ({data: DARKNET.format(names)} if data else {})
+
+
+DARKNET = (
+    "classes=2\ntrain = data/train.txt\nvalid=data/test.txt\nnames={}\nbackup=b/\n"
+)
+
+
+@pytest.mark.parametrize("data", ["data/obj.data", "cfg/voc.data", "my.data", None])
+def test_the_root_of_a_darknet_project(tmp_path, data):
+    names = "data/voc.names" if data == "cfg/voc.data" else "data/obj.names"
+    root = write(tmp_path, {**darknet(data, names), "cfg/yolo.cfg": "[net]\n"})
+    places = [root, root / data] if data else [root]
+    for place in places:
+        other = "val" if data else "test"  # obj.data says what test.txt is
+        assert stems(read_dataset(place, other)) == ["c", "d"]
+        train = stems(read_dataset(place, "train"))
+        assert set(train) <= {"a", "b"} and read_dataset(place, other).class_names == [
+            "dog",
+            "cat",
+        ]
+    truth = read_dataset(root, other).pictures[0].truth
+    np.testing.assert_allclose(truth, [[*CORNERS, 2]], rtol=1e-6)

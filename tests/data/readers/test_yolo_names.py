@@ -1,0 +1,127 @@
+"""Class names of YOLO data: texts in YAML, lists in folders that may contradict."""
+
+import pytest
+
+from data import read_dataset
+from tests.data.readers.test_yolo import ROW, stems, write
+
+BOX = "0 0.5 0.25 0.5 0.4"
+
+
+def read(root, split="trainval"):
+    return read_dataset(root, split)
+
+
+def names_by_stem(dataset):
+    return {
+        picture.path.stem: [
+            dataset.class_names[int(i) - 1] for i in picture.truth[:, 4]
+        ]
+        for picture in dataset.pictures
+    }
+
+
+def test_names_in_yaml_are_texts(tmp_path):
+    names = [
+        "on",
+        "off",
+        "No",
+        "007",
+        "1e3",
+        "12:30",
+        "null",
+        "2024-01-01",
+        "~",
+        "0x1F",
+    ]
+    for text in (f"[{', '.join(names)}]", "\n" + "".join(f"  - {n}\n" for n in names)):
+        files = {"a.png": None, "a.txt": ROW, "data.yaml": f"names: {text}"}
+        dataset = read(write(tmp_path, files))
+        assert dataset.class_names == names
+        assert names_by_stem(dataset) == {"a": ["off"]}
+
+
+@pytest.mark.parametrize("names", ["[cat, [dog]]", "{0: {a: b}}", "[cat, {dog: 1}]"])
+def test_nested_names_are_refused(tmp_path, names):
+    root = write(
+        tmp_path, {"a.png": None, "a.txt": BOX, "data.yaml": f"names: {names}"}
+    )
+    with pytest.raises(
+        ValueError, match=r"data.yaml: names: class \d: expected a text"
+    ):
+        read(root)
+
+
+def test_an_empty_name_is_missing(tmp_path):
+    files = {"a.png": None, "a.txt": f"{BOX}\n{ROW}", "classes.txt": "cat\n\ndog\n"}
+    dataset = read(write(tmp_path, files))
+    assert dataset.class_names == ["cat", "dog"]
+    assert names_by_stem(dataset) == {"a": ["cat"]}
+    (line,) = dataset.problems
+    assert line.id == "name-missing" and "a.txt: line 2: no class name" in line
+
+
+def test_each_folder_counts_by_its_own_list(tmp_path):
+    files = {f"{s}/{s}{i}.png": None for s in ("train", "val") for i in range(2)}
+    files |= {name.replace("png", "txt"): BOX for name in files}
+    files |= {"train/classes.txt": "cat\ndog\n", "val/classes.txt": "dog\ncat\n"}
+    root = write(tmp_path, files)
+    assert names_by_stem(read(root, "train")) == {"train0": ["cat"], "train1": ["cat"]}
+    assert names_by_stem(read(root, "val")) == {"val0": ["dog"], "val1": ["dog"]}
+    assert read(root, "val").class_names == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("classes.txt", "obj.names"),
+        ("labels/classes.txt", "images/classes.txt"),
+        ("data.yaml", "labels/classes.txt"),
+    ],
+)
+def test_two_lists_of_one_folder_that_contradict_are_refused(tmp_path, first, second):
+    files = {"images/a.png": None, "labels/a.txt": BOX, second: "dog\ncat\n"}
+    files[first] = "names: [cat, dog]" if first == "data.yaml" else "cat\ndog\n"
+    root = write(tmp_path, files)
+    with pytest.raises(ValueError, match="contradict") as error:
+        read(root)
+    assert all(str(root / name) in str(error.value) for name in (first, second))
+    write(root, {second: "CAT\n"})  # the same, and shorter
+    assert names_by_stem(read(root)) == {"a": ["cat"]}
+
+
+def test_a_folder_without_a_list_takes_that_of_the_others(tmp_path):
+    files = {
+        f"{s}/{s}.{k}": v
+        for s in ("train", "val")
+        for k, v in (("png", None), ("txt", BOX))
+    }
+    root = write(tmp_path, {**files, "train/classes.txt": "cat\n"})
+    assert names_by_stem(read(root, "val")) == {"val": ["cat"]}
+    write(root, {"test/t.png": None, "test/t.txt": BOX, "test/classes.txt": "dog\n"})
+    with pytest.raises(ValueError, match="contradict each other: class 0 is"):
+        read(root, "val")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_names_in_the_encodings_of_windows(tmp_path, encoding):
+    root = write(tmp_path, {"a.png": None, "a.txt": ROW})
+    (root / "classes.txt").write_bytes("cat\r\nsäge\r\n".encode(encoding))
+    assert names_by_stem(read(root)) == {"a": ["säge"]}
+
+
+@pytest.mark.parametrize(
+    "text", ["s\xe4ge\n".encode("latin-1"), "cat\n".encode("utf-16-le")]
+)
+def test_names_that_are_no_text_are_refused(tmp_path, text):
+    root = write(tmp_path, {"a.png": None, "a.txt": BOX})
+    (root / "classes.txt").write_bytes(text)
+    with pytest.raises(ValueError, match=r"classes.txt: the class name .* UTF-8"):
+        read(root)
+
+
+def test_one_class_in_both_unicode_forms(tmp_path):
+    root = write(tmp_path, {"a.png": None, "a.txt": f"{BOX}\n{ROW}"})
+    (root / "classes.txt").write_text("t\u00fcr\ntu\u0308r\n", "utf-8")
+    assert names_by_stem(read(root)) == {"a": ["t\u00fcr"] * 2}
+    assert stems(read(root)) == ["a"]
