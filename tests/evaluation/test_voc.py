@@ -116,7 +116,7 @@ def test_average_precision_by_hand(recall, precision, ap07, area):
 )
 def test_matching_by_hand(rows, boxes, difficult, num_truth, precision, recall):
     curve = one_class(found(*rows), boxes, difficult)
-    assert curve.num_truth == num_truth
+    assert (curve.class_name, curve.num_truth) == ("cat", num_truth)
     np.testing.assert_allclose(curve.precision, precision)
     np.testing.assert_allclose(curve.recall, recall)
     assert np.isnan(curve.ap07) == (num_truth == 0) == np.isnan(curve.ap_area)
