@@ -141,13 +141,18 @@ def _fill_layer(
 def _fill_classes(
     layer: keras.Layer, class_names: Sequence[str], source: Source, try_only: bool
 ) -> Row:
-    """Background and common classes of each prior; the rest stays as it is."""
+    """Background and common classes of each prior.
+
+    The rest stays as it is, or begins as the mean of all classes where the source has
+    the neck `yolox`: a part of each of its logits is objectness, whatever the class.
+    """
     # "": background
     theirs = ["", *(same_class(name) for name in source.class_names)]
     ours = ["", *(same_class(name) for name in class_names)]
     put_to = [at for at, name in enumerate(ours) if name in theirs]
     taken_from = [theirs.index(ours[at]) for at in put_to]
     new, old = [], source.plain[layer.name]
+    has_objectness = source.architecture and source.architecture.trunk == "yolox"
     for weight, value in zip(layer.weights, old, strict=True):
         mine = keras.ops.convert_to_numpy(weight)
         mine = mine.reshape(*mine.shape[:-1], -1, len(ours))  # (..., priors, C)
@@ -156,6 +161,8 @@ def _fill_classes(
             shapes = f"{old[0].shape} there, {tuple(layer.kernel.shape)} here"
             return Row(layer.name, DIFFERS, shapes)
         mine = mine.copy()
+        if has_objectness:
+            mine[..., 1:] = value[..., 1:].mean(axis=-1, keepdims=True)
         mine[..., put_to] = value[..., taken_from]
         new.append(mine.reshape(weight.shape))
     if not try_only:
@@ -164,7 +171,8 @@ def _fill_classes(
     if not afresh:
         return Row(layer.name, TAKEN, f"{len(put_to)} of {len(theirs)} classes")
     some = ", ".join(afresh[:3]) + (", ..." if len(afresh) > 3 else "")
-    return Row(layer.name, PARTLY, f"{len(put_to)} classes; afresh: {some}")
+    how = "as any object" if has_objectness else "afresh"
+    return Row(layer.name, PARTLY, f"{len(put_to)} classes; {how}: {some}")
 
 
 def keep_classes(
