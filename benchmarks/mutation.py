@@ -41,7 +41,7 @@ TARGETS = {
     "schedule": ("training/schedule.py", ["tests/training/test_schedule.py"]),
     "resume": (
         "training/recovery/resume.py",
-        ["tests/training/recovery/test_resume.py"],
+        ["tests/training/recovery/test_resume_header.py"],
     ),
     **{
         name: (f"data/readers/{name}.py", [f"{READERS}/test_{test}.py"])
