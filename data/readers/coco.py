@@ -15,6 +15,7 @@ import msgspec
 from base.errors import UserError
 from data.images import picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
+from data.readers.json_file import holds
 from data.readers.paths import Finder, picture_folders
 from data.readers.split_files import SplitFiles
 from data.readers.splits import split_in_name
@@ -102,10 +103,7 @@ def _is_coco(path: Path) -> bool:
         return False
     if path.name.startswith("instances_") or path.name.endswith(".coco.json"):
         return True  # whatever is in it: reading tells what is wrong
-    if not path.stat().st_size:
-        return False
-    with path.open("rb") as file, _mapped(file) as data:
-        return all(data.find(key) >= 0 for key in KEYS)
+    return holds(path, KEYS)
 
 
 def _mapped(file: Any) -> mmap.mmap:

@@ -12,6 +12,8 @@ from base.errors import UserError
 from data.readers.text import encoding_of, without_mark
 
 MAX_BYTES = 1_000_000_000  # ours: COCO 2017's largest file is 470 MB
+# labelme's key before imageData: megabytes of base64 that need not be searched
+LABELME = b'"imagePath"'
 DEPTH = 3  # ours: SPLIT/annotations/a.json of a folder, no deeper
 
 
@@ -48,6 +50,9 @@ def holds(path: Path, *alternatives: Sequence[bytes]) -> bool:
 
 
 def _all_in(data: bytes | mmap.mmap, alternatives: Sequence[Sequence[bytes]]) -> bool:
+    wanted = any(LABELME in texts for texts in alternatives)
+    if not wanted and data.find(LABELME) >= 0:
+        return False
     return any(all(data.find(t) >= 0 for t in texts) for texts in alternatives)
 
 

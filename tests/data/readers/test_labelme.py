@@ -142,3 +142,10 @@ def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
 def test_a_file_by_its_path(tmp_path):
     write(tmp_path, {"a.png": None, "a.json": labelme([CAT]), "b.json": labelme([])})
     assert boxes(tmp_path / "a.json") == [("a", "cat", (15, 2, 45, 18))]
+
+
+def test_image_data_is_not_searched_for_other_formats(tmp_path):
+    # megabytes of base64 in each file: imagePath, which comes before, settles it
+    more = {"images": [], "annotations": [], "categories": []}
+    write(tmp_path, {"a.png": None, "a.json": labelme([CAT], **more)})
+    assert read_dataset(tmp_path, "trainval").format_name == "labelme"
