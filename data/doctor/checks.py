@@ -13,7 +13,6 @@ from data.doctor.images import check_pictures
 from data.doctor.unread import check_unread
 from data.doctor.voc import KINDS, check_trees
 from data.readers.recognise import find_sources, read_dataset
-from data.readers.voc import VocSource
 
 TEXTS = {
     "error": "left out by the reader",
@@ -50,7 +49,7 @@ def examine(
     `priors` (P, 4) are centers in 0..1.
     """
     sources = find_sources(roots)
-    trees = [source.tree for source in sources if isinstance(source, VocSource)]
+    trees = [source.tree for source in sources if hasattr(source, "tree")]
     found = check_trees(trees)
     lines = list(dict.fromkeys(line for d in datasets for line in d.problems))
     if len(trees) == len(sources):  # looked at above, in other words

@@ -7,7 +7,7 @@ from pathlib import Path
 from base.errors import UserError
 from data.doctor.findings import Finding, findings
 from data.images import picture_size
-from data.readers.voc import picture_path
+from data.readers.text import MISSING
 from data.readers.voc_layout import Tree
 from data.readers.voc_xml import VocObject, read_annotation
 
@@ -38,9 +38,9 @@ def check_trees(trees: Sequence[Tree]) -> list[Finding]:
     for tree in trees:
         for stem, path in tree.annotations.items():
             _check_annotation(tree, stem, path, places)
-        stems = tree.annotations.keys()
-        lacking = (p for p in tree.pictures.values() if p.stem not in stems)
-        places["annotation-missing"] += map(str, sorted(lacking))
+        lacking = (k for k in tree.images if k not in tree.annotations)
+        paths = (path for key in lacking for path in tree.images[key])
+        places["annotation-missing"] += map(str, sorted(paths))
     return [
         finding
         for id, (severity, text) in KINDS.items()
@@ -54,7 +54,7 @@ def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None
     except UserError as error:
         places["xml"].append(f"{path}: {error}")
         return
-    picture = picture_path(tree, stem, annotation)
+    picture = tree.image_of(stem, annotation.filename)
     if picture is None:
         places["picture-missing"].append(f"{path}: {annotation.filename!r}")
         return
@@ -75,7 +75,7 @@ def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None
 
 def _kind(item: VocObject, size_wh: tuple[int, int]) -> str | None:
     """The id of what is wrong with an object."""
-    if not item.name:
+    if item.name in MISSING:
         return "name-missing"
     if None in item.box_px:
         return "number"

@@ -12,14 +12,18 @@ from difflib import get_close_matches
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 from base.errors import UserError
 from data.dataset import Dataset
 from data.downloads.named import NAMED, roots_of
+from data.images import UNREAD_SUFFIXES
 from data.readers import foreign
 from data.readers.annotation import Source
 from data.readers.assemble import read_split
-from data.readers.splits import split_in_name
+from data.readers.folders import SplitFolders
+from data.readers.paths import files_under
+from data.readers.splits import is_split_name, splits_of
 
 # modules of data/, asked in this order: the more telling files first
 FORMATS = (
@@ -32,6 +36,8 @@ FORMATS = (
     "labelme",
     "csv_table",
 )
+DEPTH = 3  # ours: folders in folders that may be data sets
+MANY_FILES = 10_000  # ours: the first of them tell what a folder holds
 SHOWN_NAMES = 8  # ours: entries of a folder that a message names
 
 
@@ -78,16 +84,53 @@ def _paths(root: Path | str) -> list[Path]:
 def _find(path: Path) -> list[Source]:
     inside = _unpacked(path)
     formats = [import_module(f"data.readers.{name}") for name in FORMATS]
-    for module in formats:
-        if sources := module.find(inside):
-            return sources
+    if sources := _first_format(formats, inside) or _in_subfolders(formats, inside):
+        return sources
     if line := foreign.describe(inside):
         raise UserError(f"{path}: {line}")
     layouts = "; ".join(module.IN_WORDS for module in formats)
     raise UserError(
-        f"{path}: no annotations that are understood. Seen: {_seen(path)}. "
+        f"{path}: no annotations that are understood. Seen: {_seen(path)}."
+        f"{_unread(inside)} "
         f"Understood: {layouts}; all layouts: docs/data.md."
     )
+
+
+def _first_format(formats: Sequence[ModuleType], path: Path) -> list[Source]:
+    return next((found for module in formats if (found := module.find(path))), [])
+
+
+def _in_subfolders(
+    formats: Sequence[ModuleType], root: Path, depth: int = DEPTH
+) -> list[Source]:
+    """The data sets in the folders of a folder: CVAT's tasks, train/ and test/.
+
+    Where the folders' names tell splits, all that is in them belongs to those.
+    """
+    if not root.is_dir() or not depth:
+        return []
+    inside = (p for p in sorted(root.iterdir()) if p.is_dir())
+    folders = [p for p in inside if p.name[0] != "." and p.name != "__MACOSX"]
+    splits = splits_of(folder.name for folder in folders)
+    found: list[Source] = []
+    parts: list[tuple[str, str, Source]] = []
+    for folder in folders:
+        inner = _unpacked(folder)
+        sources = _first_format(formats, inner)
+        sources = sources or _in_subfolders(formats, inner, depth - 1)
+        split = splits.get(folder.name, folder.name)
+        parts += [(folder.name, split, s) for s in sources if splits and not s.lists]
+        found += [s for s in sources if s.lists or not splits]
+    return found + [SplitFolders(root, parts)] * bool(parts)
+
+
+def _unread(path: Path) -> str:
+    """Images whose kind is the reason that nothing is found."""
+    files = islice(files_under(path), MANY_FILES) if path.is_dir() else ()
+    kinds = Counter(file.suffix.lower() for file in files)
+    lines = [f"{kinds[s]} {s} images" for s in UNREAD_SUFFIXES if kinds[s]]
+    words = ", ".join(lines)
+    return f" Not read: {words}; convert them to JPEG or PNG." if lines else ""
 
 
 def _unpacked(path: Path) -> Path:
@@ -96,7 +139,7 @@ def _unpacked(path: Path) -> Path:
         entries = (p for p in path.iterdir() if not p.name.startswith("."))
         # macOS puts __MACOSX beside it; train/ alone is a data set with a split
         first = list(islice((p for p in entries if p.name != "__MACOSX"), 2))
-        if len(first) != 1 or not first[0].is_dir() or split_in_name(first[0].name):
+        if len(first) != 1 or not first[0].is_dir() or is_split_name(first[0].name):
             return path
         path = first[0]
     return path

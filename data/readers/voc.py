@@ -9,9 +9,9 @@ from pathlib import Path
 
 from base.errors import UserError
 from data.images import picture_size
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object
+from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
 from data.readers.voc_layout import IN_WORDS, Tree, find_trees
-from data.readers.voc_xml import VocAnnotation, VocObject, read_annotation
+from data.readers.voc_xml import VocObject, read_annotation
 
 __all__ = ["IN_WORDS", "find"]
 
@@ -36,12 +36,16 @@ class VocSource:
 
     @property
     def lists(self) -> Collection[str]:
-        """The splits that the files tell apart."""
-        return self.tree.lists
+        """The splits that the files tell apart, and other lists."""
+        return [*self.tree.lists, *self.tree.other_lists]
 
     def keys(self, split: str | None) -> list[str]:
         """Stems of a list, or of all pictures and annotations."""
-        return self.tree.stems if split is None else self.tree.lists[split]
+        return self.tree.keys(split)
+
+    def problems(self, split: str | None) -> list[Problem]:
+        """What is wrong with lists and names."""
+        return self.tree.problems()
 
     def class_names(self) -> list[str]:
         """All names in all annotations."""
@@ -60,13 +64,13 @@ class VocSource:
         tree = self.tree
         if key not in tree.annotations:
             what = "pictures have no annotation file"
-            raise Missing(what, key, tree.pictures_by_stem.get(key))
+            raise Missing(what, key, next(iter(tree.images.get(key, ())), None))
         xml_path = tree.annotations[key]
         try:
             annotation = read_annotation(xml_path)
         except UserError as error:
             raise UserError(f"{xml_path}: {error}.") from error
-        path = picture_path(tree, key, annotation)
+        path = tree.image_of(key, annotation.filename)
         if path is None:
             raise UserError(
                 f"{xml_path}: no picture named {key!r} or {annotation.filename!r}."
@@ -80,18 +84,6 @@ class VocSource:
             for number, item in enumerate(annotation.objects, start=1)
         ]
         return Annotated(path, size_wh, objects, problems)
-
-
-def picture_path(tree: Tree, stem: str, annotation: VocAnnotation) -> Path | None:
-    """The picture that belongs to an annotation: always one listed in the tree."""
-    name = annotation.filename
-    if name in tree.pictures and Path(name).stem == stem:
-        return tree.pictures[name]
-    return (
-        tree.pictures_by_stem.get(stem)
-        or tree.pictures.get(name)
-        or tree.pictures_by_stem.get(Path(name).stem)
-    )
 
 
 def _object(item: VocObject, where: str, size_wh: tuple[int, int]) -> Object:

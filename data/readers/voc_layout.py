@@ -1,10 +1,15 @@
 """Where a VOC-like data set keeps its files, and its lists of splits."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.images import SUFFIXES, is_picture_name
-from data.readers.splits import SPLITS, split_in_name
+from data.readers.annotation import Problem
+from data.readers.paths import files_under, folded
+from data.readers.splits import is_split_name, split_in_name, splits_of
+from data.readers.text import read_lines
 from data.readers.voc_xml import base_name
 
 LAYOUTS = (  # folder of pictures, folders of annotations, compared in lower case
@@ -12,24 +17,80 @@ LAYOUTS = (  # folder of pictures, folders of annotations, compared in lower cas
     ("images", ("annotations", "annots")),  # raccoon, kangaroo and many others
 )
 IN_WORDS = "Pascal VOC: JPEGImages/ + Annotations/, or XML beside the pictures"
+# VOC devkit, VOC2012/ImageSets/Main/aeroplane_train.txt: a list for each class
+OF_A_CLASS = re.compile(r".+_(train|val|trainval|test)$")
+MARK = re.compile(r"^(\S+)\s+(-1|0|1)$")  # its lines: a stem, and -1 for "not there"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Pictures with their annotations and the lists of their splits.
+    """Images with their annotations and the lists of their splits.
 
-    Where each split has a folder, its name stands before the stems: `train/a`.
+    Keys are stems, with the folders below those of images and annotations in front:
+    `cam1/a`, `train/a`.
     """
 
     root: Path
-    pictures: dict[str, Path]  # by file name
-    pictures_by_stem: dict[str, Path]
-    annotations: dict[str, Path]  # XML files by stem
-    lists: dict[str, list[str]]  # split -> stems; empty: split by hash
+    images: dict[str, list[Path]]  # by key; a.jpg and a.png have one
+    annotations: dict[str, Path]  # XML files by key
+    lists: dict[str, list[str]]  # split -> keys; empty: split by hash
+    other_lists: dict[str, Path] = field(default_factory=dict)  # read when asked for
+    notes: Sequence[Problem] = ()
 
     @property
     def stems(self) -> list[str]:
-        return sorted(self.annotations.keys() | self.pictures_by_stem.keys())
+        return sorted(self.annotations.keys() | self.images.keys())
+
+    def keys(self, name: str | None) -> list[str]:
+        """Keys of a list, or of all images and annotations."""
+        if name in self.other_lists:
+            return _keys_in(self.other_lists[name], self.stems)
+        return self.stems if name is None else self.lists[name]
+
+    def image_of(self, key: str, filename: str) -> Path | None:
+        """The image of an annotation that names `filename`.
+
+        Never one that has an annotation of its own.
+        """
+        if key in self.images:
+            named = (p for p in self.images[key] if p.name == filename)
+            return next(named, self.images[key][0])
+        folder, _, _ = key.rpartition("/")
+        stem = Path(filename).stem
+        other = f"{folder}/{stem}" if folder else stem
+        if other not in self.images:
+            same = [k for k in self.images if folded(k) in (folded(key), folded(other))]
+            other = same[0] if len(same) == 1 else ""
+        is_free = other in self.images and other not in self.annotations
+        return self.images[other][0] if is_free else None
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with lists and names."""
+        shared = [k for k in self.annotations if len(self.images.get(k, ())) > 1]
+        found = list(self.notes)
+        if shared:
+            names = ", ".join(path.name for path in self.images[shared[0]])
+            text = f"{self.root}: {len(shared)} annotations have several images, such"
+            text = f"{text} as {names}: the one that <filename> names is read."
+            found.append(Problem(text, "image-shared", "warning"))
+        return found + self._unknown_lists()
+
+    def _unknown_lists(self) -> list[Problem]:
+        known = {key for keys in self.lists.values() for key in keys}
+        others = [
+            name
+            for name in self.other_lists
+            if not known
+            or not (OF_A_CLASS.match(name) or known.issuperset(self.keys(name)))
+        ]
+        if not others:
+            return []
+        text = (
+            f"{self.root}: lists that tell no split: {', '.join(others[:8])}; their "
+            f"images are in train, val or test only where another list has them. "
+            f"--train-split {others[0]} takes one."
+        )
+        return [Problem(text, "list-unknown", "warning")]
 
 
 def find_trees(root: Path) -> list[Tree]:
@@ -47,7 +108,8 @@ def _subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:
         lower = folder.name.lower()
         return (lower.startswith(name) if prefix else lower == name) and folder.is_dir()
 
-    return sorted(folder for folder in root.iterdir() if matches(folder))
+    inside = root.iterdir() if root.is_dir() else ()
+    return sorted(folder for folder in inside if matches(folder))
 
 
 def _tree(root: Path) -> Tree | None:
@@ -66,62 +128,112 @@ def _folders(root: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def _read_tree(root: Path, pictures_folder: Path, annotations_folder: Path) -> Tree:
-    files = _pictures_in(pictures_folder)
-    return Tree(
-        root=root,
-        pictures={p.name: p for p in files},
-        pictures_by_stem={p.stem: p for p in reversed(files)},
-        annotations=_annotations_in(annotations_folder),
-        lists=_read_lists(root / "ImageSets" / "Main"),
-    )
+def _read_tree(root: Path, images_folder: Path, annotations_folder: Path) -> Tree:
+    images = _images_in(images_folder)
+    annotations = _annotations_in(annotations_folder)
+    lists, others = _read_lists(root, sorted(images.keys() | annotations.keys()))
+    notes: list[Problem] = []
+    if not lists:  # JPEGImages/train/a.jpg, Annotations/train/a.xml
+        lists, notes = _lists_of_folders(root, images.keys() | annotations.keys())
+    return Tree(root, images, annotations, lists, others, notes)
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if is_picture_name(p.name))
+def _lists_of_folders(
+    root: Path, keys: Iterable[str]
+) -> tuple[dict[str, list[str]], list[Problem]]:
+    """Splits that the first folders of keys tell, and where such a name is longer."""
+    keys = sorted(keys)
+    splits = splits_of({key.partition("/")[0] for key in keys if "/" in key})
+    lists: dict[str, list[str]] = {}
+    for key in keys:
+        if split := splits.get(key.partition("/")[0]):
+            lists.setdefault(split, []).append(key)
+    longer = [f"{n} as {s}" for n, s in splits.items() if not is_split_name(n)]
+    text = f"{root}: splits are read from names of folders: {', '.join(longer)}."
+    return lists, [Problem(text, "split-folder", "note")] * bool(longer)
+
+
+def _key(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def _images_in(folder: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in files_under(folder):
+        if is_picture_name(path.name):
+            found.setdefault(_key(path, folder), []).append(path)
+    return found
 
 
 def _annotations_in(folder: Path) -> dict[str, Path]:
-    def is_annotation(path: Path) -> bool:
-        return path.suffix.lower() == ".xml" and not path.name.startswith(".")
-
-    return {p.stem: p for p in sorted(filter(is_annotation, folder.iterdir()))}
+    return {
+        _key(path, folder): path
+        for path in files_under(folder)
+        if path.suffix.lower() == ".xml" and not path.name.startswith(".")
+    }
 
 
 def _tree_beside(root: Path) -> Tree | None:
-    """A folder whose XML files lie beside the pictures, or a folder for each split."""
-    if _annotations_in(root):
-        return _read_tree(root, root, root)
-    by_stem: dict[str, Path] = {}
+    """A folder for each split, or one whose XML files lie beside the pictures."""
+    folders = {p.name: p for p in sorted(root.iterdir()) if p.is_dir()}
+    images: dict[str, list[Path]] = {}
     annotations: dict[str, Path] = {}
+    for name in splits_of(folders):
+        places = _folders(folders[name]) or (folders[name], folders[name])
+        if found := _annotations_in(places[1]):
+            annotations |= {f"{name}/{key}": path for key, path in found.items()}
+            inside = _images_in(places[0]).items()
+            images |= {f"{name}/{key}": paths for key, paths in inside}
+    if annotations:
+        lists, notes = _lists_of_folders(root, images.keys() | annotations.keys())
+        return Tree(root, images, annotations, lists, notes=notes)
+    is_beside = any(p.suffix.lower() == ".xml" for p in root.iterdir())
+    return _read_tree(root, root, root) if is_beside else None
+
+
+def _read_lists(
+    root: Path, keys: Sequence[str]
+) -> tuple[dict[str, list[str]], dict[str, Path]]:
+    """Lists of the splits by their words, and the files of all others."""
     lists: dict[str, list[str]] = {}
-    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
-        split = split_in_name(folder.name)
-        pictures_folder, annotations_folder = _folders(folder) or (folder, folder)
-        found = _annotations_in(annotations_folder)
-        if not split or not found:
-            continue
-        pictures = {p.stem: p for p in reversed(_pictures_in(pictures_folder))}
-        by_stem |= {f"{folder.name}/{stem}": p for stem, p in pictures.items()}
-        annotations |= {f"{folder.name}/{stem}": p for stem, p in found.items()}
-        stems = sorted(pictures.keys() | found.keys())
-        lists.setdefault(split, []).extend(f"{folder.name}/{stem}" for stem in stems)
-    return Tree(root, {}, by_stem, annotations, lists) if annotations else None
+    others: dict[str, Path] = {}
+    for path in _list_files(root):
+        if is_split_name(path.stem):
+            split = split_in_name(path.stem)
+            found = [*lists.get(split, ()), *_keys_in(path, keys)]
+            lists[split] = list(dict.fromkeys(found))
+        else:
+            others[path.stem] = path
+    return lists, others
 
 
-def _read_lists(folder: Path) -> dict[str, list[str]]:
-    """train.txt and its like; never VOC's lists per class, aeroplane_train.txt."""
-    lists = {}
-    for split in SPLITS:
-        path = folder / f"{split}.txt"
-        if path.is_file():
-            lines = path.read_text("utf-8-sig", errors="replace").splitlines()
-            stems = (_listed_stem(line) for line in lines)
-            lists[split] = list(dict.fromkeys(stem for stem in stems if stem))
-    return lists
+def _keys_in(path: Path, keys: Sequence[str]) -> list[str]:
+    """The keys that a list names: with their folders, without, or with more."""
+    known, by_stem = set(keys), {}
+    for key in keys:
+        by_stem.setdefault(key.rpartition("/")[2], []).append(key)
+
+    def whole(key: str) -> str:
+        same = by_stem.get(base_name(key), ())
+        return key if key in known or len(same) != 1 else same[0]
+
+    listed = filter(None, map(_listed_key, read_lines(path)))
+    return list(dict.fromkeys(map(whole, listed)))
 
 
-def _listed_stem(line: str) -> str:
-    name = base_name(line.strip())
+def _list_files(root: Path) -> list[Path]:
+    for sets in _subfolders(root, "imagesets"):
+        for folder in (*_subfolders(sets, "main"), sets):
+            files = (p for p in sorted(folder.iterdir()) if p.is_file())
+            if found := [p for p in files if p.suffix.lower() == ".txt"]:
+                return found
+    return []
+
+
+def _listed_key(line: str) -> str:
+    """The key in a line; empty where a list of a class says that it is not there."""
+    if marked := MARK.match(line.strip()):
+        line = "" if marked[2] == "-1" else marked[1]
+    name = line.strip().replace("\\", "/").lstrip("./")
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in (*SUFFIXES, ".xml") else name

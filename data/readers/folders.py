@@ -1,0 +1,59 @@
+"""Data sets in the folders of a folder, where the folders' names tell the splits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.readers.annotation import Annotated, Problem, Source
+from data.readers.splits import SPLITS, is_split_name
+
+
+class SplitFolders:
+    """Data sets that tell no splits themselves, as one; a list is called as its folder.
+
+    parts: the split that each one's folder tells, or the folder's name where it tells
+        none. A key has the number of its part in front.
+    """
+
+    def __init__(self, root: Path, parts: Sequence[tuple[str, str, Source]]) -> None:
+        self.root = root
+        self._parts = parts
+        sources = [source for _, _, source in parts]
+        self.format_name = " + ".join(dict.fromkeys(s.format_name for s in sources))
+        self.opens_files = any(source.opens_files for source in sources)
+        self.names_have_order = any(source.names_have_order for source in sources)
+        self.lists = list(dict.fromkeys(split for _, split, _ in parts))
+
+    def keys(self, split: str | None) -> list[str]:
+        """Keys of the data sets of a split, or of all."""
+        return [
+            f"{number}/{key}"
+            for number, (_, of, source) in enumerate(self._parts)
+            if split in (None, of)
+            for key in source.keys(None)
+        ]
+
+    def class_names(self) -> list[str]:
+        """Classes of all data sets."""
+        names = [name for *_, source in self._parts for name in source.class_names()]
+        return list(dict.fromkeys(names))
+
+    def read(self, key: str) -> Annotated:
+        """One image, by its own data set."""
+        number, _, own = key.partition("/")
+        return self._parts[int(number)][2].read(own)
+
+    def problems(self, split: str | None) -> list[Problem]:
+        """Those of the data sets, and folders whose names tell no split or more."""
+        tells = [s.problems for *_, s in self._parts if hasattr(s, "problems")]
+        found = [line for tell in tells for line in tell(None)]
+        names = {folder: of for folder, of, _ in self._parts}
+        longer = [f"{n} as {s}" for n, s in names.items() if not is_split_name(n)]
+        others = [name for name, of in names.items() if of not in SPLITS]
+        if others:
+            text = f"{self.root}: {', '.join(others)} tell no split and are in none; "
+            text = f"{text}--train-split {others[0]} takes one."
+            found.append(Problem(text, "list-unknown", "warning"))
+        elif longer:
+            text = f"splits are read from names of folders: {', '.join(longer)}."
+            found.append(Problem(f"{self.root}: {text}", "split-folder", "note"))
+        return found

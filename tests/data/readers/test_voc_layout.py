@@ -1,0 +1,256 @@
+"""Pascal VOC as people have it: lists in other words, subfolders, links, names."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from data import doctor, read_dataset
+from data.__main__ import main
+from data.readers.recognise import find_sources
+from ssd_utils import make_priors
+from tests.helpers.voc_files import annotation_xml, write_picture, write_voc
+
+BOX = ("cat", (11, 5, 40, 20))
+SPLITS = ("train", "val", "test")
+
+
+def keys(dataset):
+    return [picture.path.stem for picture in dataset.pictures]
+
+
+def findings(root):
+    return {
+        finding.id: finding
+        for finding in doctor.examine([root], doctor.read_splits([root]), make_priors())
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("Train", "Validation", "Test"),  # CVAT
+        ("TRAINING", "VALID", "TESTING"),
+        ("train2012", "val_set", "test2012"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".txt", ".TXT"])
+def test_lists_in_other_words(tmp_path, words, suffix):
+    root = write_voc(tmp_path, {s: [BOX] for s in "abcdef"})
+    folder = root / "ImageSets" / "Main"
+    folder.mkdir(parents=True)
+    for word, stems in zip(words, ("abcd", "e", "f"), strict=True):
+        (folder / f"{word}{suffix}").write_text("\n".join(stems))
+    found = {split: keys(read_dataset(root, split)) for split in SPLITS}
+    assert found == {"train": list("abcd"), "val": ["e"], "test": ["f"]}
+
+
+def test_a_list_that_tells_no_split_is_told_and_may_be_asked_for(tmp_path):
+    lists = {"train": "ab", "val": "c", "holdout": "de"}
+    root = write_voc(tmp_path, {s: [BOX] for s in "abcde"}, lists)
+    dataset = read_dataset(root, "train")
+    (line,) = dataset.problems
+    assert keys(dataset) == ["a", "b"] and "holdout" in line
+    assert line.id == "list-unknown" and "list-unknown" in findings(root)
+    assert keys(read_dataset(root, "holdout")) == ["d", "e"]
+
+
+def test_lists_of_a_class_are_no_splits_but_may_be_asked_for(tmp_path):
+    root = write_voc(tmp_path, {s: [BOX] for s in "abcd"}, {"train": "abc", "val": "d"})
+    path = root / "ImageSets" / "Main" / "cat_train.txt"
+    path.write_text("a  1\nb -1\nc  0\n")
+    assert not read_dataset(root, "train").problems
+    assert keys(read_dataset(root, "cat_train")) == ["a", "c"]
+    only = write_voc(tmp_path / "only", {s: [BOX] for s in "abcd"}, {"fold1": "ab"})
+    dataset = read_dataset(only, "trainval")
+    assert keys(dataset) == list("abcd") and "fold1" in dataset.problems[0]
+
+
+def test_an_annotation_never_takes_an_image_that_has_one(tmp_path):
+    root = write_voc(
+        tmp_path, {s: [BOX] for s in "abcd"}, folders=("images", "annotations")
+    )
+    (root / "images" / "c.png").unlink()
+    size = (60, 40)
+    for stem, name in (("c", "a.png"), ("d", "x/b.png")):  # d.png is there
+        xml = annotation_xml(name, size, [("dog", (1, 1, 60, 40))])
+        (root / "annotations" / f"{stem}.xml").write_text(xml)
+    dataset = read_dataset(root, "trainval")
+    found = {
+        p.path.stem: dataset.class_names[int(p.truth[0, 4]) - 1]
+        for p in dataset.pictures
+    }
+    assert found == {"a": "cat", "b": "cat", "d": "dog"}
+    assert "c.xml: no picture named 'c' or 'a.png'" in dataset.problems[0]
+    assert findings(root)["picture-missing"].severity == "error"
+
+
+def test_two_annotations_of_one_image_are_left_out_with_it(tmp_path):
+    root = write_voc(tmp_path, {"a": [BOX], "b": None})
+    for stem in ("x", "y"):
+        xml = annotation_xml("b.png", (60, 40), [BOX])
+        (root / "Annotations" / f"{stem}.xml").write_text(xml)
+    dataset = read_dataset(root, "trainval")
+    assert keys(dataset) == ["a"]
+    assert [line.id for line in dataset.problems if "b.png" in line] == ["image-twice"]
+
+
+@pytest.mark.parametrize("folders", [("JPEGImages", "Annotations"), (".", ".")])
+def test_subfolders_are_read(tmp_path, folders):
+    root = write_voc(tmp_path, {s: [BOX] for s in "ab"}, folders=folders)
+    inside = [f"{folder}/cam1" for folder in folders]
+    write_voc(root, {s: [("dog", BOX[1])] for s in "aq"}, folders=inside)
+    dataset = read_dataset(root, "trainval")
+    assert keys(dataset) == ["a", "b", "a", "q"] and not dataset.problems
+    names = [dataset.class_names[int(p.truth[0, 4]) - 1] for p in dataset.pictures]
+    assert names == ["cat", "cat", "dog", "dog"]
+
+
+def test_lists_name_files_in_subfolders_by_path_or_alone(tmp_path):
+    folders = ("JPEGImages/cam1", "Annotations/cam1")
+    root = write_voc(tmp_path, {s: [BOX] for s in "abc"}, folders=folders)
+    lists = {"train": ["cam1/a", "./cam1/b.png"], "val": ["c"]}
+    write_voc(root, {}, lists)
+    assert keys(read_dataset(root, "train")) == ["a", "b"]
+    assert keys(read_dataset(root, "val")) == ["c"]
+
+
+def test_subfolders_that_are_called_after_splits(tmp_path):
+    for folder, stems in (("train", "ab"), ("test", "c"), ("valid", "d")):
+        inside = [f"{name}/{folder}" for name in ("images", "annotations")]
+        write_voc(tmp_path, {s: [BOX] for s in stems}, folders=inside)
+    found = {split: keys(read_dataset(tmp_path, split)) for split in SPLITS}
+    assert found == {"train": ["a", "b"], "val": ["d"], "test": ["c"]}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_to_folders_are_followed(tmp_path):
+    elsewhere = write_voc(tmp_path / "disk", {s: [BOX] for s in "ab"})
+    root = tmp_path / "set"
+    root.mkdir()
+    for name in ("JPEGImages", "Annotations"):
+        (root / name).mkdir()
+        (root / name / "more").symlink_to(elsewhere / name)
+    assert keys(read_dataset(root, "trainval")) == ["a", "b"]
+    (tmp_path / "link").symlink_to(elsewhere)
+    assert keys(read_dataset(tmp_path / "link", "trainval")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("layout", [("JPEGImages", "Annotations"), (".", ".")])
+def test_a_data_set_of_subfolders_only(tmp_path, layout):
+    for task, stems in (("task_1", "ab"), ("task_2", "ac")):
+        write_voc(tmp_path / task, {s: [BOX] for s in stems}, folders=layout)
+    (tmp_path / "README").write_text("CVAT")
+    dataset = read_dataset(tmp_path, "trainval")
+    assert keys(dataset) == ["a", "b", "a", "c"] and not dataset.problems
+
+
+def test_whole_data_sets_in_folders_of_splits(tmp_path):
+    from tests.data.readers.test_coco import BOXES, write_json
+
+    names = {"train": "a.png", "test": "b.png", "extra": "c.png"}
+    for folder, name in names.items():
+        place = tmp_path / folder
+        path = place / "annotations" / "instances_default.json"
+        write_json(path, [name], BOXES[:1], pictures=place / "images")
+    (source,) = find_sources(tmp_path)
+    assert source.lists == ["extra", "test", "train"]
+    assert keys(read_dataset(tmp_path, "test")) == ["b"]
+    dataset = read_dataset(tmp_path, "trainval")
+    assert keys(dataset) == ["a"]
+    assert "extra tell no split and are in none" in dataset.problems[0]
+    assert keys(read_dataset(tmp_path, "extra")) == ["c"]
+
+
+@pytest.mark.parametrize("name", ["drone-test-v2", "my_validation_photos"])
+def test_one_folder_whose_name_holds_a_split_is_no_split(tmp_path, name):
+    write_voc(
+        tmp_path / name, {s: [BOX] for s in "abcdef"}, folders=("images", "annotations")
+    )
+    (tmp_path / "README").write_text("photos of a drone")
+    for root in (tmp_path, tmp_path / name):
+        both = [read_dataset(root, split) for split in ("train", "val")]
+        assert sorted(keys(both[0]) + keys(both[1])) == list("abcdef")
+        assert both[0].split_was_made
+
+
+def test_splits_in_longer_names_of_folders_are_told(tmp_path):
+    for name, stems in (("drone-train-v2", "ab"), ("drone-test-v2", "c")):
+        write_voc(tmp_path / name, {s: [BOX] for s in stems}, folders=(".", "."))
+    dataset = read_dataset(tmp_path, "test")
+    assert keys(dataset) == ["c"]
+    (line,) = (line for line in dataset.notes if "names of folders" in line)
+    assert "drone-test-v2 as test" in line
+
+
+def test_only_a_test_folder_says_where_that_comes_from(tmp_path):
+    write_voc(tmp_path / "test", {s: [BOX] for s in "ab"}, folders=(".", "."))
+    with pytest.raises(ValueError, match=r"no split 'train'.* Names of .* folders"):
+        read_dataset(tmp_path, "train")
+
+
+def test_two_images_of_one_annotation_are_told(tmp_path):
+    root = write_voc(tmp_path, {"a": [BOX], "b": [BOX]})
+    write_picture(root / "JPEGImages" / "a.jpg", (60, 40))
+    dataset = read_dataset(root, "trainval")
+    assert [p.path.name for p in dataset.pictures] == ["a.png", "b.png"]
+    assert (
+        "1 annotations have several images, such as a.jpg, a.png"
+        in (dataset.problems[0])
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-16-le"])
+def test_encodings_of_xml(tmp_path, encoding):
+    root = write_voc(tmp_path, {"a": [BOX], "b": [BOX]})
+    xml = '<?xml version="1.0" encoding="utf-8"?>' + annotation_xml(
+        "a.png", (60, 40), [(" säge\n rot", (1, 1, 20, 20))]
+    )
+    mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
+    (root / "Annotations" / "a.xml").write_bytes(mark + xml.encode(encoding))
+    dataset = read_dataset(root, "trainval")
+    assert dataset.class_names == ["cat", "säge rot"] and not dataset.problems
+
+
+@pytest.mark.parametrize("name", ["", "NaN", "None", " \n"])
+def test_an_object_without_a_class_is_left_out(tmp_path, name):
+    root = write_voc(tmp_path, {"a": [BOX, (name, (1, 1, 20, 20))], "b": [BOX]})
+    dataset = read_dataset(root, "trainval")
+    assert dataset.class_names == ["cat"] and dataset.num_objects_left_out == 1
+    (line,) = dataset.problems
+    assert line.id == "name-missing" and "a.xml: object 2" in line
+    assert findings(root)["name-missing"].count == 1
+
+
+def test_images_that_no_split_has_are_told(tmp_path, capsys):
+    root = write_voc(tmp_path, {s: [BOX] for s in "ab"})
+    for i in range(3):
+        write_picture(root / "more" / f"{i}.png", (9, 9), i)
+    shutil.copy(root / "more" / "1.png", root / "x.HEIC")
+    main([str(root)])
+    shown = capsys.readouterr().out
+    assert f"3 images in {root / 'more'} are not read" in shown
+    assert "1 images of .heic are not read" in shown
+
+
+def test_nothing_but_kinds_that_are_not_read(tmp_path):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.1 0.1")
+    (tmp_path / "images" / "a.heic").touch()
+    with pytest.raises(ValueError, match=r"Not read: 1 .heic images; convert them"):
+        read_dataset(tmp_path, "train")
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".tif"])
+def test_jfif_and_tiff_are_read(tmp_path, suffix):
+    import cv2
+
+    root = write_voc(tmp_path, {"a": [BOX]})
+    (root / "JPEGImages" / "a.png").unlink()
+    kind = {".jfif": ".jpg"}.get(suffix, suffix)
+    data = cv2.imencode(kind, np.zeros((40, 60, 3), np.uint8))[1].tobytes()
+    (root / "JPEGImages" / f"a{suffix}").write_bytes(data)
+    (picture,) = read_dataset(root, "trainval").pictures
+    assert picture.pixels().shape == (40, 60, 3)
