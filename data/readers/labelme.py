@@ -8,6 +8,7 @@ in base64, is passed over: the image that imagePath names is read.
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ from data.readers.annotation import (
     size_problems,
 )
 from data.readers.json_file import decode, files_of, holds
-from data.readers.listed import file_splits, unused_lists
+from data.readers.listed import file_splits, unlisted, unused_lists
 from data.readers.outlines import around_ellipse, around_points, as_points
-from data.readers.paths import Finder
+from data.readers.paths import Finder, files_under
 
 IN_WORDS = "labelme: a JSON file beside each image"
 FORMAT = "labelme JSON"
@@ -68,50 +69,52 @@ class LabelmeSource:
         self.root = root
         self._files = {f.relative_to(root).as_posix(): f for f in files}
         self._annotated = {file.with_suffix("") for file in files}
-        folders = dict.fromkeys(file.parent for file in files)
+        images = [p for p in files_under(root) if is_picture_name(p.name)]
+        self._images = {image.with_suffix(""): image for image in reversed(images)}
         # where the annotator's absolute path leads nowhere: images/ beside json/
-        self._folders = sorted(
-            p for f in (root, *folders) for p in f.iterdir() if p.is_dir()
-        )
-        self._images = {
-            image.relative_to(root).as_posix(): image
-            for folder in folders
-            for image in sorted(folder.iterdir())
-            if is_picture_name(image.name)
-            and image.with_suffix("") not in (self._annotated)
-        }
+        self._folders = list(dict.fromkeys(image.parent for image in images))
+        self._finders: dict[Path, Finder] = {}
         self._lists: dict[str | None, list[str]] = {}
-        places = {**self._files, **self._images}
-        splits = file_splits(root, [place.parent for place in places.values()])
-        for key, place in places.items():
-            self._lists.setdefault(splits[place.parent], []).append(key)
+        splits = file_splits(root, [file.parent for file in files])
+        for key, file in self._files.items():
+            self._lists.setdefault(splits[file.parent], []).append(key)
         self.lists = [split for split in self._lists if split]
 
     def keys(self, split: str | None) -> list[str]:
-        """Names of the files of a split, or of all; then of images without a file."""
+        """Names of the files of a split, or of all."""
         lists = self._lists.values() if split is None else [self._lists[split]]
         return [key for keys in lists for key in keys]
 
     def problems(self, split: str) -> list[Problem]:
-        """Images that no split takes."""
-        return unused_lists(self.root, self._lists)
+        """Images that no split takes, and those without a file."""
+        named = self._contents.items()
+        used = [self._image(path, image) for path, (image, _) in named if image]
+        rest = unlisted(self.root, used, self.format_name)
+        return [*unused_lists(self.root, self._lists), *rest]
 
     def class_names(self) -> list[str]:
         """All labels in all files."""
+        return sorted({name for _, names in self._contents.values() for name in names})
 
-        def names(path: Path) -> set[str]:
+    @cached_property
+    def _contents(self) -> dict[Path, tuple[str, set[str]]]:
+        """imagePath and labels of each file; of a broken one neither."""
+
+        def read(path: Path) -> tuple[str, set[str]]:
             try:
-                return {s.label for s in _read(path).shapes if _is_name(s.label)}
+                content = _read(path)
             except UserError:  # reported with the split that holds the file
-                return set()
+                return "", set()
+            return content.imagePath, {
+                shape.label for shape in content.shapes if _is_name(shape.label)
+            }
 
+        files = list(self._files.values())
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            return sorted(set().union(*pool.map(names, self._files.values())))
+            return dict(zip(files, pool.map(read, files), strict=True))
 
     def read(self, key: str) -> Annotated:
         """One file with its image."""
-        if key in self._images:
-            raise Missing("images have no JSON file", key, self._images[key])
         path = self._files[key]
         content = _read(path)
         image = self._image(path, content.imagePath)
@@ -137,11 +140,13 @@ class LabelmeSource:
         Copied and renamed JSON files still name the image that they were made for:
         then the image beside the file counts, of the same name.
         """
-        named = Finder([path.parent, self.root, *self._folders]).find(name)
+        folder = path.parent
+        if folder not in self._finders:
+            self._finders[folder] = Finder([folder, self.root, *self._folders])
+        named = self._finders[folder].find(name)
         if named and named.is_file() and self._may_take(path, named):
             return named
-        beside = (p for p in path.parent.iterdir() if p.stem == path.stem)
-        return next((p for p in sorted(beside) if is_picture_name(p.name)), None)
+        return self._images.get(path.with_suffix(""))
 
     def _may_take(self, path: Path, image: Path) -> bool:
         return image.stem == path.stem or image.with_suffix("") not in self._annotated

@@ -1,7 +1,7 @@
 """A data set of files that each list many images: CVAT, Label Studio, VIA."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -90,17 +90,8 @@ class ListedSource:
 
     @cached_property
     def _unlisted(self) -> list[Problem]:
-        found = {os.path.normpath(path) for path in files_under(self.root)}
-        images = {path for path in found if is_picture_name(Path(path).name)}
-        listed = (f.find(name) for f in self._files.values() for name in f.images)
-        rest = sorted(images - {os.path.normpath(path) for path in listed if path})
-        if not rest:
-            return []
-        line = (
-            f"{self.root}: {len(rest)} images are in no {self.format_name} file, the "
-        )
-        severity = "warning" if 2 * len(rest) > len(images) else "note"
-        return [Problem(f"{line}the first is {rest[0]}; not read.", severity=severity)]
+        listed = [f.find(name) for f in self._files.values() for name in f.images]
+        return unlisted(self.root, listed, self.format_name)
 
     def class_names(self) -> list[str]:
         """Classes of all files."""
@@ -137,3 +128,17 @@ def unused_lists(root: Path, lists: Mapping[str | None, Sequence]) -> list[Probl
         for name, keys in lists.items()
         if name not in SPLITS
     ]
+
+
+def unlisted(
+    root: Path, listed: Iterable[Path | None], format_name: str
+) -> list[Problem]:
+    """A line for images below a folder that no annotation file lists."""
+    found = {os.path.normpath(path) for path in files_under(root)}
+    images = {path for path in found if is_picture_name(Path(path).name)}
+    rest = sorted(images - {os.path.normpath(path) for path in listed if path})
+    if not rest:
+        return []
+    severity = "warning" if 2 * len(rest) > len(images) else "note"
+    line = f"{root}: {len(rest)} images are in no {format_name} file, the first is "
+    return [Problem(f"{line}{rest[0]}; not read.", severity=severity)]
