@@ -106,7 +106,8 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
         "are published ones, fetched once; default: imagenet where it exists and "
         "--init-from brings no extractor, none for the demo set")
     group.add_argument("--init-from", metavar="FILE|voc|coco",
-        help="take every layer that fits by name and shape from any SSD300, of "
+        help="with yolox_nano the detector in weights/ unless --weights is given; "
+        "take every layer that fits by name and shape from any SSD300, of "
         "train.py or published, and the classes that it knows by name; an extractor "
         "that --weights brings stays unless FILE is of the same backbone and width")
     group.add_argument("--reuse", choices=REUSES,
@@ -141,7 +142,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="default: %(default)s")
     group.add_argument("--lr", type=float, metavar="RATE",
         help="peak of the learning rate; default: "
-        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
+        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}, a tenth and less "
+        "of that where trunk yolox brings a trained detector")
     group.add_argument("--schedule", default="cosine", choices=SHAPES,
         help="how the rate falls; default: %(default)s")
     group.add_argument("--box-loss", choices=BOX_LOSSES,

@@ -15,8 +15,8 @@ from base.errors import UserError
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, extractor_layers
 from models.weights import initialise, transfer
-from models.weights.hub import NAMED, file_of
-from training import DEMO, RATES
+from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, file_of
+from training import DEMO, FINE_TUNING_RATES, RATES
 from training.options import default_epochs
 from training.state import Settings
 
@@ -78,7 +78,8 @@ def load_model(
     args: argparse.Namespace, class_names: list[str]
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, frozen where that was asked for, and its architecture."""
-    source = transfer.read_source(file_of(args.init_from)) if args.init_from else None
+    init_from = args.init_from or _default_source(args)
+    source = transfer.read_source(file_of(init_from)) if init_from else None
     given = {name: getattr(args, name) for name in ("trunk", "norm", "layout", "reuse")}
     given = {name: value for name, value in given.items() if value is not None}
     architecture = Architecture(
@@ -112,6 +113,16 @@ def load_model(
     if args.freeze:
         initialise.freeze(model)
     return model, architecture
+
+
+def _default_source(args: argparse.Namespace) -> str | None:
+    """The detector in weights/, where --backbone is its own and nothing else is asked.
+
+    The demo set's training, without --data, begins from nothing.
+    """
+    own_form = args.trunk in (None, "yolox") and args.layout in (None, "yolox")
+    is_asked = args.data and args.backbone == DEFAULT_BACKBONE and own_form
+    return str(DEFAULT) if is_asked and not args.weights else None
 
 
 def _take_over(
@@ -150,8 +161,15 @@ def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
     return model
 
 
-def settings_of(args: argparse.Namespace, train_set: Dataset) -> Settings:
-    """How to train, with the defaults that depend on other options."""
+def settings_of(
+    args: argparse.Namespace,
+    train_set: Dataset,
+    architecture: Architecture | None = None,
+) -> Settings:
+    """How to train, with the defaults that depend on other options and the start."""
+    is_detector = architecture and architecture.pretrained
+    starts_trained = is_detector and architecture.trunk == "yolox"
+    rates = FINE_TUNING_RATES if starts_trained else RATES
     loss = {"box_loss": args.box_loss} if args.box_loss else {}
     if args.weigh_classes:
         loss["class_weights"] = class_weights(train_set)
@@ -161,7 +179,7 @@ def settings_of(args: argparse.Namespace, train_set: Dataset) -> Settings:
         minutes=args.minutes,
         batch_size=args.batch_size,
         accumulate=args.accumulate,
-        lr=args.lr or RATES[args.optimizer],
+        lr=args.lr or rates[args.optimizer],
         schedule=args.schedule,
         optimiser=args.optimizer,
         freeze_epochs=args.freeze_epochs,

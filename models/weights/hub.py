@@ -10,6 +10,7 @@ from models.weights.published.class_names import COCO, VOC
 FOLDER = Path(__file__).resolve().parents[2] / "weights"
 # the detector in git, VOC's 20 classes: what is used where nobody names a file
 DEFAULT = FOLDER / "voc_yolox_nano.weights.h5"
+DEFAULT_BACKBONE = "yolox_nano"  # that of DEFAULT
 
 
 class Download(NamedTuple):

@@ -18,6 +18,9 @@ from models.weights.published.class_names import same_class
 from models.weights.published.ssd300s import read_published
 
 Arrays = dict[str, list[np.ndarray]]
+# ours: the mean over all classes' logits lies so far under that of an object's own.
+# Raccoons, before the first step: mAP50 0 without it, 0.75 with 4 and with 6
+OBJECT_SHIFT = 5.0
 LOGITS = "_mbox_conf"  # the paper's Caffe names: heads that know classes
 
 
@@ -162,7 +165,8 @@ def _fill_classes(
             return Row(layer.name, DIFFERS, shapes)
         mine = mine.copy()
         if has_objectness:
-            mine[..., 1:] = value[..., 1:].mean(axis=-1, keepdims=True)
+            shift = OBJECT_SHIFT if weight is layer.bias else 0.0
+            mine[..., 1:] = value[..., 1:].mean(axis=-1, keepdims=True) + shift
         mine[..., put_to] = value[..., taken_from]
         new.append(mine.reshape(weight.shape))
     if not try_only:

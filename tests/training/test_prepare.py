@@ -3,11 +3,14 @@
 import dataclasses
 from shutil import copytree
 
+import numpy as np
 import pytest
 
 from data import read_voc
+from models import weights
+from models.weights import hub
 from training.options import parse, resumed
-from training.prepare import class_weights, load_data, settings_of
+from training.prepare import class_weights, load_data, load_model, settings_of
 from training.state import Settings
 
 DEFAULT = Settings(60)
@@ -39,11 +42,40 @@ def test_options_reach_the_training(options, expected, shapes):
     assert settings_of(args, train_set) == dataclasses.replace(DEFAULT, **expected)
 
 
+@pytest.mark.parametrize(
+    ("options", "starts", "rate"),
+    [
+        ("--backbone yolox_nano", True, 1e-4),
+        ("--backbone yolox_nano --optimizer sgd", True, 1e-5),
+        ("--backbone yolox_nano --lr 0.5", True, 0.5),
+        ("--backbone yolox_nano --weights none --trunk yolox", False, 1e-3),
+        ("--backbone yolox_nano --weights none", False, 1e-3),
+        ("--backbone squeezenet --weights none", False, 1e-3),
+    ],
+)
+def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
+    options, starts, rate, shapes, capsys
+):
+    train_set = read_voc(shapes, "train")
+    args = parse(["--data", str(shapes), *options.split()])
+    model, architecture = load_model(args, train_set.class_names)
+    assert settings_of(args, train_set, architecture).lr == rate
+    assert (architecture.trunk == "yolox" and architecture.pretrained) == starts
+    taken = "taken" in capsys.readouterr().out
+    assert taken == starts
+    if starts:
+        stem = model.get_layer("stem")
+        theirs, _ = weights.load(hub.DEFAULT)
+        received = (stem.get_weights()[0], theirs.get_layer("stem").get_weights()[0])
+        np.testing.assert_array_equal(*received)
+        assert not stem.trainable
+
+
 def test_classes_are_weighed_by_the_training_pictures(shapes):
     train_set = read_voc(shapes, "train")
     args = parse(["--data", str(shapes), "--weigh-classes"])
-    weights = settings_of(args, train_set).loss["class_weights"]
-    assert list(weights) == list(class_weights(train_set))
+    received = settings_of(args, train_set).loss["class_weights"]
+    assert list(received) == list(class_weights(train_set))
 
 
 def test_pictures_in_both_splits_are_told(shapes, capsys):

@@ -229,7 +229,9 @@ def test_classes_go_over_by_their_names_in_either_list():
     source = read_published(ONNX)
     theirs, _ = source.arrays["p3_mbox_conf"]
     couch = source.class_names.index("couch") + 1
-    kernel, _ = model.get_layer("p3_mbox_conf").get_weights()
+    kernel, bias = model.get_layer("p3_mbox_conf").get_weights()
     np.testing.assert_array_equal(kernel[..., 1], theirs[..., couch])
     expected = theirs[..., 1:].mean(axis=-1)
-    np.testing.assert_allclose(kernel[..., 3], expected, rtol=1e-5)
+    np.testing.assert_allclose(kernel[..., 3], expected, rtol=1e-5, atol=1e-6)
+    expected = source.arrays["p3_mbox_conf"][1][1:].mean() + transfer.OBJECT_SHIFT
+    assert bias[3] == pytest.approx(expected, rel=1e-5)
