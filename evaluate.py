@@ -43,8 +43,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="a detector of train.py's or what export.py made of one, or a published "
         "SSD300; voc and coco are fetched once")
     source.add_argument("--predictions", metavar="FILE",
-        help="COCO results JSON of any detector: image_id (file name, or position in "
-        "the split from 1), category_id (position of the class from 1), bbox, score")
+        help="COCO results JSON of any detector: image_id (file name, id in "
+        "the data's own JSON, or position in the split from 1), category_id (id in it, "
+        "or position of the class from 1), bbox, score")
     parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER",
         help="annotated pictures")
     parser.add_argument("--split", default="val", metavar="NAME",
@@ -133,12 +134,17 @@ def find_objects(
     if args.weights:
         whole = run_exported if is_exported else run_detector
         return (run_tiled if args.tile else whole)(args, dataset)
-    from evaluation import read_predictions
+    from evaluation import OwnIds, read_predictions
 
     names = [picture.path.as_posix() for picture in dataset.pictures]
     sizes_wh = [picture.size_wh for picture in dataset.pictures]
+    class_ids = {name: i for i, name in enumerate(dataset.class_names, start=1)}
+    own_ids = OwnIds(
+        [picture.image_id for picture in dataset.pictures],
+        {k: class_ids[name] for k, name in dataset.category_ids.items() if name},
+    )
     detections = read_predictions(
-        args.predictions, names, sizes_wh, dataset.class_names
+        args.predictions, names, sizes_wh, dataset.class_names, own_ids, print
     )
     return dataset.pictures, detections, {}
 

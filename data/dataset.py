@@ -59,6 +59,7 @@ class Dataset:
         was done about it.
     notes: one-line sentences about how the split came about; nothing is wrong.
     split_was_made: whether names were split by their hash.
+    category_ids: class names by the ids of COCO JSON.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Dataset:
     num_objects_left_out: int = 0
     format_name: str = ""
     split_was_made: bool = False
+    category_ids: dict[int | float | str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -15,6 +15,7 @@ from evaluation.coco import (
     to_coco,
     write_predictions,
 )
+from evaluation.own_ids import OwnIds
 from evaluation.results_file import ResultsFile
 from evaluation.speed import measure_fps, race
 from evaluation.threshold import at_threshold, best_threshold
@@ -22,6 +23,7 @@ from evaluation.threshold import at_threshold, best_threshold
 __all__ = [
     "ClassCurve",
     "Matched",
+    "OwnIds",
     "ResultsFile",
     "at_threshold",
     "average_precision_07",

@@ -6,7 +6,7 @@ faster-coco-eval, whose figures equal pycocotools' (tests/evaluation/test_coco.p
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from base.errors import UserError
 from base.files import write_text
 from evaluation.average_precision import check_pictures
+from evaluation.own_ids import OwnIds
 
 # COCO's figures in the order of COCOeval.summarize; cocodataset.org
 AP_NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
@@ -152,6 +153,8 @@ def read_predictions(
     file_names: Sequence[str],
     sizes_wh: Sequence[tuple[int, int]],
     class_names: Sequence[str],
+    own_ids: OwnIds | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> list[np.ndarray]:
     """Detections, float64 (K, 6) per picture, from a COCO results file of any detector.
 
@@ -160,11 +163,18 @@ def read_predictions(
     index from 1), `bbox` (x, y, width, height in pixels), `score`. Rows are sorted by
     score, best first; pictures without an entry get (0, 6).
 
+    own_ids: those of the data's JSON, which come first; `tell` hears what was assumed.
+
     Raises UserError naming file and entry for anything else, in one line.
     """
+    entries = _read_list(path)
+    if own_ids:
+        entries, assumed = own_ids.translate(entries)
+        if tell:
+            tell(f"{path}: {assumed}")
     ids = _image_ids(file_names)
     rows: list[list[list[float]]] = [[] for _ in file_names]
-    for number, entry in enumerate(_read_list(path)):
+    for number, entry in enumerate(entries):
         try:
             image = _find_image(entry["image_id"], ids, file_names)
             rows[image].append(_row(entry, sizes_wh[image], len(class_names)))

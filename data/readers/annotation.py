@@ -128,14 +128,15 @@ def size_problems(
     where: str,
     written_wh: tuple[float | None, float | None],
     size_wh: tuple[int, int],
-) -> list[str]:
+) -> list["Problem"]:
     """A line where the size in a file is not that of the upright image; else none."""
     if None in written_wh or not all(written_wh) or written_wh == size_wh:
         return []
     width, height = written_wh
     turned = (height, width) == size_wh
-    return [
+    text = (
         f"{where} says {width:g}x{height:g}, the picture is {size_wh[0]}x{size_wh[1]}; "
         "the picture was believed"
         + (" (turned by its EXIF mark? Look at its boxes)." if turned else ".")
-    ]
+    )
+    return [Problem(text, "size", "warning")]

@@ -15,18 +15,16 @@ from base.errors import UserError
 from data.dataset import Dataset, Picture, truth_array
 from data.readers.annotation import (
     Annotated,
-    EdgesPx,
     Missing,
     Object,
     Problem,
     Source,
 )
+from data.readers.edges import valid_edges
 from data.readers.splits import Chosen, choose
 from data.readers.text import MISSING, check_names, clean_name
 
 READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in memory
-# ours: YOLO's five decimals put a box at the border out of the picture by this share
-ROUNDING = 2e-5
 
 
 class _Read(NamedTuple):
@@ -100,7 +98,14 @@ def read_chosen(
         + sum(line.num_objects for line in whole),
         format_name=" + ".join(dict.fromkeys(s.format_name for s, _ in parts)),
         split_was_made=chosen.made,
+        category_ids=_category_ids([source for source, _ in parts]),
     )
+
+
+def _category_ids(sources: Sequence[Source]) -> dict:
+    """Those of COCO JSON; of several sources their ids would differ."""
+    asked = getattr(sources[0], "category_ids", dict) if len(sources) == 1 else dict
+    return asked()
 
 
 def _problems_of(sources: Sequence[Source], split: str) -> list[Problem]:
@@ -202,7 +207,7 @@ def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> 
             if item.name not in indices:
                 unknown.append(item.name)
                 continue
-        edges_px, complaint = _sound_edges(item, annotated.size_wh)
+        edges_px, complaint = valid_edges(item, annotated.size_wh)
         if complaint:
             severity = "error" if edges_px is None else "warning"
             line = f"{item.where} ({item.name}): {complaint}"
@@ -230,30 +235,6 @@ def _named(
     if name in MISSING and name not in indices:
         return None, Problem(f"{item.where}: no class name; left out.", "name-missing")
     return item._replace(name=name), None
-
-
-def _sound_edges(item: Object, size_wh: tuple[int, int]) -> tuple[EdgesPx | None, str]:
-    """Edges within the picture (None: left out) and what is wrong, or ''."""
-    if item.edges_px is None:
-        return (
-            None,
-            "a number is missing or not finite, or its outline is broken; left out.",
-        )
-    left, top, right, bottom = item.edges_px
-    width, height = size_wh
-    if 0 <= left < right <= width and 0 <= top < bottom <= height:
-        return item.edges_px, ""
-    numbers = " ".join(f"{x:g}" for x in item.written or item.edges_px)
-    if not (left < right and top < bottom):
-        return None, f"box {numbers} has swapped corners or no area; left out."
-    where = f"of the picture of {width}x{height}"
-    if left >= width or top >= height or right <= 0 or bottom <= 0:
-        return None, f"box {numbers} lies outside {where}; left out."
-    clipped = (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
-    tolerance = max(size_wh) * ROUNDING
-    if max(abs(a - b) for a, b in zip(clipped, item.edges_px, strict=True)) < tolerance:
-        return clipped, ""
-    return clipped, f"box {numbers} reaches out {where}; clipped."
 
 
 def _unknown_lines(reads: Iterable[_Read], class_names: Sequence[str]) -> list[str]:

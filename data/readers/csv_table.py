@@ -16,11 +16,19 @@ from typing import NamedTuple
 
 from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name, picture_size
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object, number
+from data.readers.annotation import (
+    Annotated,
+    EdgesPx,
+    Missing,
+    Object,
+    Problem,
+    number,
+    size_problems,
+)
 from data.readers.paths import Finder, picture_folders
 from data.readers.split_files import SplitFiles
 from data.readers.splits import split_in_name
-from data.readers.text import open_text
+from data.readers.text import check_names, open_text
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
 COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours
@@ -30,6 +38,8 @@ COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinan
     "right": ("xmax", "x2", "x_max", "right"),
     "bottom": ("ymax", "y2", "y_max", "bottom"),
     "name": ("class", "labelname", "label", "class_name", "name"),
+    "width": ("width", "image_width", "img_width"),  # of the image, as TFOD
+    "height": ("height", "image_height", "img_height"),
     "crowd": ("isgroupof",),  # Open Images: more than five objects in one box
 }
 SIDES = ("left", "top", "right", "bottom")
@@ -45,6 +55,7 @@ class _Row(NamedTuple):
     name: str
     numbers: tuple[float | None, ...]  # left, top, right, bottom
     crowd: bool
+    written_wh: tuple[float | None, float | None]
 
 
 def find(path: Path) -> list["TableSource"]:
@@ -122,6 +133,10 @@ class TableSource:
         """Names of the pictures of a split."""
         return self._files.keys(split)
 
+    def problems(self, split: str | None) -> list[Problem]:
+        """Files that tell no split."""
+        return self._files.problems(split)
+
     def class_names(self) -> list[str]:
         """Those of the file of classes in its order, else all that occur."""
         tables = (self._files.open(file) for file in self._files.paths())
@@ -161,6 +176,7 @@ class _Table:
         self.path = path
         self.pictures: dict[str, list[_Row]] = {}
         at, has_header = _columns(path)
+        known: set[str] = set()
         filled = (item for item in _rows(path) if item[1])
         for line, cells in islice(filled, int(has_header), None):
             if len(cells) <= max(at.values()):
@@ -168,28 +184,45 @@ class _Table:
                     f"{path}: line {line}: expected {max(at.values()) + 1} or more "
                     f"cells, received {len(cells)}."
                 )
-            rows = self.pictures.setdefault(cells[at["picture"]].strip(), [])
+            picture = cells[at["picture"]].strip().replace("\\", "/")
+            rows = self.pictures.setdefault(picture.removeprefix("./"), [])
             name = cells[at["name"]].strip()
+            if name not in known:
+                check_names([name], f"{path}: line {line}")
+                known.add(name)
             numbers = tuple(number(cells[at[side]]) for side in SIDES)
             if name or any(cells[at[side]].strip() for side in SIDES):
                 crowd = "crowd" in at and cells[at["crowd"]].strip() == "1"
-                rows.append(_Row(line, classes.get(name, name), numbers, crowd))
+                written_wh = tuple(
+                    number(cells[at[s]]) if s in at else None
+                    for s in ("width", "height")
+                )
+                name = classes.get(name, name)
+                rows.append(_Row(line, name, numbers, crowd, written_wh))
         # Open Images: numbers are shares of the sides; no box of pixels is so small
         self.is_relative = _is_relative(self.pictures)
         self.finder = Finder(picture_folders(path, root))
+        named = (n for n in self.pictures if is_picture_name(Path(n).name))
+        self.paths = self.finder.find_all(named)
 
     def read(self, name: str) -> Annotated:
         path = self._picture(name)
         if path is None:
             raise Missing(f"pictures of {self.path.name} are not there", name)
         size_wh = picture_size(path)
-        return Annotated(
-            path, size_wh, [self._object(r, size_wh) for r in self.pictures[name]]
-        )
+        rows = self.pictures[name]
+        written = {r.written_wh: r.line for r in rows[::-1] if not _is_size_of_box(r)}
+        problems = [
+            text
+            for written_wh, line in written.items()
+            for text in size_problems(f"{self.path}: line {line}", written_wh, size_wh)
+        ]
+        objects = [self._object(row, size_wh) for row in rows]
+        return Annotated(path, size_wh, objects, problems)
 
     def _picture(self, name: str) -> Path | None:
-        if is_picture_name(Path(name).name):
-            return self.finder.find(name)
+        if name in self.paths:
+            return self.paths[name]
         found = (self.finder.find(name + suffix) for suffix in SUFFIXES)  # Open Images
         return next((path for path in found if path), None)
 
@@ -201,6 +234,11 @@ class _Table:
         where = f"{self.path}: line {row.line}"
         written = () if edges_px is None else row.numbers
         return Object(row.name, edges_px, where, written, crowd=row.crowd)
+
+
+def _is_size_of_box(row: _Row) -> bool:
+    left, top, right, bottom = row.numbers
+    return None not in row.numbers and row.written_wh == (right - left, bottom - top)
 
 
 def _is_relative(pictures: dict[str, list[_Row]]) -> bool:

@@ -1,5 +1,6 @@
 """JSON files of annotation tools: found in a folder, told apart, decoded."""
 
+import json
 import mmap
 import os
 from collections.abc import Sequence
@@ -61,9 +62,20 @@ def decode(path: Path, kind: Any, format_name: str) -> Any:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"at most {MAX_BYTES} bytes are read")
-        return msgspec.json.decode(without_mark(path.read_bytes()), type=kind)
+        return parse(without_mark(path.read_bytes()), kind)
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not {format_name}: {reason}.") from error
+
+
+def parse(data: bytes | memoryview, kind: Any) -> Any:
+    """JSON in UTF-8 as a msgspec type; NaN, as pandas and Python write it, is null."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        if isinstance(error, msgspec.ValidationError) or b"NaN" not in bytes(data):
+            raise
+        content = json.loads(bytes(data), parse_constant=lambda _: None)
+        return msgspec.convert(content, kind)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from base.errors import UserError
-from data.readers.annotation import Annotated
-from data.readers.splits import split_in_name
+from data.readers.annotation import Annotated, Problem
+from data.readers.splits import splits_of
 
 
 class Opened(Protocol):
@@ -29,13 +29,20 @@ class SplitFiles:
         self, root: Path, files: Sequence[Path], open_file: Callable[[Path], Opened]
     ) -> None:
         self._files: dict[str | None, list[Path]] = {}
+        folders = {file.parent.name for file in files if file.parent != root}
+        of_folder, of_file = splits_of(folders), splits_of(file.stem for file in files)
         for file in files:
             folder = file.parent.name if file.parent != root else ""
-            split = split_in_name(file.name) or split_in_name(folder)
+            split = of_file.get(file.stem) or of_folder.get(folder)
             self._files.setdefault(split, []).append(file)
-        if len(self._files) > 1:  # a file that tells no split repeats the others
+        self._root = root
+        others = self._files.get(None, [])
+        self._others = {file.stem.removeprefix("instances_"): file for file in others}
+        if len(self._files) > 1:
             self._files.pop(None, None)
-        self.lists = [split for split in self._files if split]
+        elif len(others) == 1:
+            self._others = {}
+        self.lists = [split for split in self._files if split] + list(self._others)
         self._open_file = open_file
         self._opened: dict[Path, Opened] = {}
         self._at: dict[str, tuple[Opened, str]] = {}
@@ -52,10 +59,32 @@ class SplitFiles:
 
     def keys(self, split: str | None) -> list[str]:
         """Keys of the pictures of a split, or of all; reads its files."""
+        if split in self._others:
+            opened = self.open(self._others[split])
+            found = {f"{split}/{name}": (opened, name) for name in opened.pictures}
+            self._at |= found
+            return list(found)
         splits = self._files if split is None else [split]
         found = {key: at for name in splits for key, at in self._list(name).items()}
         self._at |= found
         return list(found)
+
+    def problems(self, split: str | None) -> list[Problem]:
+        """Of the files of a split, or of all: those that are open."""
+        files = self._files.get(split) or self.paths()
+        opened = [self._opened[file] for file in files if file in self._opened]
+        found = [line for one in opened for line in getattr(one, "problems", ())]
+        names = list(self._others)
+        if names:
+            is_lost = any(self._files)  # the others' splits are what is read
+            text = (
+                f"{self._root}: files that tell no split "
+                f"{'are in none' if is_lost else 'count together'}: "
+                f"{', '.join(names[:8])}; --train-split {names[0]} takes one."
+            )
+            severity = "warning" if is_lost else "note"
+            found.append(Problem(text, "list-unknown", severity))
+        return found
 
     def read(self, key: str) -> Annotated:
         """One picture with its objects."""

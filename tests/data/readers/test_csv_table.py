@@ -122,3 +122,92 @@ def test_a_row_that_is_too_short_is_refused(tmp_path):
     root = write(tmp_path, {"a.png": None, "boxes.csv": text})
     with pytest.raises(ValueError, match=r"boxes.csv: line 2: expected 6 or more"):
         read_dataset(root, "train")
+
+
+HEADER = "filename,xmin,ymin,xmax,ymax,class\n"
+
+
+@pytest.mark.parametrize("name", ["", " ", "NaN", "nan", "None", "NULL"])
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_missing_class_is_left_out_and_told(tmp_path, name, classes):
+    text = f"{HEADER}a.png,15,2,45,18,cat\na.png,1,1,9,9,{name}\n"
+    files = {"a.png": None, "b.csv": text} | (
+        {"classes.csv": "cat,0\n"} if classes else {}
+    )
+    dataset = read_dataset(write(tmp_path, files), "trainval")
+    assert dataset.class_names == ["cat"] and dataset.num_objects_left_out == 1
+    (line,) = dataset.problems
+    assert line.id == "name-missing" and "b.csv: line 3: no class name" in line
+
+
+@pytest.mark.parametrize(
+    ("columns", "size", "words"),
+    [
+        ("width,height", "120,80", "line 2 says 120x80, the picture is 60x40"),
+        ("image_width,image_height", "40,60", "turned by its EXIF mark"),
+        ("width,height", "60,40", None),
+        ("width,height", "30,16", None),  # the box's own
+        ("width,height", "0,", None),
+    ],
+)
+def test_sizes_are_compared_with_the_image(tmp_path, columns, size, words):
+    header = f"filename,{columns},class,xmin,ymin,xmax,ymax\n"
+    row = f"a.png,{size},cat,15,2,45,18\n"
+    root = write(tmp_path, {"a.png": None, "b.csv": header + row * 2})
+    problems = read_dataset(root, "trainval").problems
+    assert len(problems) == (words is not None)
+    assert words is None or words in problems[0]
+
+
+def test_a_path_as_written_comes_before_a_shortened_one(tmp_path):
+    files = {"images/001.png": None}
+    files |= {f"images/batch2/00{i}.png": None for i in range(1, 4)}
+    rows = [f"batch2/00{i}.png,15,2,45,18,cat\n" for i in range(1, 4)]
+    text = HEADER + "batch1/001.png,1,1,9,9,dog\n" + "".join(rows)
+    root = write(tmp_path, {**files, "labels.csv": text})
+    found = {
+        str(p.path.relative_to(root)): p.truth[:, 4].tolist()
+        for p in read_dataset(root, "trainval").pictures
+    }
+    cats = {f"images/batch2/00{i}.png": [1] for i in range(1, 4)}
+    assert found == cats | {"images/001.png": [2]}
+
+
+def test_two_folders_that_moved_into_one_are_told(tmp_path):
+    rows = "x/a.png,1,1,9,9,dog\ny/a.png,15,2,45,18,cat\nb.png,1,1,9,9,cat\n"
+    root = write(tmp_path, {"a.png": None, "b.png": None, "labels.csv": HEADER + rows})
+    dataset = read_dataset(root, "trainval")
+    assert stems(dataset) == ["b"] and dataset.num_pictures_left_out == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_encodings(tmp_path, encoding):
+    root = write(tmp_path, {"ä.png": None})
+    text = f"{HEADER}ä.png,15,2,45,18, säge  rot \n"
+    (root / "labels.csv").write_bytes(text.encode(encoding))
+    dataset = read_dataset(root, "trainval")
+    assert dataset.class_names == ["säge rot"] and len(dataset) == 1
+
+
+def test_a_class_that_is_no_text_is_refused_with_its_line(tmp_path):
+    root = write(tmp_path, {"a.png": None})
+    text = f"{HEADER}a.png,15,2,45,18,s\u00e4ge\n"
+    (root / "labels.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"labels.csv: line 2: the class name"):
+        read_dataset(root, "trainval")
+
+
+def test_splits_in_other_words_and_files_that_tell_none(tmp_path):
+    files = {f"{name}.png": None for name in "abcd"}
+    names = ("Train", "VALIDATION", "Testing", "fold7")
+    for word, image in zip(names, "abcd", strict=True):
+        files[f"{word}.csv"] = f"{HEADER}{image}.png,15,2,45,18,cat\n"
+    root = write(tmp_path, files)
+    splits = ("train", "val", "test", "fold7")
+    assert [stems(read_dataset(root, s)) for s in splits] == [
+        ["a"],
+        ["b"],
+        ["c"],
+        ["d"],
+    ]
+    assert "are in none: fold7" in read_dataset(root, "train").problems[0]

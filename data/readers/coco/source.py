@@ -5,7 +5,6 @@ outlines, most of such a file, are skipped unless a box must be made from them.
 """
 
 import mmap
-from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,25 @@ import msgspec
 
 from base.errors import UserError
 from data.images import picture_size
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object
-from data.readers.json_file import holds
+from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
+from data.readers.coco.ids import (
+    Id,
+    checked_categories,
+    id_order,
+    in_both_forms,
+    names_by_id,
+    twice_lines,
+)
+from data.readers.json_file import holds, parse
 from data.readers.paths import Finder, picture_folders
 from data.readers.split_files import SplitFiles
-from data.readers.splits import split_in_name
+from data.readers.splits import splits_of
+from data.readers.text import encoding_of, without_mark
 
 IN_WORDS = "COCO JSON: annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json"
+# cocodataset.org: files of the same images, beside instances_*.json
+BESIDE = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
+JSON = "*.[jJ][sS][oO][nN]"
 FOLDERS = (".", "annotations")  # where COCO and CVAT put the JSON files
 KEYS = (b'"images"', b'"annotations"', b'"categories"')  # cocodataset.org
 
@@ -28,15 +39,15 @@ KEYS = (b'"images"', b'"annotations"', b'"categories"')  # cocodataset.org
 class Category(msgspec.Struct, gc=False):
     """A class; Roboflow puts the project's name before them, as their parent."""
 
-    id: int
-    name: str
+    id: Id
+    name: str | None
     supercategory: str | None = None
 
 
 class Image(msgspec.Struct, gc=False):
     """A picture; without width and height its file is asked."""
 
-    id: int | str
+    id: Id
     file_name: str
     width: float | None = None
     height: float | None = None
@@ -45,9 +56,9 @@ class Image(msgspec.Struct, gc=False):
 class Annotation(msgspec.Struct, gc=False):
     """An object; bbox is x, y, width, height in pixels from 0."""
 
-    image_id: int | str
-    category_id: int
-    id: int | str | None = None
+    image_id: Id
+    category_id: Id | None
+    id: Id | None = None
     bbox: tuple[float, ...] | None = None  # a list each would cost the collector's time
     iscrowd: int | bool | None = 0
     area: float | None = None
@@ -64,7 +75,7 @@ class _Classes(msgspec.Struct):
 
 
 class _Used(msgspec.Struct, gc=False):
-    category_id: int
+    category_id: Id | None
 
 
 class _UsedClasses(msgspec.Struct):
@@ -85,16 +96,16 @@ def find(path: Path) -> list["CocoSource"]:
     """The data set in a JSON file, or in those of a folder."""
     files = [path] if path.is_file() else _json_files(path)
     files = [file for file in files if _is_coco(file)]
-    if instances := [file for file in files if file.name.startswith("instances_")]:
-        files = instances  # beside them lie captions and keypoints of the same pictures
+    if any(file.name.startswith("instances_") for file in files):
+        files = [file for file in files if not file.name.startswith(BESIDE)]
     return [CocoSource(path if path.is_dir() else path.parent, files)] if files else []
 
 
 def _json_files(folder: Path) -> list[Path]:
-    found = [f for name in FOLDERS for f in sorted((folder / name).glob("*.json"))]
-    for inside in sorted(p for p in folder.iterdir() if p.is_dir()):
-        if split_in_name(inside.name):
-            found += sorted(inside.glob("*.json"))
+    found = [f for name in FOLDERS for f in sorted((folder / name).glob(JSON))]
+    inside = {p.name: p for p in sorted(folder.iterdir()) if p.is_dir()}
+    for name in splits_of(inside):
+        found += sorted(inside[name].glob(JSON))
     return found
 
 
@@ -115,9 +126,10 @@ def decode(path: Path, kind: type) -> Any:
     """The content of a JSON file as a msgspec type; UserError tells the place."""
     try:
         with path.open("rb") as file, _mapped(file) as data:
-            start = len(BOM_UTF8) if data[: len(BOM_UTF8)] == BOM_UTF8 else 0
-            with memoryview(data)[start:] as text:
-                return msgspec.json.decode(text, type=kind)
+            if encoding_of(data[:4]) != "utf-8":
+                return parse(without_mark(data[:]), kind)
+            with memoryview(data) as text:
+                return parse(text, kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not COCO JSON: {error}.") from error
 
@@ -141,7 +153,7 @@ class CocoSource:
     def class_names(self) -> list[str]:
         """Categories by their ids, without a parent that no object has."""
         files = self._files.paths()
-        categories = [c for file in files for c in decode(file, _Classes).categories]
+        categories = [c for file in files for c in _categories(file)]
         parents = {c.supercategory for c in categories if c.supercategory != c.name}
         roots = {
             c.id
@@ -154,12 +166,25 @@ class CocoSource:
                 for f in files
                 for a in decode(f, _UsedClasses).annotations
             }
-        kept = sorted((c.id, c.name) for c in categories if c.id not in roots)
+        kept = sorted((id_order(c.id), c.name) for c in categories if c.id not in roots)
         return list(dict.fromkeys(name for _, name in kept))
+
+    def category_ids(self) -> dict[Id, str]:
+        """Class names by the ids that the files give them."""
+        files = self._files.paths()
+        return {c.id: c.name for file in files for c in _categories(file)}
+
+    def problems(self, split: str | None) -> list[Problem]:
+        """Files that tell no split, annotations of images that are not there."""
+        return self._files.problems(split)
 
     def read(self, key: str) -> Annotated:
         """One picture with its objects."""
         return self._files.read(key)
+
+
+def _categories(path: Path) -> list[Category]:
+    return checked_categories(path, decode(path, _Classes).categories)
 
 
 class _Opened:
@@ -169,26 +194,39 @@ class _Opened:
         content = decode(path, _File)
         self.path, self.place = path, f"{path}: annotations"
         self.pictures = {image.file_name: image for image in content.images}
-        self.names = {category.id: category.name for category in content.categories}
+        self.names = in_both_forms(
+            {c.id: c.name for c in checked_categories(path, content.categories)}
+        )
         self.annotations = content.annotations
         self.numbers: dict[str, list[int]] = {}  # positions in annotations
         self.outlines: list[Outline] = []
         if not all(annotation.bbox for annotation in content.annotations):
             self.outlines = decode(path, _Outlines).annotations
-        by_id = {image.id: image.file_name for image in content.images}
+        by_id = in_both_forms(names_by_id(path, content.images))
+        orphans: list[int] = []
         for number, annotation in enumerate(content.annotations):
             name = by_id.get(annotation.image_id)
             if name is None:
-                raise UserError(
-                    f"{path}: annotations[{number}]: image_id {annotation.image_id!r} "
-                    "is not among the ids of images."
-                )
-            self.numbers.setdefault(name, []).append(number)
-        self.finder = Finder(picture_folders(path, root))
+                orphans.append(number)
+            else:
+                self.numbers.setdefault(name, []).append(number)
+        self.problems = self._orphan_lines(orphans) + twice_lines(path, content.images)
+        self.paths = Finder(picture_folders(path, root)).find_all(self.pictures)
+
+    def _orphan_lines(self, numbers: Sequence[int]) -> list[Problem]:
+        if not numbers:
+            return []
+        first = f"annotations[{numbers[0]}], image_id "
+        first += repr(self.annotations[numbers[0]].image_id)
+        text = (
+            f"{self.path}: {len(numbers)} annotations of images that are not in it, "
+            f"the first is {first}; left out."
+        )
+        return [Problem(text, "image-id", num_objects=len(numbers))]
 
     def read(self, name: str) -> Annotated:
         image = self.pictures[name]
-        path = self.finder.find(image.file_name)
+        path = self.paths[name]
         if path is None:
             raise Missing(f"pictures of {self.path.name} are not there", name)
         if image.width and image.height:
@@ -197,7 +235,7 @@ class _Opened:
             size_wh = picture_size(path)
         numbers = self.numbers.get(name, ())
         objects = [self._object(number, size_wh) for number in numbers]
-        return Annotated(path, size_wh, objects)
+        return Annotated(path, size_wh, objects, image_id=image.id)
 
     def _object(self, number: int, size_wh: tuple[int, int]) -> Object:
         annotation = self.annotations[number]
