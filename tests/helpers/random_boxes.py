@@ -1,13 +1,16 @@
 """What tests of boxes share: random ones, their IoU in Python, how many examples."""
 
+import os
+
 import keras
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from keras import ops
 
-# JAX compiles again for each shape
-EXAMPLES = 10 if keras.backend.backend() == "jax" else 40
+# JAX compiles again for each shape; benchmarks/mutation.py runs them for each mutant
+FEW = keras.backend.backend() == "jax" or "MUTANT_UNDER_TEST" in os.environ
+EXAMPLES = 10 if FEW else 40
 relaxed = settings(deadline=None, max_examples=EXAMPLES)
 seeds = st.integers(0, 2**32 - 1)
 
