@@ -108,7 +108,6 @@ def run(args: argparse.Namespace) -> int:
     from inference.stream import detect_frames
 
     forms = (args.json, args.save_txt, args.save_crops)
-    outputs = Outputs(Path(args.output), detector.class_names, *forms)
     out = sys.stderr if args.json == "-" else sys.stdout
     bar = tqdm(unit=" frames", disable=True if args.quiet else None)
     bar.total = None if bar.disable else count_frames(sources)
@@ -118,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         broken.append(line)
         bar.write(line, file=sys.stderr)
 
+    outputs = Outputs(Path(args.output), detector.class_names, *forms, tell_broken)
     num_objects = num_frames = 0
     started = time.perf_counter()
     frames = read_frames(sources, tell_broken)

@@ -49,6 +49,8 @@ def run_script(
     Errors that a user can mend are UserError, OSError, FloatingPointError and memory
     that runs out; all others are ours: they keep their traceback, with status 1.
     """
+    if hasattr(sys.stdout, "reconfigure"):  # names of files that are not UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = run(args) or 0
         sys.stdout.flush()  # here, where its pipe may still be found closed in peace

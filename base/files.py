@@ -44,7 +44,8 @@ def write_bytes(path: Path | str, content: bytes) -> None:
 
 def write_text(path: Path | str, text: str) -> None:
     """Write a text in UTF-8, whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
+    # names of files that are not UTF-8 are escaped
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def remove_unfinished(folder: Path) -> None:

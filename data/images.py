@@ -44,7 +44,7 @@ REDUCED = (  # cv2.ImreadModes
 DECODES_RGB = hasattr(cv2, "IMREAD_COLOR_RGB")
 
 
-class Unreachable(ValueError):
+class Unreachable(UserError):
     """The file itself can't be had: removed, no permission, a disk that fails."""
 
 

@@ -31,6 +31,8 @@ class ResultsFile:
         """Write the detections (K, 6) of a picture of so many pixels."""
         for result in to_results([detections], [size_wh], [image_id]):
             text = json.dumps(result, ensure_ascii=False, allow_nan=False)
+            if not text.isprintable():  # names of files that are not UTF-8: escaped
+                text = json.dumps(result, allow_nan=False)
             self._file.write(f"{self._separator}{text}")
             self._separator = ",\n"
 

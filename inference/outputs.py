@@ -8,11 +8,12 @@ crops/CLASS/NAME.jpg        what each box shows
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from base.encode import MAX_SIDES
 from base.errors import UserError
 from evaluation import ResultsFile
 from inference.sources import Frame, Source
@@ -22,7 +23,8 @@ from reports import VideoFile, draw_detections, write_picture
 class Outputs:
     """Writes each frame's detections in every form that was asked for.
 
-    json: a file for COCO results, or - for standard output. UserError where the
+    json: a file for COCO results, or - for standard output. tell: hears a line for each
+    image that no file can hold. UserError where the
     folder can't be made or has labels of other classes.
 
     A context: leaving it, for whatever reason, finishes video and results.
@@ -35,12 +37,13 @@ class Outputs:
         json: str | None = None,
         labels: bool = False,
         crops: bool = False,
+        tell: Callable[[str], None] = print,
     ) -> None:
         self.folder, self.class_names = folder, class_names
-        self._labels, self._crops = labels, crops
+        self._labels, self._crops, self._tell = labels, crops, tell
         self._source: Source | None = None
         self._video: VideoFile | None = None
-        self._stem = ""
+        self._stem = self._suffix = ""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if labels:
@@ -63,26 +66,35 @@ class Outputs:
         """Write a frame with its detections (K, 6); returns it with boxes drawn."""
         if frame.source is not self._source:
             self._begin(frame)
+        if self._results:  # first: whatever can't be drawn is in it
+            size_wh = (frame.image.shape[1], frame.image.shape[0])
+            self._results.add(detections, size_wh, frame.image_id)
         drawn = draw_detections(frame.image, detections, self.class_names)
         if self._video:
             self._video.write(drawn, frame.index)
         else:
-            write_picture(self.folder / f"{self._stem}.jpg", drawn)
+            self._write_image(drawn)
         stem = f"{self._stem}_{frame.index:06d}" if frame.fps else self._stem
         if self._labels:
             text = yolo_text(detections)
             (self.folder / "labels" / f"{stem}.txt").write_text(text, "utf-8")
         if self._crops:
             self._write_crops(frame.image, detections, stem)
-        if self._results:
-            size_wh = (frame.image.shape[1], frame.image.shape[0])
-            self._results.add(detections, size_wh, frame.image_id)
         return drawn
+
+    def _write_image(self, drawn: np.ndarray) -> None:
+        try:
+            write_picture(self.folder / f"{self._stem}{self._suffix}", drawn)
+        except UserError as error:
+            self._tell(str(error))
 
     def _begin(self, frame: Frame) -> None:
         self._end_video()
         self._source = frame.source
-        suffix = ".mp4" if frame.fps else ".jpg"
+        # a PNG where it is longer than a JPEG may be
+        is_long = max(frame.image.shape) > MAX_SIDES[".jpg"]
+        suffix = ".mp4" if frame.fps else ".png" if is_long else ".jpg"
+        self._suffix = suffix
         self._stem = self._free_stem(Path(frame.source.name).stem, suffix)
         if frame.fps:
             self._video = VideoFile(self.folder / f"{self._stem}{suffix}", frame.fps)

@@ -20,9 +20,13 @@ import numpy as np
 from base.background import ahead
 from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name, read_picture
+from data.readers.text import read_lines
 
 # ours: containers that FFmpeg reads and that cameras and editors write
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"),
+    *(".wmv", ".ts", ".m2ts", ".mts"),
+)
 # ours: protocols that the FFmpeg inside OpenCV opens
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 DEFAULT_FPS = 25.0  # ours: where a stream does not tell, or tells nonsense
@@ -194,10 +198,9 @@ def _listed(path: Path) -> list[Source]:
 
     Paths are relative to the list's folder.
     """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a text file of paths ({error}).") from error
+    lines = read_lines(path)
+    if any("\0" in line or "\ufffd" in line for line in lines):
+        raise UserError(f"{path}: not a text file of paths.")
     names = [line.strip() for line in lines]
     names = [name for name in names if name and not name.startswith("#")]
     if not names:

@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from base.encode import encode_image
 from base.errors import UserError
 from base.files import write_bytes
 
@@ -44,6 +45,7 @@ MAX_SIDES = 16  # ours: median boxes along a side; beyond it lines and letters s
 MIN_FONT, MAX_FONT = 10, 64  # pixels, ours: smaller can't be read
 MAX_LABEL = 0.25  # ours: a label higher than this share would hide a tiny picture
 MIN_PANEL = 320  # pixels, ours: shorter side to which small pictures are enlarged
+MAX_PANEL = 4096  # pixels, ours: longer side, beyond which none is enlarged
 GAP = 8  # pixels, ours: between pictures put side by side
 PAPER: Colour = (250, 250, 250)  # ours: ground of sheets and captions
 JPEG_QUALITY = 90  # ours: no visible loss around letters
@@ -168,6 +170,8 @@ def contact_sheet(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
 def write_picture(path: str | Path, image: np.ndarray) -> None:
     """Write uint8 (H, W, 3) RGB as .jpg, .jpeg or .png, whole or not at all.
 
+    What is longer than a JPEG may be becomes a smaller one.
+
     Raises UserError for another suffix or an array that is no picture, OSError where
     the file can't be written; both name the path.
     """
@@ -186,10 +190,12 @@ def write_picture(path: str | Path, image: np.ndarray) -> None:
         raise UserError(f"{path}: the image is empty: {image.shape}")
     suffix = path.suffix.lower()
     options = [] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(suffix, bgr, options)[1]
+    try:
+        data = encode_image(suffix, image, options)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     # written by Python, not by cv2.imwrite: any letters in the path, errors raised
-    write_bytes(path, encoded.tobytes())
+    write_bytes(path, data)
 
 
 def _to_pixels(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -279,7 +285,7 @@ def _text_colour(ground: Colour) -> Colour:
 
 
 def _enlarge(image: np.ndarray) -> np.ndarray:
-    factor = MIN_PANEL / min(image.shape[:2])
+    factor = min(MIN_PANEL / min(image.shape[:2]), MAX_PANEL / max(image.shape[:2]))
     if factor <= 1:
         return image
     size = (round(image.shape[1] * factor), round(image.shape[0] * factor))

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from base.encode import encode_image
 from comparison.entries import Entry
 from comparison.page.confusion import Box, worst
 from data import Dataset
@@ -45,9 +46,8 @@ def _embed(picture: Any) -> dict[str, Any]:
     factor = min(SIDE / max(image.shape[:2]), 1)
     size = tuple(max(round(side * factor), 1) for side in image.shape[1::-1])
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
-    text = base64.b64encode(encoded.tobytes()).decode("ascii")
+    data = encode_image(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    text = base64.b64encode(data).decode("ascii")
     return {
         "name": picture.path.name,
         "width": size[0],

@@ -21,7 +21,7 @@ from data.convert import writers
 from data.readers.annotation import Annotated, Source
 from data.readers.assemble import names_of, read_chosen
 from data.readers.recognise import find_sources
-from data.readers.splits import Chosen
+from data.readers.splits import SPLITS, Chosen
 
 WRITERS = {
     "voc": writers.write_voc,
@@ -66,6 +66,10 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     if not any(parts.values()):
         raise UserError(f"{source}: no usable picture in it.")
     named = _name_pictures(parts)
+    paths = [a.path for images in parts.values() for a in images]
+    if odd := [path for path in paths if _as_text(path.name) != path.name]:
+        shown = ascii(odd[0].name)
+        yield f"  {len(odd)} names of files are not UTF-8, such as {shown}: escaped"
     writer = WRITERS[to]
     yield from writer(out, named, class_names)
     total = sum(map(len, named.values()))
@@ -92,7 +96,8 @@ def _parts(
     """
     parts: dict[str | None, list[tuple[Source, list[str]]]] = {}
     for source in sources:
-        lists = {name: source.keys(name) for name in source.lists}
+        known = [name for name in source.lists if name in SPLITS]
+        lists = {name: source.keys(name) for name in known}
         both = set(lists.get("train", [])) | set(lists.get("val", []))
         rest = [key for key in lists.pop("trainval", []) if key not in both]
         if rest:
@@ -113,10 +118,18 @@ def _name_pictures(
         named[split] = {}
         for annotated in pictures:
             path = Path(os.path.abspath(annotated.path))  # noqa: PTH100, links stay
-            name, folder = path.name, path.parent
+            name, folder = _as_text(path.name), path.parent
             while Path(name).stem.lower() in taken and folder.name:
                 # without dots in front: readers pass over hidden files
-                name, folder = f"{folder.name}_{name}".lstrip("."), folder.parent
+                name = f"{_as_text(folder.name)}_{name}".lstrip(".")
+                folder = folder.parent
             taken.add(Path(name).stem.lower())
             named[split][name] = annotated
     return named
+
+
+def _as_text(name: str) -> str:
+    """A file name that every format can write: bytes that are not UTF-8 as %FC."""
+    return "".join(
+        f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name
+    )

@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
+from base.encode import encode_image
 from base.errors import UserError
 from data.shapes.draw import Drawn, draw_large, draw_picture
 
@@ -113,9 +114,8 @@ def _write_set(folder: Path, num_pictures: int, seed: int, draw: Callable) -> No
 def _write_picture(folder: Path, seed: tuple[int, int], draw: Callable) -> None:
     image, objects = draw(np.random.default_rng(seed))
     name = f"{seed[1]:06d}"
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    (folder / "JPEGImages" / f"{name}.jpg").write_bytes(jpeg.tobytes())
+    jpeg = encode_image(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    (folder / "JPEGImages" / f"{name}.jpg").write_bytes(jpeg)
     xml = _xml(f"{name}.jpg", (image.shape[1], image.shape[0]), objects)
     (folder / "Annotations" / f"{name}.xml").write_text(xml, "utf-8")
 

@@ -81,7 +81,7 @@ def test_a_file_called_like_a_camera_is_a_file(tmp_path, monkeypatch):
 def test_mistakes(tmp_path, given, words):
     (tmp_path / "empty").mkdir()
     (tmp_path / "blank.txt").write_text("\n# only this\n")
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xd8\xff\0")
     with pytest.raises(ValueError, match=f"{re.escape(given)}.*{words}") as error:
         find_sources([str(tmp_path / given)])
     assert "\n" not in str(error.value)

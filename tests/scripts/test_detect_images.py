@@ -1,8 +1,12 @@
 """detect.py on pictures: what it draws, prints and writes."""
 
+import os
+import sys
+
 import pytest
 
 import detect
+from base.errors import UserError
 from models import weights
 from tests.helpers.scripts import picture, strict_json
 
@@ -66,3 +70,45 @@ def test_detect_leaves_a_broken_picture_out(untrained, tmp_path, capsys):
     assert [path.name for path in out.iterdir()] == ["good.jpg"]
     assert detect.main([str(broken), *options]) == 2
     assert str(broken) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", None])
+def test_detect_an_image_that_is_longer_than_a_jpeg_may_be(
+    untrained, tmp_path, capsys, monkeypatch, form
+):
+    from base import encode
+    from inference import outputs
+
+    # as if 65,535 were 70: the right behaviour does not hang on the number
+    monkeypatch.setitem(encode.MAX_SIDES, ".jpg", 70 if form != "JPEG" else 100)
+    if form is None:
+
+        def refuse(*_):
+            raise UserError("too long for any file")
+
+        monkeypatch.setattr(outputs, "write_picture", refuse)
+    (tmp_path / "in").mkdir()
+    for name, size in (("a.png", (80, 20)), ("b.png", (60, 50))):
+        picture(tmp_path / "in" / name, 40, size)
+    out = tmp_path / "out"
+    options = [str(tmp_path / "in"), "--weights", str(untrained), "--top-k", "1"]
+    options += ["--output", str(out), "--json", str(tmp_path / "found.json")]
+    assert detect.main(options) == 0
+    written = sorted(p.name for p in out.iterdir())
+    first = {"JPEG": ["a.jpg", "b.jpg"], "PNG": ["a.png", "b.jpg"], None: []}[form]
+    assert written == first
+    entries = strict_json(tmp_path / "found.json")
+    assert {entry["image_id"] for entry in entries} == {"a.png", "b.png"}
+    assert ("too long for any file" in capsys.readouterr().err) == (form is None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes")
+def test_names_that_are_not_utf8_are_escaped(untrained, tmp_path, capsysbinary):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    name = os.fsdecode(b"f\xfcr.png")
+    picture(folder / "a.png").rename(folder / name)
+    options = [str(folder), "--weights", str(untrained), "--top-k", "1"]
+    options += ["--output", str(tmp_path / "o"), "--json", str(tmp_path / "found.json")]
+    assert detect.main(options) == 0
+    assert [e["image_id"] for e in strict_json(tmp_path / "found.json")] == [name]
