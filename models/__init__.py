@@ -114,9 +114,9 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
 
 def fix(model: "keras.Model", architecture: Architecture) -> None:
     """Layers that a backbone's file names as FIXED learn nothing, if published."""
-    names = getattr(architecture.module, "FIXED", ())
+    names = getattr(architecture.module, "FIXED", ()) if architecture.pretrained else ()
     for layer in model.layers:
-        if architecture.pretrained and layer.name.startswith(tuple(names)):
+        if layer.name.split("_")[0] in names:
             layer.trainable = False
 
 

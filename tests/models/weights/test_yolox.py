@@ -10,7 +10,7 @@ from models import Architecture, build, weights
 from models.layers import BN_EPSILON
 from models.necks import heads, yolox
 from models.ssd300YOLOXnano_alt import stages
-from models.weights import transfer
+from models.weights import initialise, transfer
 from models.weights.__main__ import main
 from models.weights.published.ssd300s import read_published
 from models.weights.published.yolox import (
@@ -235,3 +235,30 @@ def test_classes_go_over_by_their_names_in_either_list():
     np.testing.assert_allclose(kernel[..., 3], expected, rtol=1e-5, atol=1e-6)
     expected = source.arrays["p3_mbox_conf"][1][1:].mean() + transfer.OBJECT_SHIFT
     assert bias[3] == pytest.approx(expected, rel=1e-5)
+
+
+def test_first_stages_never_learn_where_they_are_published():
+    architecture = Architecture("yolox_nano", 3, trunk="yolox", pretrained=True)
+    model = build(architecture)
+    initialise.freeze(model)
+    initialise.thaw(model, architecture)
+    fixed = {layer.name for layer in model.layers if not layer.trainable}
+    assert {"stem", "dark2_1_conv3", "dark3_1_m_2_conv1"} <= fixed
+    assert not {"dark4_0_dconv", "C3_p3_conv1", "stems_0", "p3_mbox_loc"} & fixed
+    fresh = build(Architecture("yolox_nano", 3, trunk="yolox"))
+    assert all(layer.trainable for layer in fresh.layers)
+
+
+def test_trunk_yolox_folds_and_belongs_to_its_backbone():
+    architecture = Architecture("yolox_nano", 3, trunk="yolox")
+    model = build(architecture)
+    assert model.output.shape == (None, 1905, 4 + 3)
+    images, _ = pictures(1)
+    plain = weights.fold(model, architecture)
+    np.testing.assert_allclose(
+        infer(plain, images), infer(model, images), rtol=1e-3, atol=1e-3
+    )
+    with pytest.raises(ValueError, match="goes with yolox_nano only"):
+        Architecture("squeezenet", 3, trunk="yolox")
+    with pytest.raises(ValueError, match="belong together"):
+        Architecture("yolox_nano", 3, trunk="yolox", layout="voc")
