@@ -193,11 +193,9 @@ def _without_digits(name: str) -> str:
 
 def _name(region: dict[str, Any]) -> str:
     """The label; '' where there is none or several."""
-    keys = [k for k in region if k == "labels" or k.endswith("labels")]
-    for key in sorted(keys, key=len, reverse=True):
-        labels = region[key]
-        if isinstance(labels, list) and len(labels) == 1 and isinstance(labels[0], str):
-            return labels[0]
+    for key, labels in region.items():
+        if key.endswith("labels") and isinstance(labels, list) and len(labels) == 1:
+            return labels[0] if isinstance(labels[0], str) else ""
     return ""
 
 

@@ -17,6 +17,7 @@ from evaluation import (
     race,
     speed,
 )
+from evaluation.average_precision import match_detections
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 EASY = np.zeros(1, bool)
@@ -57,6 +58,17 @@ def test_average_precision_by_hand(recall, precision, ap07, area):
     recall, precision = np.array(recall, float), np.array(precision, float)
     assert average_precision_07(recall, precision) == pytest.approx(ap07)
     assert average_precision_area(recall, precision) == pytest.approx(area)
+
+
+def test_which_truth_each_detection_belongs_to():
+    images = [truth([*LEFT, 1]), truth([*LEFT, 2], [*RIGHT, 1])]
+    detections = [NOTHING, found([1, 0.9, *RIGHT], [1, 0.8, *LEFT])]
+    hard = [np.zeros(len(rows), bool) for rows in images]
+    matched = match_detections(detections, images, hard, 3)
+    # the second picture's own rows: RIGHT is its row 1; LEFT is no object of class 1
+    assert matched.truth.tolist() == [1, -1] and matched.image.tolist() == [1, 1]
+    assert matched.truth.dtype.kind == "i"
+    assert matched.num_truth.tolist() == [[1, 0], [1, 1]]  # pictures by classes
 
 
 @pytest.mark.parametrize(

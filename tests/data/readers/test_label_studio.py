@@ -98,6 +98,10 @@ def test_digits_are_kept_where_a_name_was_uploaded_twice(tmp_path):
     write(tmp_path, {"a.png": None, "ffffffff-a.png": None, "export.json": items})
     dataset = read_dataset(tmp_path, "trainval")
     assert [p.path.name for p in dataset.pictures] == ["ffffffff-a.png"]
+    assert (
+        "1 images of export.json are not there, the first is 'upload/1/0a1b2c3d"
+        in (dataset.problems[0])
+    )
     assert dataset.num_pictures_left_out == 1
 
 
@@ -114,6 +118,13 @@ CHOICES = {  # annotations: class of the one box; None: left out, "": no box
         [
             {**DOG, "created_at": "2024-05-02T10:00:00Z"},
             annotation([result(CAT)], created_at="2024-05-01T10:00:00Z"),
+        ],
+        "dog",
+    ),
+    "the newest, last": (
+        [
+            annotation([result(CAT)], created_at="2024-05-01T10:00:00Z"),
+            {**DOG, "created_at": "2024-05-02T10:00:00Z"},
         ],
         "dog",
     ),
@@ -156,7 +167,31 @@ def test_which_annotation_counts(tmp_path, case):
     names = [dataset.class_names[int(row[4]) - 1] for row in found["a"]]
     assert names == [expected] * bool(expected)
     is_told = any("several annotations" in line for line in dataset.problems)
-    assert is_told == (case in ("the newest", "ground truth"))
+    assert is_told == case.startswith(("the newest", "ground truth"))
+
+
+def test_completions_before_version_1(tmp_path):
+    item = task([], "a.png")
+    del item["annotations"]
+    item["completions"] = [annotation([result(CAT)])]
+    assert boxes(write(tmp_path, {"a.png": None, "x.json": [item]})) == [
+        ("a", "cat", (15, 2, 45, 18))
+    ]
+
+
+def test_the_value_called_image_comes_first(tmp_path):
+    item = task([annotation([result(CAT)])])
+    item["data"] = {"thumbnail": "b.png", "image": "a.png", "text": "c.png"}
+    files = {"a.png": None, "b.png": None, "c.png": None, "x.json": [item]}
+    assert [stem for stem, *_ in boxes(write(tmp_path, files))] == ["a"]
+
+
+def test_a_turned_image_s_numbers_are_not_read(tmp_path):
+    item = task([annotation([result(CAT, image_rotation=90)])], "a.png")
+    other = task([annotation([result(CAT)])], "b.png", 2)
+    write(tmp_path, {"a.png": None, "b.png": None, "x.json": [item, other]})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert [len(image.truth) for image in dataset.pictures] == [0, 1]
 
 
 def test_json_min_without_and_with_several_annotations(tmp_path):
