@@ -7,8 +7,9 @@ from pathlib import Path
 
 # ours: the peak of the rate at batch 8; the rates beside them: docs/experiments.md
 RATES = {"adamw": 1e-3, "sgd": 1e-2}
-# ours: where the neck yolox brings a trained detector; docs/default_detector.md
-FINE_TUNING_RATES = {"adamw": 1e-4, "sgd": 1e-5}
+# ours: the extractor's share of the rate where the neck yolox brings a trained
+# detector; docs/default_detector.md
+FINE_TUNING_SCALE = 0.1
 # ours: auto, and Keras' dtype policies
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 # ours: 292 pictures gain next to nothing after 45, docs/training.md; the demo's fit

@@ -6,7 +6,7 @@ from base.command_line import Parser
 from base.errors import UserError
 from base.priors import LAYOUTS
 from models import BACKBONES, BOX_LOSSES, NORMS, REUSES, TRUNKS, check_backbone
-from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
+from training import DEMO_EPOCHS, EPOCHS, FINE_TUNING_SCALE, PRECISIONS, RATES, TILE_PX
 from training.schedule import SHAPES
 
 
@@ -122,8 +122,9 @@ def _extractor_options(group: argparse._ArgumentGroup) -> None:
         help="keep the extractor as it is")
     frozen.add_argument("--freeze-epochs", type=int, default=0, metavar="N",
         help="keep it for N epochs, then train it too; default: %(default)s")
-    group.add_argument("--backbone-lr-scale", type=float, default=1.0, metavar="S",
-        help="the extractor learns at S times the rate; default: %(default)s")
+    group.add_argument("--backbone-lr-scale", type=float, metavar="S",
+        help="the extractor learns at S times the rate; default: 1, where trunk yolox "
+        f"brings a trained detector {FINE_TUNING_SCALE:g}")
 
 
 def _training_options(group: argparse._ArgumentGroup) -> None:
@@ -142,8 +143,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="default: %(default)s")
     group.add_argument("--lr", type=float, metavar="RATE",
         help="peak of the learning rate; default: "
-        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}, a tenth and less "
-        "of that where trunk yolox brings a trained detector")
+        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
     group.add_argument("--schedule", default="cosine", choices=SHAPES,
         help="how the rate falls; default: %(default)s")
     group.add_argument("--box-loss", choices=BOX_LOSSES,

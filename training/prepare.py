@@ -16,7 +16,7 @@ from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, extractor_layers
 from models.weights import initialise, transfer
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, file_of
-from training import DEMO, FINE_TUNING_RATES, RATES
+from training import DEMO, FINE_TUNING_SCALE, RATES
 from training.options import default_epochs
 from training.state import Settings
 
@@ -169,7 +169,7 @@ def settings_of(
     """How to train, with the defaults that depend on other options and the start."""
     is_detector = architecture and architecture.pretrained
     starts_trained = is_detector and architecture.trunk == "yolox"
-    rates = FINE_TUNING_RATES if starts_trained else RATES
+    backbone_lr_scale = FINE_TUNING_SCALE if starts_trained else 1.0
     loss = {"box_loss": args.box_loss} if args.box_loss else {}
     if args.weigh_classes:
         loss["class_weights"] = class_weights(train_set)
@@ -179,11 +179,11 @@ def settings_of(
         minutes=args.minutes,
         batch_size=args.batch_size,
         accumulate=args.accumulate,
-        lr=args.lr or rates[args.optimizer],
+        lr=args.lr or RATES[args.optimizer],
         schedule=args.schedule,
         optimiser=args.optimizer,
         freeze_epochs=args.freeze_epochs,
-        backbone_lr_scale=args.backbone_lr_scale,
+        backbone_lr_scale=args.backbone_lr_scale or backbone_lr_scale,
         average=args.average,
         skip_bad_batches=args.skip_bad_batches,
         loss=loss,

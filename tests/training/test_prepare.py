@@ -43,23 +43,22 @@ def test_options_reach_the_training(options, expected, shapes):
 
 
 @pytest.mark.parametrize(
-    ("options", "starts", "rate"),
+    ("options", "starts", "scale"),
     [
-        ("--backbone yolox_nano", True, 1e-4),
-        ("--backbone yolox_nano --optimizer sgd", True, 1e-5),
-        ("--backbone yolox_nano --lr 0.5", True, 0.5),
-        ("--backbone yolox_nano --weights none --trunk yolox", False, 1e-3),
-        ("--backbone yolox_nano --weights none", False, 1e-3),
-        ("--backbone squeezenet --weights none", False, 1e-3),
+        ("--backbone yolox_nano", True, 0.1),
+        ("--backbone yolox_nano --backbone-lr-scale 1", True, 1),
+        ("--backbone yolox_nano --weights none --trunk yolox", False, 1),
+        ("--backbone yolox_nano --weights none", False, 1),
+        ("--backbone squeezenet --weights none", False, 1),
     ],
 )
 def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
-    options, starts, rate, shapes, capsys
+    options, starts, scale, shapes, capsys
 ):
     train_set = read_voc(shapes, "train")
     args = parse(["--data", str(shapes), *options.split()])
     model, architecture = load_model(args, train_set.class_names)
-    assert settings_of(args, train_set, architecture).lr == rate
+    assert settings_of(args, train_set, architecture).backbone_lr_scale == scale
     assert (architecture.trunk == "yolox" and architecture.pretrained) == starts
     taken = "taken" in capsys.readouterr().out
     assert taken == starts
