@@ -2,7 +2,9 @@
 
 import pytest
 
+from base.errors import UserError
 from data import read_dataset
+from data.readers import cvat as reader
 from tests.helpers.tool_files import boxes, write
 
 
@@ -134,7 +136,9 @@ def test_an_image_that_is_not_there_costs_itself(tmp_path):
     xml = cvat(image(CAT), image(CAT, name="sub/b.png"))
     write(tmp_path, {"images/a.png": None, "annotations.xml": xml})
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset) == 1 and "'sub/b.png'" in dataset.problems[0]
+    assert len(dataset) == 1
+    told = "1 images of annotations.xml are not there, the first is 'sub/b.png'"
+    assert told in dataset.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -187,3 +191,14 @@ def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
     write(tmp_path, {"a.png": None, "annotations.xml": xml})
     (problem,) = read_dataset(tmp_path, "trainval").problems
     assert "120x80" in problem and "60x40" in problem
+
+
+def test_the_limit_on_bytes(tmp_path, monkeypatch):
+    write(tmp_path, {"a.png": None, "annotations.xml": cvat(image(CAT))})
+    monkeypatch.setattr(reader, "MAX_BYTES", 10)
+    with pytest.raises(UserError, match="at most 10 bytes are read"):
+        read_dataset(tmp_path, "trainval")
+
+
+def test_a_file_that_can_not_be_opened_is_not_ours(tmp_path):
+    assert not reader.is_cvat(tmp_path / "gone.xml")

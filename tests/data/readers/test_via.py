@@ -7,7 +7,10 @@ import math
 
 import pytest
 
+from base.errors import UserError
 from data import read_dataset
+from data.readers import json_file
+from data.readers import via as reader
 from tests.helpers.tool_files import boxes, write
 
 RECT = {"name": "rect", "x": 15, "y": 2, "width": 30, "height": 16}
@@ -238,3 +241,21 @@ def test_images_that_no_file_lists_are_told(tmp_path):
     write(tmp_path, {"via.json": {**via([CAT]), **via([], "sub/b.png")}})
     *_, line = read_dataset(tmp_path, "trainval").notes
     assert line.startswith(f"{tmp_path}: 1 images") and line.severity == "note"
+
+
+@pytest.mark.parametrize("name, content", [FILES["project"], FILES["CSV"]])
+def test_the_limit_on_bytes(tmp_path, monkeypatch, name, content):
+    write(tmp_path, {"a.png": None, name: content})
+    source = reader.find(tmp_path)[0]
+    monkeypatch.setattr(reader, "MAX_BYTES", 10)
+    monkeypatch.setattr(json_file, "MAX_BYTES", 10)
+    with pytest.raises(UserError, match=f"{name}.*at most 10 bytes are read"):
+        source.keys(None)
+
+
+def test_an_image_that_is_not_there_costs_itself(tmp_path):
+    images = {**via([CAT]), **via([CAT], "b.png")}
+    write(tmp_path, {"a.png": None, "via.json": images})
+    dataset = read_dataset(tmp_path, "trainval")
+    told = "1 images of via.json are not there, the first is 'b.png'; left out."
+    assert len(dataset) == 1 and told in dataset.problems[0]
