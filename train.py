@@ -49,6 +49,11 @@ def run(args: argparse.Namespace) -> None:
     kept = resume.read_header(Path(args.resume)) if args.resume else None
     if kept:
         args = options.resumed(args, kept["options"])
+    # a run may go on from another folder
+    args.data = args.data and [
+        str(Path(place).absolute()) if Path(place).exists() else place
+        for place in args.data
+    ]
     replicas = find_replicas(args.devices)
     if replicas.workers > 1 and not (args.data and (args.output or args.resume)):
         raise UserError("several workers take --data, and --output or --resume.")

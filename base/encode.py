@@ -7,8 +7,8 @@ import numpy as np
 
 from base.errors import UserError
 
-# ITU-T T.81, B.2.2: 16 bits a side; Google, "WebP container specification": 14 bits
-MAX_SIDES = {".jpg": 65_535, ".jpeg": 65_535, ".webp": 16_383}
+# libjpeg, jmorecfg.h, JPEG_MAX_DIMENSION; Google, "WebP container specification"
+MAX_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
 
 
 def encode_image(suffix: str, image: np.ndarray, options: Sequence[int] = ()) -> bytes:

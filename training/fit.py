@@ -18,6 +18,7 @@ from training.engine import train_epoch
 from training.hardware.replicas import Replicas
 from training.monitoring.diagnosis import advice, what_is_stuck
 from training.monitoring.validation import Validation
+from training.monitoring.whole_split import describe_part, score_whole, scored_part
 from training.recovery.checkpoint_writer import CheckpointWriter
 from training.recovery.interrupt import Interrupt
 from training.runs import RunFolder, best_row, write_history
@@ -71,7 +72,10 @@ def fit(
     )
     num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
     state = State(model, architecture, settings, num_steps, replicas)
-    check = Validation(model, architecture, val_set, settings.batch_size)
+    part = scored_part(val_set, len(train_set))
+    if words := describe_part(part, val_set):
+        print(words)
+    check = Validation(model, architecture, part, settings.batch_size)
     checkpoints = CheckpointWriter(output, state)
     checkpoints.begin(resume)
     at = state.schedule.step
@@ -99,9 +103,30 @@ def fit(
             checkpoints.save()
             if is_wished():
                 raise Stopped
+    if state.is_over:
+        _finish(state, (part, val_set), output, checkpoints)
     _tell_never_thawed(state, output.folder)
     tell_broken(batches.broken | check.batches.broken)
     return state.history
+
+
+def _finish(
+    state: State,
+    scored: tuple[Dataset, Dataset],
+    output: RunFolder,
+    checkpoints: CheckpointWriter,
+) -> None:
+    """Of a training whose last epoch is over: score all images, say that it is over."""
+    part, val_set = scored
+    before = [dict(row) for row in state.history]
+    if not state.settings.is_over(state.history):
+        # the clock ran out while weights and checkpoint were written
+        state.history[-1]["seconds"] = state.schedule.seconds
+    if len(part) < len(val_set):
+        score_whole(state, val_set, output.folder)
+    if state.history != before:
+        write_history(output.folder / "history.csv", state.history)
+        checkpoints.save()
 
 
 def _train_epoch(

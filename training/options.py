@@ -1,6 +1,7 @@
 """The options of train.py; Keras is not loaded here."""
 
 import argparse
+from pathlib import Path
 
 from base.command_line import Parser
 from base.errors import UserError
@@ -59,6 +60,15 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
             f"--resume only adds to a run: this one takes --{name} above {planned:g}."
         )
     options = {**vars(args), **options, "resume": args.resume}
+    from data.downloads.named import NAMED  # here: --help is quick
+
+    options["data"] = args.data or options["data"]
+    for place in options["data"] or ():
+        if not (Path(place).exists() or place in NAMED):
+            raise UserError(
+                f"--resume: the run's data, {place}, are not there; give --data with "
+                "the place where they are now."
+            )
     options["tensorboard"] |= args.tensorboard
     options["devices"] = args.devices or options["devices"]
     if args.epochs or args.minutes:
@@ -166,7 +176,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="the run's folder; default: a new one in runs/")
     group.add_argument("--resume", metavar="FOLDER",
         help="go on with a run that was stopped; --epochs or --minutes lengthen it, "
-        "all other options are the run's")
+        "--data says where its data are now, all other options are the run's")
 # fmt: on
 
 
@@ -178,7 +188,7 @@ def _number_or_all(text: str) -> str:
 
 def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
     """The options that --resume does not go with, where they were given."""
-    free = ("resume", "epochs", "minutes", "tensorboard", "devices")
+    free = ("resume", "data", "epochs", "minutes", "tensorboard", "devices")
     return [
         f"--{name.replace('_', '-')}"
         for name, value in vars(args).items()

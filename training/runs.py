@@ -20,6 +20,8 @@ from training.recovery import checkpoint
 if TYPE_CHECKING:
     from data import Dataset
 
+WHOLE = "whole_"  # ours: columns of figures of the whole validation split
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -131,6 +133,16 @@ def best_row(history: list[dict]) -> dict:
 
 
 def figures(history: list[dict]) -> dict:
-    """What a summary tells of a history: its minutes, best and last row."""
+    """What a summary tells of a history: its minutes, best and last row.
+
+    Where the epochs were scored on a part of the validation split, best and last are
+    those of the whole split.
+    """
     minutes = history[-1]["seconds"] / 60
-    return {"minutes": minutes, "best": best_row(history), "last": history[-1]}
+    best, last = _of_whole(best_row(history)), _of_whole(history[-1])
+    return {"minutes": minutes, "best": best, "last": last}
+
+
+def _of_whole(row: dict) -> dict:
+    whole = {k.removeprefix(WHOLE): v for k, v in row.items() if k.startswith(WHOLE)}
+    return {k: v for k, v in row.items() if not k.startswith(WHOLE)} | whole

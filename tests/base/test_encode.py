@@ -12,8 +12,8 @@ from reports.drawing import draw_truth_and_detections, write_picture
 @pytest.mark.parametrize(
     ("suffix", "shape", "written"),
     [
-        (".jpg", (2, 70_000), (1, 65_535)),
-        (".jpg", (70_000, 2), (65_535, 1)),
+        (".jpg", (2, 70_000), (1, 65_500)),
+        (".jpg", (70_000, 2), (65_500, 1)),
         (".webp", (4, 20_000), (3, 16_383)),
         (".png", (2, 70_000), (2, 70_000)),
         (".jpg", (30, 40), (30, 40)),
@@ -40,4 +40,4 @@ def test_the_panel_of_a_line_of_text(tmp_path):
     assert cv2.imread(str(tmp_path / "a.jpg")) is not None
     long = np.full((8, 40_000, 3), 90, np.uint8)
     write_picture(tmp_path / "b.jpg", np.concatenate([long, long], axis=1))
-    assert cv2.imread(str(tmp_path / "b.jpg")).shape[1] == 65_535
+    assert cv2.imread(str(tmp_path / "b.jpg")).shape[1] == 65_500

@@ -141,3 +141,25 @@ def test_a_data_set_that_goes_away(shapes, tmp_path, monkeypatch, capsys):
     options = ["--data", copy, "--output", run, "--weights", "none", *QUICK]
     check_mistake(train, options, ["No such file", "--resume", run], capsys)
     checkpoint.read_state(run / "checkpoint.npz")
+
+
+def test_resume_from_another_folder_with_data_that_moved(
+    shapes, tmp_path, monkeypatch, capsys
+):
+    data = Path(shutil.copytree(shapes, tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    options = ["--data", "data", "--output", "run", *QUICK, "--weights", "none"]
+    assert train.main(options) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert train.main(["--resume", "../run", "--epochs", "2"]) == 0
+    moved = data.rename(tmp_path / "moved")
+    again = ["--resume", "../run", "--epochs", "3"]
+    check_mistake(train, again, ["--resume", str(data), "give --data"], capsys)
+    assert train.main([*again, "--data", str(moved)]) == 0
+    assert strict_json(tmp_path / "run" / "summary.json")["last"]["epoch"] == 3
+    other = Path(shutil.copytree(moved, tmp_path / "other"))
+    next((other / "JPEGImages").iterdir()).unlink()
+    again = ["--resume", "../run", "--epochs", "4", "--data", str(other)]
+    assert train.main(again) == 2
+    assert "is not the one that the run began with" in capsys.readouterr().err

@@ -1,0 +1,83 @@
+"""A part of a large validation split after each epoch, all of it at the end."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import Dataset, Picture
+from models import weights
+from tests.helpers import tiny
+from training.monitoring import whole_split
+from training.monitoring.whole_split import describe_part, scored_part
+from training.runs import best_row, figures
+from training.state import Settings
+
+
+def split(count):
+    truth, none = np.zeros((0, 5), np.float32), np.zeros(0, bool)
+    pictures = [Picture(Path(f"{i}.png"), (9, 9), truth, none) for i in range(count)]
+    return Dataset("d", "val", ["x"], pictures)
+
+
+@pytest.mark.parametrize(
+    ("count", "trained", "scored"),
+    [
+        (100, 10, 100),  # few images: all of them
+        (101, 10, 100),
+        (5000, 5000, 500),  # a tenth
+        (400, 5000, 400),
+        (0, 10, 0),
+    ],
+)
+def test_how_many_images_are_scored(count, trained, scored):
+    whole = split(count)
+    part = scored_part(whole, trained)
+    assert len(part) == scored and (part is whole) == (scored == count)
+    words = describe_part(part, whole)
+    assert f"{scored} of the {count} images" in words if scored < count else not words
+
+
+def test_the_part_hangs_on_names_alone():
+    whole = split(300)
+    part = scored_part(whole, 10)
+    names = [picture.path.name for picture in part.pictures]
+    assert names == sorted(names, key=lambda name: int(name[:-4]))  # the split's order
+    shuffled = Dataset("d", "val", ["x"], whole.pictures[::-1])
+    again = scored_part(shuffled, 10)
+    assert {p.path for p in again.pictures} == {p.path for p in part.pictures}
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_training_is_scored_on_all_images_at_its_end(
+    tmp_path, monkeypatch, epochs, capsys
+):
+    monkeypatch.setattr(whole_split, "LEAST", 1)
+    # the model is no architecture that a file tells
+    monkeypatch.setattr(weights, "load", lambda _: (tiny.detector(0), None))
+    run = tmp_path / "run"
+    history = tiny.train(run, epochs=epochs)
+    assert "1 of the 2 images of val" in capsys.readouterr().out
+    assert "whole_mAP50" in history[-1] and "whole_mAP50" in best_row(history)
+    found = figures(history)
+    assert found["last"]["mAP50"] == history[-1]["whole_mAP50"]
+    assert "whole_mAP50" not in found["best"]
+    assert "whole_val_loss" in (run / "history.csv").read_text()
+    before = tiny.result(run)
+    assert tiny.train(run, resume=True, epochs=epochs) == history
+    tiny.assert_same(tiny.result(run), before)
+
+
+def test_a_run_whose_time_is_over_is_finished(tmp_path, monkeypatch):
+    passed, real = [0.0], time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: real() + passed[0])
+
+    def late(_):  # the clock runs out while the checkpoint is written
+        passed[0] += 6000
+
+    settings = {"epochs": None, "minutes": 90}
+    history = tiny.train(tmp_path / "run", on_epoch=late, **settings)
+    assert len(history) == 1
+    assert Settings(**settings).is_over(history)
+    assert tiny.train(tmp_path / "run", resume=True, **settings) == history
