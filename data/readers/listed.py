@@ -60,11 +60,16 @@ class ListedSource:
         """File and name of each key of each split."""
         lists: dict[str | None, dict[str, tuple[Path, str]]] = {}
         splits = file_splits(self.root, self._paths)
+        first: dict[str, tuple[Path, str | None]] = {}
         for path, file in self._files.items():
             folder = path.parent.relative_to(self.root).as_posix()
             for name, split in file.images.items():
                 split = split or splits[path]
                 key = name if folder == "." else f"{folder}/{name}"
+                _, its_split = first.setdefault(key, (path, split))
+                # train/a.jpg and val/a.jpg; what trainval shares with train is one
+                if its_split != split and "trainval" not in (its_split, split):
+                    key = f"{split}/{key}"
                 place = lists.setdefault(split, {}).setdefault(key, (path, name))
                 if place[0] != path:
                     raise UserError(

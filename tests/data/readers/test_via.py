@@ -259,3 +259,30 @@ def test_an_image_that_is_not_there_costs_itself(tmp_path):
     dataset = read_dataset(tmp_path, "trainval")
     told = "1 images of via.json are not there, the first is 'b.png'; left out."
     assert len(dataset) == 1 and told in dataset.problems[0]
+
+
+def test_one_name_in_two_splits_is_two_images(tmp_path):
+    dog = {**CAT, "region_attributes": {"class": "dog"}}
+    files = {f"{split}/a.png": None for split in ("train", "val")}
+    files |= {"via_train.json": via([CAT]), "via_val.json": via([dog])}
+    write(tmp_path, files)
+    for split, name in {"train": "cat", "val": "dog"}.items():
+        assert boxes(tmp_path, split) == [("a", name, EDGES)]
+        (found,) = read_dataset(tmp_path, split).pictures
+        assert found.path == tmp_path / split / "a.png"
+    write(tmp_path, {"more_train.json": via([dog])})
+    with pytest.raises(UserError, match=r"a.png stands in .*train.json and in"):
+        read_dataset(tmp_path, "train")
+
+
+def test_trainval_shares_its_images_with_train(tmp_path):
+    files = {f"{name}.png": None for name in "abc"}
+    images = {split: via([CAT], f"{split}.png") for split in "abc"}
+    files |= {
+        "via_train.json": images["a"],
+        "via_val.json": images["b"],
+        "via_trainval.json": {**images["a"], **images["b"], **images["c"]},
+    }
+    source = reader.find(write(tmp_path, files))[0]
+    assert source.keys("trainval") == ["a.png", "b.png", "c.png"]
+    assert (source.keys("train"), source.keys("val")) == (["a.png"], ["b.png"])
