@@ -176,7 +176,8 @@ def report(
 
     train_set, val_set = datasets
     summary = {
-        "options": vars(args),
+        "options": _given(vars(args)),
+        "settings": _given(vars(settings)),
         "architecture": architecture.to_dict(),
         "device": device.name,
         "precision": keras.config.dtype_policy().name,
@@ -195,6 +196,11 @@ def report(
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
         f"{next_line(best)}{' --tile' if args.tile else ''}"
     )
+
+
+def _given(options: dict) -> dict:
+    """Without those that were left to their defaults, which `settings` tells."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def warn(datasets: "tuple[Dataset, Dataset]", layout: str) -> None:

@@ -35,6 +35,13 @@ LIST_HEADERS = (
 )
 
 
+class _Options(dict):
+    """None for what summary.json does not tell."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
 @dataclass(frozen=True)
 class Run:
     """A run that left a summary and weights.
@@ -48,8 +55,8 @@ class Run:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Those of train.py, all of them."""
-        return self.summary["options"]
+        """Those of train.py; None where one was left to its default."""
+        return _Options(self.summary["options"])
 
     @property
     def seed(self) -> int:
@@ -69,7 +76,8 @@ class Run:
     @property
     def settings(self) -> str:
         """What runs share that differ in their seed only."""
-        kept = {k: v for k, v in self.options.items() if k not in NOT_SETTINGS}
+        given = {k: v for k, v in self.options.items() if v is not None}
+        kept = {k: v for k, v in given.items() if k not in NOT_SETTINGS}
         kept |= {"precision": self.summary["precision"]}
         return json.dumps([kept, self.summary["architecture"]], sort_keys=True)
 

@@ -233,14 +233,24 @@ def _tell_never_thawed(state: State, folder: Path) -> None:
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:
     """A step's parts of the loss and the val_acc of the epoch before."""
     if parts is None:
-        where = _where(state, batches, state.so_far.steps - 1)
-        bar.write(f"{where}: not finite, undone and skipped")
+        bar.write(_skipped_line(state, batches))
     else:
         texts = {SHOWN[name]: f"{value:.2f}" for name, value in parts.items()}
         if state.history:
             texts["val_acc"] = f"{state.history[-1]['val_acc']:.2f}"
         bar.set_postfix(texts)
     bar.update()
+
+
+def _skipped_line(state: State, batches: Batches) -> str:
+    """A step that was undone; its images the first time, and from then on the count."""
+    step, count = state.so_far.steps - 1, state.guard.skipped
+    where = f"epoch {state.epoch + 1}, step {step + 1}"
+    if count > 1:
+        return f"{where}: not finite, undone and skipped ({count} so far)"
+    indices = batches.indices(state.epoch, step)
+    names = ", ".join(batches.dataset.pictures[i].path.name for i in indices)
+    return f"{where}: not finite, undone and skipped (images {names})"
 
 
 def _line(row: dict, settings: Settings) -> str:

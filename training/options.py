@@ -1,6 +1,7 @@
 """The options of train.py; Keras is not loaded here."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from base.command_line import Parser
@@ -31,6 +32,8 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
             parser.error(str(error))
     if args.resume and (given := _given(parser, args)):
         parser.error(f"{', '.join(given)} can't be changed by --resume")
+    if args.freeze and args.backbone_lr_scale is not None:
+        print("--backbone-lr-scale has no effect: --freeze", file=sys.stderr)
     if args.freeze_epochs < 0:
         parser.error("--freeze-epochs must be 0 or above")
     epochs = args.epochs or default_epochs(args.data)

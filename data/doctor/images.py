@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
+from base.progress import progress
 from data.dataset import Dataset, Picture
 from data.doctor.findings import Finding, findings
 from data.images import picture_size, read_picture
@@ -38,7 +39,8 @@ def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
     seen, looks, broken = [], [], []
     with ThreadPoolExecutor(READ_THREADS) as pool:
         found = pool.map(_look, [path for _, path in places])
-        for place, look in zip(places, found, strict=True):
+        shown = progress(found, len(places), "images looked at")
+        for place, look in zip(places, shown, strict=True):
             if isinstance(look, str):
                 broken.append(look)
             else:

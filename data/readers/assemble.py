@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from base.errors import UserError
+from base.progress import progress
 from data.dataset import Dataset, Picture, truth_array
 from data.readers.annotation import (
     Annotated,
@@ -183,10 +184,11 @@ def _read_all(
     def read(key: str) -> _Read:
         return _read(source, key, indices, keep)
 
+    words = f"{source.root.name}: annotations read"
     if not source.opens_files:  # threads would only wait for each other
-        return [read(key) for key in keys]
+        return list(progress(map(read, keys), len(keys), words))
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        return list(pool.map(read, keys))
+        return list(progress(pool.map(read, keys), len(keys), words))
 
 
 def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> _Read:

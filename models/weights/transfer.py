@@ -15,6 +15,7 @@ from models import Architecture, build, weights
 from models.layers import NORM_SUFFIX
 from models.weights.description import Description
 from models.weights.published.class_names import same_class
+from models.weights.published.keras_legacy import refuse_archive
 from models.weights.published.ssd300s import read_published
 
 Arrays = dict[str, list[np.ndarray]]
@@ -63,6 +64,7 @@ def read_source(path: Path | str) -> Source:
         plain = weights.plain_arrays(model)
         names, architecture = description.class_names, description.architecture
         return Source(path, trained, plain, names, architecture)
+    refuse_archive(path)
     published = read_published(path)
     if published is not None:
         names, architecture = published.class_names, published.architecture

@@ -1,5 +1,6 @@
 """Weights files of Keras 1 and 2: extractors' ImageNet files, and their download."""
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,9 +35,47 @@ def fill_by_name(
 
 
 def read_legacy(path: Path | str) -> dict[str, list[np.ndarray]]:
-    """Arrays by layer name of a Keras 1 or 2 weights file; UserError if it is none."""
+    """Arrays by layer name of a weights file of Keras 1, 2 or 3.
+
+    UserError if it is none.
+    """
     with hdf5.opened(path) as file:
+        if "layer_names" not in file.attrs and "layers" in file:
+            return _keras3_arrays(file, path)
         return legacy_arrays(file)
+
+
+def refuse_archive(path: Path | str) -> None:
+    """UserError where a file is what Keras 3's model.save writes."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if "model.weights.h5" in archive.namelist():
+            raise UserError(
+                f"{path}: a whole model of Keras 3; give its weights, as "
+                "model.save_weights('NAME.weights.h5') writes them."
+            )
+
+
+def _keras3_arrays(file: h5py.File, path: Path | str) -> dict[str, list[np.ndarray]]:
+    """Of Keras 3's save_weights: layers/ by class and number, names as attributes."""
+    arrays: dict[str, list[np.ndarray]] = {}
+
+    def visit(place: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and place.endswith("/vars") and len(item):
+            name = item.attrs.get("name")
+            if name is None:
+                raise UserError(
+                    "Keras wrote no names of layers; save it with Keras 3.5"
+                )
+            name = name if isinstance(name, str) else name.decode()
+            values = [np.asarray(item[key]) for key in sorted(item, key=int)]
+            arrays[name.replace("/", "_")] = values
+
+    file.visititems(visit)
+    if not arrays:
+        raise UserError("it holds no layer with weights")
+    return arrays
 
 
 def legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
