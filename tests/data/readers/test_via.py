@@ -211,6 +211,11 @@ REFUSED = {  # file, content, what is told
         "expected an image with filename",
     ),
     "no images": ("v.json", {"_via_img_metadata": 3}, "expected an object of images"),
+    "no object": (
+        "v.json",
+        {"_via_img_metadata": {"a.png9": "a.png"}},
+        "'a.png9': expected an image with filename",
+    ),
     "a list": ("v.json", [project({})], "not VIA JSON"),
     "cut off": ("v.json", json.dumps(project(via([CAT])))[:-9], "not VIA JSON"),
     "a cell": ("v.csv", table([("a.png", RECT, {})]).replace("{}", "{"), "line 2"),
@@ -286,3 +291,24 @@ def test_trainval_shares_its_images_with_train(tmp_path):
     source = reader.find(write(tmp_path, files))[0]
     assert source.keys("trainval") == ["a.png", "b.png", "c.png"]
     assert (source.keys("train"), source.keys("val")) == (["a.png"], ["b.png"])
+
+
+def test_via_3_names_the_region_and_passes_over_unknown_files(tmp_path):
+    content = via3([2, 15, 2, 0, 16])  # no width
+    content["view"]["2"] = {"fid_list": ["9"]}
+    content["view"]["3"] = {"fid_list": []}
+    content["metadata"]["m2"] = {**content["metadata"]["m1"], "vid": "2"}
+    content["metadata"]["m3"] = {**content["metadata"]["m1"], "xy": [2, 15, 2, 30, 16]}
+    write(tmp_path, {"a.png": None, "via.json": content})
+    dataset = read_dataset(tmp_path, "trainval")
+    (line,) = dataset.problems
+    assert line.startswith(
+        f"{tmp_path / 'via.json'}: metadata m1 (cat): box 15 2 15 18"
+    )
+    assert len(dataset.pictures[0].truth) == 1
+
+
+def test_a_point_has_no_area(tmp_path):
+    region = {**CAT, "shape_attributes": {"name": "point", "cx": 3, "cy": 4}}
+    write(tmp_path, {"a.png": None, "via.json": via([region, CAT])})
+    assert "box 3 4 3 4 has" in read_dataset(tmp_path, "trainval").problems[0]
