@@ -7,8 +7,9 @@
     python evaluate.py --predictions boxes.json --data my_pictures --split test
 
 Prints AP per class and mAP (VOC 07, VOC area, COCO), val acc and fps, and draws the
-precision-recall curves. On the validation split it also keeps the threshold of best F1
-in the weights file, where detect.py finds it.
+precision-recall curves. --save-threshold writes the threshold of best F1 into the
+weights file, where detect.py finds it: train.py has chosen one on its own validation
+images already.
 """
 
 import argparse
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from data import Batches, Dataset, Picture
     from evaluation import ClassCurve
+    from inference.detector import Network
+    from inference.runtimes.keras_file import KerasModel
 
     Scored = tuple[list[Picture], list[np.ndarray], dict]
 
@@ -56,6 +59,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="cut large pictures into tiles as large as the pictures of the training")
     parser.add_argument("--tile-size", type=int, metavar="N",
         help="tiles of N pixels instead; implies --tile")
+    parser.add_argument("--save-threshold", action="store_true",
+        help="keep the threshold of best F1 in the weights file; it fits these images, "
+        "so choose others than those that are scored in the end")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--plot", metavar="FILE",
         help="where the precision-recall curves go; default: beside the weights or "
@@ -64,8 +70,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     parser.check_above_0(args, "batch_size", "tile_size")
     args.tile = args.tile or args.tile_size is not None
-    if args.tile and args.predictions:
-        parser.error("--tile goes with --weights")
+    if args.predictions and (args.tile or args.save_threshold):
+        parser.error("--tile and --save-threshold go with --weights")
     return args
 
 
@@ -77,29 +83,30 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Detections, figures, table, files."""
+    import inference
+    from base.constants import MIN_SCORE
     from base.files import output_file
     from data import read_dataset
-    from inference.runtimes import recognise
+    from models.weights import save_threshold
     from models.weights.hub import file_of
     from reports import class_table, plot_precision_recall
     from training.runs import write_json
 
     if args.weights:
         args.weights = file_of(args.weights)
+    model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None
     source = args.weights or args.predictions
     stem = source.removesuffix(".json").removesuffix(".weights.h5")
     default = f"{stem}.{args.split}{'.tiles' if args.tile else ''}.png"
     plot = output_file("--plot", args.plot or default, ".png")
     json_file = output_file("--json", args.json, ".json") if args.json else None
 
-    names = class_names_of(args.weights) if args.weights else None
-    dataset = read_dataset(args.data, args.split, names)
+    dataset = read_dataset(args.data, args.split, model and model.class_names)
     dataset.check_boxes()
     print(dataset.describe())
     for line in (*dataset.notes, *dataset.problems):
         print(f"  {line}", file=sys.stderr)
-    is_exported = args.weights and recognise(args.weights)
-    pictures, detections, figures = find_objects(args, dataset, is_exported)
+    pictures, detections, figures = find_objects(args, dataset, model)
     curves, per_class, scores = score(pictures, detections, dataset.class_names)
     figures |= scores
 
@@ -111,8 +118,9 @@ def run(args: argparse.Namespace) -> None:
     )
     plot_precision_recall(curves, plot)
     print(f"precision-recall curves: {plot}")
-    if args.weights and not is_exported and dataset.split == "val":
-        keep_threshold(args.weights, scores["threshold"], scores["f1"])
+    if args.save_threshold:
+        save_threshold(args.weights, scores["threshold"], scores["f1"])
+        print(f"{args.weights} keeps {scores['threshold']:.3f} as its threshold")
     if json_file:
         classes = {
             curve.class_name: {
@@ -128,14 +136,17 @@ def run(args: argparse.Namespace) -> None:
 
 
 def find_objects(
-    args: argparse.Namespace, dataset: "Dataset", is_exported: bool
+    args: argparse.Namespace, dataset: "Dataset", model: "Network | None"
 ) -> "Scored":
     """The pictures, the detections (K, 6) in each, and figures of the network."""
-    if args.weights:
-        whole = run_exported if is_exported else run_detector
-        return (run_tiled if args.tile else whole)(args, dataset)
     from evaluation import OwnIds, read_predictions
+    from inference.runtimes.exported import Exported
 
+    if model and args.tile:
+        return run_tiled(args, dataset, model)
+    if model:
+        run_whole = run_exported if isinstance(model, Exported) else run_keras
+        return run_whole(model, dataset, args.batch_size)
     names = [picture.path.as_posix() for picture in dataset.pictures]
     sizes_wh = [picture.size_wh for picture in dataset.pictures]
     class_ids = {name: i for i, name in enumerate(dataset.class_names, start=1)}
@@ -169,41 +180,20 @@ def score(
     return curves, per_class, scores
 
 
-def class_names_of(path: str) -> list[str]:
-    """Those of a weights file or an exported one."""
-    from inference import runtimes
-
-    if runtimes.recognise(path):
-        return runtimes.load(path).class_names
-    from base.keras_setup import import_keras
-
-    import_keras()
-    from models import weights
-
-    return weights.describe(path).class_names
-
-
-def keep_threshold(path: str, threshold: float, f1: float) -> None:
-    """Write it into a weights file, unless that is a published one."""
-    from models import weights
-
-    if weights.is_detector(path):
-        weights.keep_threshold(path, threshold, f1)
-        print(f"{path} keeps {threshold:.3f} as detect.py's threshold")
-
-
-def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
+def run_tiled(
+    args: argparse.Namespace, dataset: "Dataset", model: "Network"
+) -> "Scored":
     """The pictures that can be read, what tiles find in each, pictures per second."""
     import time
 
     from tqdm import tqdm
 
-    import inference
-    from base.constants import MIN_SCORE
     from data import tell_broken
+    from inference import TILE_PX
+    from inference.detector import PictureDetector
 
-    options = {"batch_size": args.batch_size, "tile": True, "tile_px": args.tile_size}
-    detector = inference.load(args.weights, MIN_SCORE, **options)
+    tile_px = args.tile_size or model.metadata.tile_px or TILE_PX
+    detector = PictureDetector(model, args.batch_size, tile_px)
     print(f"tiles of {detector.tile_px} pixels")
     pictures, detections, broken, started = [], [], set(), time.perf_counter()
     group = []
@@ -223,34 +213,28 @@ def run_tiled(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
     return pictures, detections, {"fps": fps, "tile_px": detector.tile_px}
 
 
-def run_exported(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
+def run_exported(model: "Network", dataset: "Dataset", batch_size: int) -> "Scored":
     """The detections of all pictures; fps, and the latency of one picture."""
-    from base.constants import MIN_SCORE
     from data import Batches, tell_broken
-    from inference import runtimes
     from inference.dataset import detect_all
 
-    network = runtimes.load(args.weights, MIN_SCORE)
-    batches = Batches(dataset, args.batch_size, augmented=False)
-    pictures, detections = detect_all(network, batches)
+    batches = Batches(dataset, batch_size, augmented=False)
+    pictures, detections = detect_all(model, batches)
     tell_broken(batches.broken)
-    return pictures, detections, speed_of(network, batches)
+    return pictures, detections, speed_of(model, batches)
 
 
-def run_detector(args: argparse.Namespace, dataset: "Dataset") -> "Scored":
+def run_keras(model: "KerasModel", dataset: "Dataset", batch_size: int) -> "Scored":
     """The detections of all pictures; val acc, fps, and the latency of one picture."""
     import keras
 
     from data import tell_broken
-    from models import weights
     from training.hardware import devices
     from training.monitoring.validation import Validation
 
     print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
-    model, description = weights.load(args.weights)
-    architecture = description.architecture
-    plain = weights.fold(model, architecture)
-    check = Validation(plain, architecture.plain(), dataset, args.batch_size)
+    plain = model.metadata.architecture.plain()
+    check = Validation(model.plain, plain, dataset, batch_size)
     figures, _, _ = check()
     tell_broken(check.batches.broken)
     losses = {name: figures[name] for name in ("val_acc", "val_loss")}

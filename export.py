@@ -12,19 +12,20 @@ and compared with the weights file; one that differs too much is marked NAME.fai
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from base.command_line import Parser, next_line, run_script
 from base.errors import UserError
 from exporting import FORMATS, PRECISIONS
-from inference.runtimes.metadata import LABELS_NAME, OUTPUT_LAYOUTS
 from models.weights.hub import DEFAULT
+from models.weights.metadata import LABELS_NAME, OUTPUT_FORMATS
 
 if TYPE_CHECKING:
     from data import Dataset
     from exporting import Exportable
-    from models.weights.description import Description
+    from models.weights import ModelMetadata, WeightsFile
 
 FAILED = ".failed"  # ours: ends the name of a file that its proof did not pass
 
@@ -40,7 +41,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--precision", default="float32", choices=PRECISIONS,
         help="float16: of the weights in the file; int8 calibrates on pictures of the "
         "training split; default: %(default)s")
-    parser.add_argument("--layout", default="plain", choices=OUTPUT_LAYOUTS,
+    parser.add_argument("--layout", default="plain", choices=OUTPUT_FORMATS,
         help="frigate: boxes as ymin, xmin, ymax, xmax, then classes, scores, count, "
         "by index; default: %(default)s")
     parser.add_argument("--output", metavar="FILE",
@@ -82,20 +83,20 @@ def run(args: argparse.Namespace) -> int:
     from base.constants import MIN_SCORE
     from exporting import proof
     from inference import runtimes
-    from inference.runtimes.keras_file import Detector
+    from inference.runtimes.keras_file import KerasModel
     from models import weights
 
     args.weights = file_of(args.weights)
-    description = weights.describe(args.weights)
+    file = weights.read_detector(args.weights)
     output = output_path(args)
-    proving, training = load_data(args, description)
-    exportable = make_exportable(args, description, training)
-    check_labels(output.with_name(LABELS_NAME), exportable.card.labels())
+    proving, training = load_data(args, file.metadata)
+    exportable = make_exportable(args, file, training)
+    check_labels(output.with_name(LABELS_NAME), exportable.metadata.labels())
 
     with temporary_folder(output) as folder:
         written = folder / output.name
         exporting.write(args.format, exportable, written)
-        before = Detector(args.weights, MIN_SCORE)
+        before = KerasModel(args.weights, MIN_SCORE)
         after = runtimes.load(written, MIN_SCORE)
         batches = Batches(proving, 8, augmented=False)
         paths = (Path(args.weights), written)
@@ -107,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     if faults:
         print(f"export.py: {output}{FAILED}: {'; '.join(faults)}.", file=sys.stderr)
         return 1
-    write_text(output.with_name(LABELS_NAME), exportable.card.labels())
+    write_text(output.with_name(LABELS_NAME), exportable.metadata.labels())
     print(next_line(output))
     return 0
 
@@ -138,12 +139,12 @@ def check_labels(path: Path, labels: str) -> None:
 
 
 def load_data(
-    args: argparse.Namespace, description: "Description"
+    args: argparse.Namespace, metadata: "ModelMetadata"
 ) -> "tuple[Dataset, Dataset | None]":
     """The pictures that prove, and those that calibrate int8."""
     from data import read_dataset
 
-    trained = description.training.get("options") or {}
+    trained = metadata.training.get("options") or {}
     roots = args.data or trained.get("data")
     if not roots:
         raise UserError(
@@ -153,7 +154,7 @@ def load_data(
     splits = [args.split or trained.get("val_split") or "val"]
     if args.precision == "int8":
         splits.append(args.train_split or trained.get("train_split") or "train")
-    datasets = [read_dataset(roots, split, description.class_names) for split in splits]
+    datasets = [read_dataset(roots, split, metadata.class_names) for split in splits]
     for dataset in datasets:
         print(dataset.describe())
         for line in (*dataset.notes, *dataset.problems):
@@ -163,28 +164,24 @@ def load_data(
 
 
 def make_exportable(
-    args: argparse.Namespace, description: "Description", training: "Dataset | None"
+    args: argparse.Namespace, file: "WeightsFile", training: "Dataset | None"
 ) -> "Exportable":
     """The plain network, and what its file is to say."""
     from exporting import Exportable, calibration
-    from inference.runtimes.metadata import Card
     from models import weights
 
-    model, _ = weights.load(args.weights)
-    architecture = description.architecture
-    card = Card(
-        class_names=description.class_names,
-        threshold=description.threshold,
-        f1=description.f1,
-        licence=description.licence,
+    architecture = file.architecture
+    metadata = replace(
+        file.metadata,
+        architecture=None,
         network=architecture.in_words(),
+        training={"tile_px": file.metadata.tile_px},  # no paths of this machine
         precision=args.precision,
-        layout=args.layout,
-        tile_px=description.training.get("tile_px"),
+        output_format=args.layout,
     )
-    plain = weights.fold(model, architecture)
+    plain = weights.fold(file.build(), architecture)
     pictures = calibration.pictures(training)
-    return Exportable(plain, architecture.layout, card, pictures)
+    return Exportable(plain, architecture.layout, metadata, pictures)
 
 
 if __name__ == "__main__":

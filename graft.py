@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import keras
 
     from data import Dataset
-    from models.weights.description import Description
+    from models.weights.metadata import ModelMetadata
 
 # ours: see docs/weights.md
 LR, MINUTES = 1e-3, 10.0
@@ -88,13 +88,13 @@ def run(args: argparse.Namespace) -> None:
     keras.utils.set_random_seed(args.seed)
     device = devices.find_device()
     print(devices.headline(device, keras.config.dtype_policy().name))
-    donor, theirs, student, description = load_models(args)
-    ours, val_set = description.architecture, read_val_set(args, description)
+    donor, theirs, student, metadata = load_models(args)
+    ours, val_set = metadata.architecture, read_val_set(args, metadata)
     if val_set:
         print(f"donor: mAP50 {score(donor, theirs, val_set):.3f}")
         print(f"graft before: mAP50 {score(student, ours, val_set):.3f}")
     imitate(args, donor, student, ours.layout)
-    weights.save(student, args.output, description)
+    weights.save(student, args.output, metadata)
     if val_set:
         print(f"graft after: mAP50 {score(student, ours, val_set):.3f}")
     print(next_line(args.output))
@@ -102,17 +102,18 @@ def run(args: argparse.Namespace) -> None:
 
 def load_models(
     args: argparse.Namespace,
-) -> "tuple[keras.Model, Architecture, keras.Model, Description]":
-    """Donor and its architecture; the graft, with the donor's half, its description."""
+) -> "tuple[keras.Model, Architecture, keras.Model, ModelMetadata]":
+    """Donor and its architecture; the graft, with the donor's half, its metadata."""
     from models import extractor_layers, weights
     from models.weights import initialise, transfer
     from models.weights.hub import file_of
     from training.distillation import junction, learn_only
 
     path = file_of(args.donor)
-    donor, known = weights.load(path)  # whole: what a donor lacks can't be imitated
+    source = weights.read_detector(path)
+    donor = source.build()  # whole: what a donor lacks can't be imitated
     junction(donor)  # or a UserError, before anything is built on it
-    source, theirs = transfer.read_source(path), known.architecture
+    theirs = source.architecture
     architecture = Architecture(
         backbone=args.backbone,
         width=args.width,
@@ -123,7 +124,7 @@ def load_models(
         layout=theirs.layout,
         reuse=theirs.reuse,
     )
-    student, architecture = initialise.start(
+    student, architecture = initialise.initialise_weights(
         architecture, args.weights, source.class_names
     )
     # layers of two extractors may share names
@@ -132,21 +133,21 @@ def load_models(
     print(f"detection half: {transfer.table(rows)}")
     learn_only(student, args.train_extractor)
     training = {"options": vars(args)}
-    description = weights.Description(
+    metadata = weights.ModelMetadata(
         architecture, source.class_names, training=training
     )
-    return donor, theirs, student, description
+    return donor, theirs, student, metadata
 
 
 def read_val_set(
-    args: argparse.Namespace, description: "Description"
+    args: argparse.Namespace, metadata: "ModelMetadata"
 ) -> "Dataset | None":
     """The annotated pictures to score on, where they were asked for."""
     if args.data is None:
         return None
     from data import read_dataset
 
-    val_set = read_dataset(args.data, args.split, description.class_names)
+    val_set = read_dataset(args.data, args.split, metadata.class_names)
     print(val_set.describe())
     return val_set
 

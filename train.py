@@ -168,7 +168,7 @@ def report(
     """Leave summary, curves and pictures in the run's folder; say what comes next."""
     import keras
 
-    from inference.runtimes.keras_file import Detector
+    from inference.runtimes.keras_file import KerasModel
     from reports import plot_history
     from training import runs
     from training.hardware.memory import peak_bytes
@@ -190,7 +190,7 @@ def report(
     runs.write_json(folder / "summary.json", summary)
     plot_history(history, folder / "curves.png")
     best = folder / "best.weights.h5"
-    draw_samples(Detector(best), val_set, folder / "val")
+    draw_samples(KerasModel(best), val_set, folder / "val")
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"

@@ -50,9 +50,9 @@ class Export:
     @property
     def about(self) -> str:
         """Where it lies and what it is, for a person to read."""
-        card = self.network.card
+        metadata = self.network.metadata
         kind = runtimes.recognise(self.path)
-        return f"{self.path}, {kind}, {card.precision}: {card.network}"
+        return f"{self.path}, {kind}, {metadata.precision}: {metadata.network}"
 
     def command(self) -> str:
         """None is known."""

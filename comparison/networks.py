@@ -67,8 +67,8 @@ def load(compared: Compared, dataset: Dataset) -> Network:
 def _trained(run: Run, dataset: Dataset) -> tuple[Network, list[str]]:
     """By Keras: the weights that are fair to score on the split, folded; classes."""
     path = run.weights(dataset.split)
-    model, description = weights.load(path)
-    architecture = description.architecture
+    model, metadata = weights.load(path)
+    architecture = metadata.architecture
     plain = weights.fold(model, architecture)
     check = Validation(plain, architecture.plain(), dataset, BATCH_SIZE)
 
@@ -78,8 +78,8 @@ def _trained(run: Run, dataset: Dataset) -> tuple[Network, list[str]]:
 
     cost = {"parameters_m": plain.count_params() / 1e6, "gflops": count_gflops(plain)}
     predict = check.predictor.predict_on_batch
-    network = Network(path, find, predict, description.threshold, cost)
-    return network, description.class_names
+    network = Network(path, find, predict, metadata.threshold, cost)
+    return network, metadata.class_names
 
 
 def _exported(export: Export, dataset: Dataset) -> tuple[Network, list[str]]:
@@ -91,7 +91,7 @@ def _exported(export: Export, dataset: Dataset) -> tuple[Network, list[str]]:
         return detect_all(called, batches)[1], np.nan
 
     cost = {"parameters_m": np.nan, "gflops": np.nan}
-    network = Network(export.path, find, called, called.card.threshold, cost)
+    network = Network(export.path, find, called, called.metadata.threshold, cost)
     return network, export.class_names
 
 

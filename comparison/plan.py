@@ -115,11 +115,17 @@ def _read_backbone(text: str) -> tuple[str, float | None, str | None]:
 def keep_plan(folder: Path, commands: dict[str, list[str]]) -> None:
     """Note in `folder` with which options each run is trained.
 
-    UserError where one of them was begun with others: such runs can't be compared.
+    UserError where one of them was begun with others: such runs can't be compared; and
+    where its folder is there already, but no comparison in `folder` has made it.
     """
     path = folder / NAME
     kept = read_json(path) if path.exists() else {}
     for name, options in commands.items():
+        if name not in kept and (folder / name).exists():
+            raise UserError(
+                f"{folder / name} is there, and this comparison did not make it: move "
+                "it, or name another --output."
+            )
         if (before := kept.get(name, options)) != options:
             raise UserError(
                 f"{folder / name} was begun with other options: "

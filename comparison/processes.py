@@ -1,6 +1,5 @@
 """Each training as a process of its own: its memory and its crash stay its own."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -8,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from base.files import remove_unfinished
 from comparison.runs import is_finished
 from training.recovery import checkpoint
+
+BEGINNINGS = ("split.json", "train_batch.jpg")  # train.py, before the first step
 
 
 def state_of(folder: Path) -> str:
@@ -17,6 +19,17 @@ def state_of(folder: Path) -> str:
     if is_finished(folder):
         return "finished"
     return "begun" if (folder / checkpoint.NAME).exists() else "new"
+
+
+def remove_beginnings(folder: Path) -> None:
+    """Delete what a run that ended before its first checkpoint left; nothing else.
+
+    train.py refuses a folder that holds anything more.
+    """
+    if folder.is_dir():
+        remove_unfinished(folder)
+        for name in BEGINNINGS:
+            (folder / name).unlink(missing_ok=True)
 
 
 def train(script: Path, folder: Path, options: Sequence[str]) -> int:
@@ -28,9 +41,7 @@ def train(script: Path, folder: Path, options: Sequence[str]) -> int:
     if state_of(folder) == "begun":
         arguments = ["--resume", str(folder)]
     else:
-        # one that ended before its first checkpoint left nothing worth keeping
-        if folder.exists() and not list(folder.glob("*.weights.h5")):
-            shutil.rmtree(folder)
+        remove_beginnings(folder)
         arguments = [*options, "--output", str(folder)]
     process = subprocess.Popen([sys.executable, str(script), *arguments])
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from base.errors import UserError
-from inference.runtimes.metadata import Card
+from models.weights.metadata import ModelMetadata
 
 if TYPE_CHECKING:
     import keras
@@ -49,14 +49,14 @@ class Exportable:
     """A detector on its way into a file.
 
     model: plain, without normalisation; its maps `mbox_loc` and `mbox_conf` are
-    decoded apart. priors: name of their layout. card: what the file is to say, its
+    decoded apart. priors: name of their layout. metadata: what the file is to say, its
     precision and layout of outputs included. pictures: uint8 (N, 300, 300, 3) for
     calibration, N = 0 where the precision needs none.
     """
 
     model: "keras.Model"
     priors: str
-    card: Card
+    metadata: ModelMetadata
     pictures: "np.ndarray"
 
 

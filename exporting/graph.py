@@ -40,7 +40,7 @@ def whole(
     """
     shape = (num_pictures, IMAGE_SIZE, IMAGE_SIZE, 3)
     priors = make_priors(exportable.priors)
-    model, layout = exportable.model, exportable.card.layout
+    model, layout = exportable.model, exportable.metadata.output_format
     # apart to the end: in one tensor int8 would round logits by the range of offsets
     maps = keras.Model(
         model.input,

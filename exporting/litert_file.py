@@ -14,7 +14,7 @@ from base.errors import UserError
 from base.keras_setup import native_messages_hidden
 from exporting import Exportable
 from exporting.graph import OUTPUTS, frozen, is_map, suppress_flat, whole
-from inference.runtimes.metadata import FILE_NAME, LABELS_NAME
+from models.weights.metadata import FILE_NAME, LABELS_NAME
 
 
 def write(exportable: Exportable, path: Path) -> None:
@@ -30,14 +30,14 @@ def write(exportable: Exportable, path: Path) -> None:
     order_outputs(model)
     path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(LABELS_NAME, exportable.card.labels())
-        archive.writestr(FILE_NAME, exportable.card.to_json())
+        archive.writestr(LABELS_NAME, exportable.metadata.labels())
+        archive.writestr(FILE_NAME, exportable.metadata.to_json())
 
 
 def convert(exportable: Exportable) -> bytes:
     """The detector as a flatbuffer, its outputs in any order."""
     module = frozen(whole(exportable, 1, suppress_flat))
-    precision = exportable.card.precision
+    precision = exportable.metadata.precision
     if precision == "int8":
         plain = _converter(module).convert()
         return _quantised(_converter(module), exportable.pictures, plain)

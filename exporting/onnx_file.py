@@ -15,7 +15,7 @@ from tf2onnx.utils import make_name
 
 from exporting import Exportable
 from exporting.graph import suppress_flat, whole
-from inference.runtimes.metadata import KEY, LABELS_NAME
+from models.weights.metadata import ATTRIBUTE, LABELS_NAME
 from ssd_utils import NUM_CANDIDATES
 
 OPSET = 17
@@ -26,11 +26,14 @@ SMALL = 256  # ours: arrays of fewer numbers stay float32; they are not worth a 
 def write(exportable: Exportable, path: Path) -> None:
     """Write the file in the card's precision."""
     model = convert(exportable)
-    if exportable.card.precision == "float16":
+    if exportable.metadata.precision == "float16":
         halve(model)
     helper.set_model_props(
         model,
-        {KEY: exportable.card.to_json(), LABELS_NAME: exportable.card.labels()},
+        {
+            ATTRIBUTE: exportable.metadata.to_json(),
+            LABELS_NAME: exportable.metadata.labels(),
+        },
     )
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
@@ -40,7 +43,7 @@ def convert(exportable: Exportable) -> onnx.ModelProto:
     """The detector in float32, or in int8 where the card says so."""
     model = translate(exportable)
     name_batch(model)
-    if exportable.card.precision == "int8":
+    if exportable.metadata.precision == "int8":
         from exporting.quantise import quantised
 
         return quantised(model, exportable.pictures)

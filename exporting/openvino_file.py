@@ -14,17 +14,19 @@ import onnx  # noqa: E402
 import openvino  # noqa: E402
 
 from exporting import Exportable, onnx_file  # noqa: E402
-from inference.runtimes.metadata import KEY  # noqa: E402
+from models.weights.metadata import ATTRIBUTE  # noqa: E402
 
 
 def write(exportable: Exportable, path: Path) -> None:
     """Write the pair in the card's precision."""
     temporary = path.with_suffix(".onnx")
     onnx.save(onnx_file.convert(exportable), temporary)
-    card = exportable.card
+    metadata = exportable.metadata
     try:
         model = openvino.Core().read_model(temporary)
-        model.set_rt_info(card.to_json(), [KEY])
-        openvino.save_model(model, path, compress_to_fp16=card.precision == "float16")
+        model.set_rt_info(metadata.to_json(), [ATTRIBUTE])
+        openvino.save_model(
+            model, path, compress_to_fp16=metadata.precision == "float16"
+        )
     finally:
         temporary.unlink()

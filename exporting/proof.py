@@ -73,7 +73,7 @@ def prove(
         milliseconds = measure_fps(network, 1, images=images)["latency_ms_p50"]
         found.append(detections)
         figures.append(Figures(mean_ap(curves)["mAP50"], milliseconds, size_of(path)))
-    return *figures, difference(*found, after.card.threshold)
+    return *figures, difference(*found, after.metadata.threshold)
 
 
 def size_of(path: Path) -> int:

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from exporting import Exportable
 from exporting.graph import frozen, suppress_flat, whole
-from inference.runtimes.metadata import FILE_NAME, LABELS_NAME
 from inference.runtimes.saved_model import EXTRAS
+from models.weights.metadata import FILE_NAME, LABELS_NAME
 from ssd_utils import NUM_CANDIDATES, Tensor
 
 
@@ -18,8 +18,8 @@ def write(exportable: Exportable, path: Path) -> None:
     tf.saved_model.save(module, str(path), signatures=signature)
     extras = path / EXTRAS
     extras.mkdir()
-    (extras / FILE_NAME).write_text(exportable.card.to_json(), "utf-8")
-    (extras / LABELS_NAME).write_text(exportable.card.labels(), "utf-8")
+    (extras / FILE_NAME).write_text(exportable.metadata.to_json(), "utf-8")
+    (extras / LABELS_NAME).write_text(exportable.metadata.labels(), "utf-8")
 
 
 def _suppress_each(boxes: Tensor, scores: Tensor) -> Tensor:

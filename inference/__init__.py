@@ -41,36 +41,25 @@ def load(
     from inference.detector import PictureDetector
     from models.weights.hub import DEFAULT
 
-    network, side = open_network(path or DEFAULT, threshold, top_k)
+    network = open_model(path or DEFAULT, threshold, top_k)
     if tile and tile_px is None:
-        tile_px = side
+        tile_px = network.metadata.tile_px or TILE_PX
     return PictureDetector(network, batch_size, tile_px if tile else None)
 
 
-def open_network(
+def open_model(
     path: Path | str, threshold: float | None = None, top_k: int | None = None
-) -> "tuple[Network, int]":
-    """The network of `load`, and the side in pixels of a tile that suits it."""
+) -> "Network":
+    """The network of `load`, for images of its own size."""
     from inference import runtimes
 
     if runtimes.recognise(path):
-        exported = runtimes.load(path, threshold, top_k)
-        return exported, trained_side({"tile_px": exported.card.tile_px})
+        return runtimes.load(path, threshold, top_k)
     from base.keras_setup import import_keras
 
     import_keras()
     from base.constants import TOP_K
-    from inference.runtimes.keras_file import Detector
+    from inference.runtimes.keras_file import KerasModel
     from models.weights.hub import file_of
 
-    network = Detector(file_of(path), threshold, TOP_K if top_k is None else top_k)
-    return network, trained_side(network.description.training)
-
-
-def trained_side(training: dict) -> int:
-    """Side in pixels of what a training showed as one picture; TILE_PX if unknown.
-
-    `training` is that of a weights file's description: what any file may say.
-    """
-    side = training.get("tile_px")
-    return side if type(side) is int and side > 0 else TILE_PX
+    return KerasModel(file_of(path), threshold, TOP_K if top_k is None else top_k)

@@ -11,6 +11,7 @@ from base.constants import IMAGE_SIZE, NMS_IOU
 from base.errors import UserError
 from data import read_picture
 from data.tiles import cut, merge, tile_windows
+from models.weights.metadata import ModelMetadata
 
 
 class Network(Protocol):
@@ -22,6 +23,7 @@ class Network(Protocol):
 
     class_names: Sequence[str]
     threshold: float
+    metadata: ModelMetadata
 
     def __call__(self, images: np.ndarray) -> np.ndarray: ...
 

@@ -8,9 +8,9 @@ none: that file fills all layers of the built model whose names it knows, those 
 trunk too; None where there are no such weights at all. `APPLICATION` names the whole
 classifier for the trunk `native`; models.keras_applications offers the same for any of
 them. A detector's backbone and neck offer `stages(images, weights, norm)`, three maps
-for `native`, and `published_arrays(path)`, plain weights by layer name from its
-authors' files. `DEPTHWISE` tells that most convolutions are depthwise, `FIXED` which
-layers never learn where the weights are published ones.
+for `native`, and PUBLISHED_DETECTOR where its authors' files are whole detectors.
+`DEPTHWISE` tells that most convolutions are depthwise, `FIXED` which layers never learn
+where the weights are published ones.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
-from base.errors import UserError
+from base.errors import UserError, in_one_line
 from models.architecture import (
     BACKBONES,
     BOX_LOSSES,
@@ -53,8 +53,9 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     """The detector as a keras.Model: images (B, 300, 300, 3) in 0..255 -> predictions.
 
     Predictions are float32 (B, P, 4 + C): offsets, then class logits. `weights` is
-    None, "imagenet" (downloaded once by Keras) or the path of an extractor's file.
-    Raises UserError where the weights can't be had or don't fit.
+    None, or what keras.applications fills its classifier from: "imagenet" (downloaded
+    once by Keras) or the path of a file. UserError where these can't be had or don't
+    fit. models.weights.initialise fills the other backbones.
     """
     import keras
 
@@ -62,18 +63,10 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     from models.necks import heads, light, native, ssd, yolox
 
     module = architecture.module
-    own_file = getattr(module, "IMAGENET", None)
-    published = getattr(module, "published_arrays", None)
-    is_readable = published and weights != "imagenet"
-    if weights is not None and not (architecture.has_imagenet or is_readable):
-        raise UserError(
-            f"--weights {weights}: there are none for {architecture.backbone}; "
-            f"use --weights none{' or FILE' if published else ''}."
-        )
     images = heads.images_input()
     preprocessing = architecture.preprocessing or module.PREPROCESSING
     x = Preprocess(preprocessing, name="preprocess")(images)
-    stages = _extract(architecture, x, None if own_file or published else weights)
+    stages = _extract(architecture, x, weights)
     # the extractor ends here
     stages = [
         keras.layers.Identity(name=name)(stage)
@@ -90,7 +83,7 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
         if architecture.has_adapter:
             x = heads.adapter(x, filters, norm)
         if architecture.trunk == "light":
-            fire_norm = architecture.extractor_norm if own_file else norm
+            fire_norm = architecture.extractor_norm if architecture.own_file else norm
             sources = light.trunk(x, norm, fire_norm)
         else:
             block_norm = "none" if architecture.reuse == "deep" else norm
@@ -99,16 +92,6 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     model = keras.Model(images, predictions, name=architecture.backbone)
     set_momentum(extractor_layers(model))
     fix(model, architecture)
-    if published and weights is not None:
-        from models.weights.arrays import fill
-
-        fill(model, published(weights))
-    if own_file and weights is not None:
-        from models.weights.published.keras_legacy import download, fill_by_name
-
-        path = download(*own_file) if weights == "imagenet" else weights
-        is_published = architecture.adapter_filters == light.PUBLISHED_WIDTH
-        fill_by_name(model, path, but=() if is_published else ("fire6",))
     return model
 
 
@@ -131,10 +114,6 @@ def extractor_layers(model: "keras.Model") -> list:
 def _extract(architecture: Architecture, images: Any, weights: str | None) -> list:
     """The maps that the trunk begins with: three for those of STAGED, else one."""
     with explained(weights, architecture.backbone):
-        if weights not in (None, "imagenet"):
-            from models.weights import hdf5
-
-            hdf5.check(weights)
         norm = architecture.extractor_norm
         if architecture.trunk in STAGED:
             return architecture.staged.stages(images, weights, norm)
@@ -150,8 +129,6 @@ def explained(weights: str | None, backbone: str) -> Iterator[None]:
     except Exception as error:  # Keras raises a bare Exception when offline
         if weights is None:
             raise
-        from models.weights.file import in_one_line
-
         reason = in_one_line(error)
         if weights != "imagenet":
             raise UserError(

@@ -88,7 +88,7 @@ class Architecture:
                 "--layout yolox and --trunk yolox belong together, received "
                 f"{self.layout} and {self.trunk}."
             )
-        if self.trunk == "yolox" and not hasattr(self.module, "published_arrays"):
+        if self.trunk == "yolox" and not self.is_detectors:
             raise UserError(
                 f"--trunk yolox: it goes with yolox_nano only, not {self.backbone}."
             )
@@ -144,6 +144,16 @@ class Architecture:
     def has_imagenet(self) -> bool:
         """Whether ImageNet weights exist for the backbone."""
         return getattr(self.module, "IMAGENET", True) is not None
+
+    @property
+    def own_file(self) -> tuple[str, str] | None:
+        """Address and MD5 of its ImageNet weights where keras.applications has none."""
+        return getattr(self.module, "IMAGENET", None)
+
+    @property
+    def is_detectors(self) -> bool:
+        """Whether its published weights are a whole detector's."""
+        return getattr(self.module, "PUBLISHED_DETECTOR", False)
 
     @property
     def extractor_norm(self) -> str:

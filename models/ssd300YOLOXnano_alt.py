@@ -6,7 +6,6 @@ Megvii-BaseDetection/YOLOX: darknet.py, yolo_pafpn.py, exps/default/yolox_nano.p
 convolution of strides 2.
 """
 
-import numpy as np
 from keras import layers
 
 from models.layers import stack
@@ -21,7 +20,8 @@ DEPTHWISE = True
 # kernels are of all sizes (the stem's 0.01 for images of 0..255, some depthwise ones
 # 20), so that one learning rate does not suit them
 FIXED = ("stem", "dark2", "dark3")
-IMAGENET = None  # trained on COCO from nothing: see `published_arrays`
+IMAGENET = None  # trained on COCO from nothing
+PUBLISHED_DETECTOR = True  # models/weights/published/yolox.py reads it
 DARKNET = (  # darknet.py, CSPDarknet
     BaseConv("stem", 16, 6, strides=2),
     *(DWConv("dark2_0", 32, strides=2), CSPLayer("dark2_1", 32)),
@@ -40,7 +40,7 @@ def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
 def stages(images: Tensor, weights: str | None, norm: str) -> list[Tensor]:
     """Three maps (B, n, n, F) of preprocessed images, from 38 to 10 cells at 300.
 
-    `models.build` fills them.
+    models.weights.initialise fills them.
     """
     maps = stack(DARKNET, images, norm)
     high, middle, deep = (maps[name] for name in ("dark3_1", "dark4_1", "dark5_2"))
@@ -55,10 +55,3 @@ def stages(images: Tensor, weights: str | None, norm: str) -> list[Tensor]:
     x = DWConv("bu_conv1", 128, strides=2)(second, norm)
     x = layers.Concatenate(name="C3_n4_concat")([x, top])
     return [first, second, CSPLayer("C3_n4", 256, shortcut=False)(x, norm)]
-
-
-def published_arrays(path: str) -> dict[str, list[np.ndarray]]:
-    """Plain weights by layer name from Megvii's .pth, or an .onnx made of it."""
-    from models.weights.published.yolox import read_yolox
-
-    return read_yolox(path)

@@ -201,7 +201,7 @@ def _save_weights(
     threshold_f1: the threshold with the best F1 on the validation set, and that F1.
     """
     row = state.history[-1]
-    description = weights.Description(
+    description = weights.ModelMetadata(
         state.architecture,
         class_names,
         *threshold_f1,

@@ -14,7 +14,7 @@ import numpy as np
 from base.errors import UserError
 from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
 from models import Architecture, build, extractor_layers
-from models.weights import initialise, transfer
+from models.weights import WeightsFile, initialise, read_weights, transfer
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, file_of
 from training import DEMO, FINE_TUNING_SCALE, RATES
 from training.options import default_epochs
@@ -79,7 +79,7 @@ def load_model(
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, frozen where that was asked for, and its architecture."""
     init_from = args.init_from or _default_source(args)
-    source = transfer.read_source(file_of(init_from)) if init_from else None
+    source = read_weights(file_of(init_from)) if init_from else None
     given = {name: getattr(args, name) for name in ("trunk", "norm", "layout", "reuse")}
     given = {name: value for name, value in given.items() if value is not None}
     architecture = Architecture(
@@ -101,7 +101,9 @@ def load_model(
         )
     if wanted == "none" and args.reuse == "deep":
         raise UserError("--reuse deep takes more of --weights; here that is none.")
-    model, architecture = initialise.start(architecture, wanted, class_names)
+    model, architecture = initialise.initialise_weights(
+        architecture, wanted, class_names
+    )
     if source:
         left = _take_over(model, class_names, source, is_brought, wanted != "none")
         if left and freezes:
@@ -128,7 +130,7 @@ def _default_source(args: argparse.Namespace) -> str | None:
 def _take_over(
     model: keras.Model,
     class_names: list[str],
-    source: transfer.Source,
+    source: WeightsFile,
     is_brought: bool,
     has_extractor: bool,
 ) -> list[str]:

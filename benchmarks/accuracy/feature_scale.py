@@ -35,7 +35,7 @@ def main() -> None:
         images, _ = batches.batch(0, 0)
         for norm in ("none", "batch"):
             keras.utils.set_random_seed(0)
-            model, _ = initialise.start(
+            model, _ = initialise.initialise_weights(
                 Architecture("squeezenet", 2, norm=norm), str(SQUEEZENET), ["object"]
             )
             seen = [model.get_layer(layer).output for layer in LAYERS]

@@ -98,7 +98,7 @@ def train(data: str, name: str, seed: int | str) -> dict:
         history = fit(*training, output)
         model, architecture, datasets, settings = training
         # with `average` that is what was scored, not what `fit` leaves in the model
-        weights.load_into(model, output.folder / "last.weights.h5")
+        weights.read_detector(output.folder / "last.weights.h5").fill(model)
         figures = measure(model, architecture, *datasets, settings.batch_size)
     curve = [row["mAP50"] for row in history]
     quarter, half = len(curve) // 4 - 1, len(curve) // 2 - 1
@@ -146,7 +146,7 @@ def ready(data: str, name: str, seed: int) -> Iterator[tuple]:
         for target, change in experiment.patches.items():
             changed = change(resolve_name(target))
             stack.enter_context(mock.patch(target, changed))
-        model, architecture = initialise.start(
+        model, architecture = initialise.initialise_weights(
             architecture, experiment.weights, datasets[0].class_names
         )
         if experiment.freeze:

@@ -33,17 +33,16 @@ def main() -> None:
 
     import keras
 
-    from models import build
+    from models import build, weights
     from models.weights.arrays import fill
-    from models.weights.published.ssd300s import read_published
     from ssd_utils import decode, detect, make_priors
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ssd300.pth"
         torch.save(theirs.state_dict(), path)
-        published = read_published(path)
+        published = weights.read_weights(path)
     model = build(published.architecture)
-    filled = fill(model, published.arrays)
+    filled = fill(model, published.stored)
     priors = make_priors(published.architecture.layout)
     ops = keras.ops
     raw = ops.convert_to_tensor(np.concatenate([model(i[None]) for i in images]))

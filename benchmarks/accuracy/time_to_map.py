@@ -111,7 +111,9 @@ def train_ours(
         "squeezenet", len(train_set.class_names) + 1, trunk="light"
     )
     weights = str(SQUEEZENET) if name.endswith("ImageNet") else "none"
-    model, architecture = initialise.start(architecture, weights, train_set.class_names)
+    model, architecture = initialise.initialise_weights(
+        architecture, weights, train_set.class_names
+    )
     settings = Settings(None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"])
     with tempfile.TemporaryDirectory() as folder:
         output = RunFolder(Path(folder), on_epoch=lambda row: keep(row["mAP50"]))

@@ -50,7 +50,7 @@ def measure(path: str, picture: str) -> list[float]:
     import inference
     from data import plain, read_picture
 
-    network, _ = inference.open_network(path)
+    network = inference.open_model(path)
     image, _ = plain(read_picture(picture), np.zeros((0, 5)), IMAGE_SIZE)
     times = []
     for _ in range(WARM_UP + ROUNDS):

@@ -57,16 +57,7 @@ def read_tool(module: ModuleType) -> Callable[[Path], list[str]]:
 
 def read_hdf5(path: Path) -> dict[str, np.ndarray]:
     """A weights file: walked, then all attributes and arrays read; the arrays."""
-    arrays = {}
-
-    def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
-    with hdf5.opened(path) as file:
-        dict(file.attrs)
-        file.visititems(keep)
-    return arrays
+    return hdf5.read(path).arrays
 
 
 def read_pth(path: Path) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """Exported detectors in their own runtimes: no Keras, no weights file.
 
-- exported.py: Exported, called like inference.runtimes.keras_file.Detector
+- exported.py: Exported, called like inference.runtimes.keras_file.KerasModel
 - card.py: what an exported file says of itself
 - onnx_file.py, openvino_file.py, litert_file.py, saved_model.py: one runtime each,
   imported when a file of its format is opened. Each offers `opened(path)`: the card's
@@ -18,7 +18,7 @@ import numpy as np
 from base.constants import TOP_K
 from base.errors import UserError
 from inference.runtimes.exported import Exported
-from inference.runtimes.metadata import Card
+from models.weights.metadata import ModelMetadata
 
 # format -> module and the package of its runtime
 ADAPTERS = {
@@ -92,7 +92,7 @@ def load(
     if text is None:
         raise UserError(f"{path}: not written by export.py: it names no classes.")
     try:
-        card = Card.from_json(text)
+        metadata = ModelMetadata.from_json(text)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -104,8 +104,8 @@ def load(
                 f"{path}: {package} can't run it: {_line(error)}"
             ) from error
 
-    least = card.threshold if threshold is None else threshold
-    return Exported(card, run_told, least, TOP_K if top_k is None else top_k)
+    least = metadata.threshold if threshold is None else threshold
+    return Exported(metadata, run_told, least, TOP_K if top_k is None else top_k)
 
 
 def _line(error: Exception) -> str:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from inference.runtimes.metadata import Card
+from models.weights.metadata import ModelMetadata
 
 # uint8 (B, 300, 300, 3) -> boxes (B, K, 4), scores, classes (B, K), count (B,)
 Run: TypeAlias = Callable[[np.ndarray], Mapping[str, np.ndarray]]
@@ -13,11 +13,12 @@ XY_OF_YX = [1, 0, 3, 2]  # ymin, xmin, ymax, xmax -> xmin, ymin, xmax, ymax
 
 
 class Exported:
-    """An exported file in its runtime, called like
-    inference.runtimes.keras_file.Detector."""
+    """An exported file in its runtime, called like a KerasModel."""
 
-    def __init__(self, card: Card, run: Run, threshold: float, top_k: int) -> None:
-        self.card, self.class_names = card, card.class_names
+    def __init__(
+        self, metadata: ModelMetadata, run: Run, threshold: float, top_k: int
+    ) -> None:
+        self.metadata, self.class_names = metadata, metadata.class_names
         self.threshold = threshold
         self._run, self._top_k = run, top_k
 
@@ -28,7 +29,7 @@ class Exported:
         """
         outputs = self._run(np.ascontiguousarray(images))
         boxes = outputs["boxes"]
-        if self.card.layout == "frigate":
+        if self.metadata.output_format == "frigate":
             boxes = boxes[..., XY_OF_YX]
         scores = outputs["scores"][..., None]  # (B, K, 1)
         class_ids = outputs["classes"][..., None].astype(np.float32) + 1

@@ -1,4 +1,4 @@
-"""A detector's weights file in Keras."""
+"""A detector's weights file in Keras: one more runtime."""
 
 from pathlib import Path
 
@@ -9,11 +9,12 @@ from models import weights
 from models.detection_layer import with_detections
 
 
-class Detector:
-    """A weights file, ready: pictures in, detections out; normalisation folded.
+class KerasModel:
+    """A weights file, ready: images in, detections out; normalisation folded.
 
     `class_names` leaves the background out; `threshold` is the score with the best F1
-    on the validation split, or the one that was asked for.
+    on the validation split, or the one that was asked for. `metadata` is the file's;
+    `plain` the folded network, whose architecture is `metadata.architecture.plain()`.
     """
 
     def __init__(
@@ -22,12 +23,13 @@ class Detector:
         threshold: float | None = None,
         top_k: int = ssd_utils.TOP_K,
     ) -> None:
-        model, self.description = weights.load(path)
-        self.class_names = self.description.class_names
-        self.threshold = self.description.threshold if threshold is None else threshold
-        architecture = self.description.architecture
-        plain = weights.fold(model, architecture)
-        self._model = with_detections(plain, architecture.layout, self.threshold, top_k)
+        model, self.metadata = weights.load(path)
+        self.class_names = self.metadata.class_names
+        self.threshold = self.metadata.threshold if threshold is None else threshold
+        architecture = self.metadata.architecture
+        self.plain = weights.fold(model, architecture)
+        layout = architecture.layout
+        self._model = with_detections(self.plain, layout, self.threshold, top_k)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3)."""

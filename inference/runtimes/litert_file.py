@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from base.keras_setup import native_messages_hidden
 from inference.runtimes.exported import Run
-from inference.runtimes.metadata import FILE_NAME
+from models.weights.metadata import FILE_NAME
 
 
 def opened(path: Path | str) -> tuple[str | None, Run]:

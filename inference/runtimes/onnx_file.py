@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from inference.runtimes.exported import Run
-from inference.runtimes.metadata import KEY
+from models.weights.metadata import ATTRIBUTE
 
 
 def opened(path: Path | str) -> tuple[str | None, Run]:
@@ -18,4 +18,4 @@ def opened(path: Path | str) -> tuple[str | None, Run]:
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, {"images": images}), strict=True))
 
-    return session.get_modelmeta().custom_metadata_map.get(KEY), run
+    return session.get_modelmeta().custom_metadata_map.get(ATTRIBUTE), run

@@ -10,7 +10,7 @@ import numpy as np  # noqa: E402
 import openvino  # noqa: E402
 
 from inference.runtimes.exported import Run  # noqa: E402
-from inference.runtimes.metadata import KEY  # noqa: E402
+from models.weights.metadata import ATTRIBUTE  # noqa: E402
 
 # the default is bfloat16 where a processor has it: not what was exported
 SETTINGS = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -21,8 +21,8 @@ def opened(path: Path | str) -> tuple[str | None, Run]:
     core = openvino.Core()
     model = core.read_model(path)
     text = None
-    if model.has_rt_info([KEY]):
-        text = model.get_rt_info([KEY]).astype(str)
+    if model.has_rt_info([ATTRIBUTE]):
+        text = model.get_rt_info([ATTRIBUTE]).astype(str)
     compiled = core.compile_model(model, "CPU", SETTINGS)
     names = [output.get_any_name() for output in compiled.outputs]
 

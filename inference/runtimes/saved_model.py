@@ -6,7 +6,7 @@ import numpy as np
 
 from base.keras_setup import import_tensorflow
 from inference.runtimes.exported import Run
-from inference.runtimes.metadata import FILE_NAME
+from models.weights.metadata import FILE_NAME
 
 tf = import_tensorflow()
 EXTRAS = "assets.extra"  # tensorflow/cc/saved_model/constants.h

@@ -1,7 +1,7 @@
 """Weights files: what a detector's file holds, and everything that is read from one.
 
-- file.py: save and load; description.py: what a file says of itself; arrays.py: fold
-  the normalisation, fill by name
+- read.py: what a file holds, read once; metadata.py: what it says of itself; file.py:
+  save, load, fold; arrays.py: arrays by layer name, folded and filled in
 - initialise.py: what a training starts from; transfer.py: layer by layer, class by
   class; vgg_trunk.py: VGG's later blocks in the neck `ssd`
 - hub.py: detectors by name, downloaded once; published/: files of other projects
@@ -15,23 +15,18 @@ from importlib import import_module
 from typing import Any
 
 MODULES = {  # public name -> its module; ours
-    "ATTRIBUTE": "description",
-    "Description": "description",
-    "SUFFIX": "description",
-    "describe": "file",
-    "download": "published.keras_legacy",
+    "ModelMetadata": "metadata",
+    "SUFFIX": "metadata",
+    "WeightsFile": "read",
+    "ATTRIBUTE": "metadata",
     "fill": "arrays",
-    "fill_by_name": "published.keras_legacy",
-    "find_published": "file",
     "fold": "file",
-    "is_detector": "file",
-    "keep_threshold": "file",
     "load": "file",
-    "load_into": "file",
+    "read_detector": "read",
+    "read_weights": "read",
     "plain_arrays": "arrays",
-    "read_legacy": "published.keras_legacy",
     "save": "file",
-    "with_identity": "arrays",
+    "save_threshold": "file",
 }
 __all__ = list(MODULES)
 

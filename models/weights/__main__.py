@@ -32,6 +32,12 @@ def main(argv: list[str] | None = None) -> int:
         "written", nargs="?", metavar="OUT", help="the same as --output OUT"
     )
     parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
+    parser.add_argument(
+        "--classes",
+        metavar="A,B,...|voc|coco",
+        help="what the classes of a published detector are called, in their order: "
+        "its file holds no names",
+    )
     parser.add_argument("--half", action="store_true", help="store float16")
     parser.add_argument("--licence", metavar="TEXT", help="the line that OUT carries")
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
@@ -44,53 +50,65 @@ def run(args: argparse.Namespace) -> None:
     from models.weights.hub import file_of
 
     args.output = args.output or args.written
-    changes = args.keep is not None or args.half or args.licence
-    if changes and not args.output:
-        raise UserError("--keep, --half and --licence need --output.")
+    changes = (args.keep, args.classes, args.licence, args.half or None)
+    if any(change is not None for change in changes) and not args.output:
+        raise UserError("--keep, --classes, --half and --licence need --output.")
     path = file_of(args.file)
     if args.output:
-        write_smaller(path, args.output, args.keep, args.half, args.licence)
+        write(path, args)
     else:
         tell(path)
 
 
-def write_smaller(
-    path: str, output: str, keep: str | None, half: bool, licence: str | None = None
-) -> None:
+def write(path: str, args: argparse.Namespace) -> None:
     """Write a detector again in our format: some of its classes, half its size."""
     from models import weights
-    from models.weights.transfer import keep_classes, read_source
+    from models.weights.read import read_detector
+    from models.weights.transfer import keep_classes
 
-    new_file("--output", output, weights.SUFFIX)
-    kept = list(dict.fromkeys(name.strip() for name in (keep or "").split(",")))
-    if keep is not None and "" in kept:
-        raise UserError(f"--keep {keep!r}: expected names of classes, A,B,...")
-    if keep is None and weights.is_detector(path):  # as it is, with all that it tells
-        model, description = weights.load(path)
+    new_file("--output", args.output, weights.SUFFIX)
+    file = read_detector(path)
+    if names := list_of("--classes", args.classes):
+        file.metadata = replace(file.metadata, class_names=names)
+    if kept := list_of("--keep", args.keep):
+        model, metadata = keep_classes(file, kept)
     else:
-        names = read_source(path).class_names if keep is None else kept
-        model, description = keep_classes(path, names)
-    if licence:
-        description = replace(description, licence=licence)
-    weights.save(model, output, description, half)
-    print(f"{output}: {', '.join(description.class_names)}")
+        model, metadata = file.build(), file.metadata
+    if args.licence:
+        metadata = replace(metadata, licence=args.licence)
+    weights.save(model, args.output, metadata, args.half)
+    print(f"{args.output}: {', '.join(metadata.class_names)}")
+
+
+def list_of(flag: str, text: str | None) -> list[str]:
+    """Names between commas; `voc` and `coco` stand for those data sets' own."""
+    from models.weights.published.class_names import COCO, VOC
+
+    text = {"voc": VOC, "coco": COCO}.get(text, text)
+    names = list(dict.fromkeys(name.strip() for name in (text or "").split(",")))
+    if text is not None and "" in names:
+        raise UserError(f"{flag} {text!r}: expected names of classes, A,B,...")
+    return names if text else []
 
 
 def tell(path: str) -> None:
     """Print what a file is: layout, classes, layers, what fits which model."""
-    from models import BACKBONES, weights
-    from models.weights.transfer import read_source, which_fit
+    from models import BACKBONES
+    from models.weights.read import TRAINED, UNNAMED, read_weights
+    from models.weights.transfer import which_fit
 
-    source = read_source(path)
-    if weights.is_detector(path):
-        print(json.dumps(json.loads(weights.describe(path).to_json()), indent=2))
-    elif source.architecture is not None:
-        architecture = source.architecture
-        print(f"{source.origin}'s SSD300: {architecture.in_words()}")
-        print(f"{len(source.class_names)} classes: {', '.join(source.class_names)}")
-    for name, values in source.plain.items():
+    file = read_weights(path)
+    if file.origin == TRAINED:
+        print(json.dumps(json.loads(file.metadata.to_json()), indent=2))
+    elif file.metadata:
+        print(f"{file.origin}'s detector: {file.architecture.in_words()}")
+        print(f"{len(file.class_names)} classes: {', '.join(file.class_names)}")
+    if file.origin == UNNAMED:
+        print("a Keras 3 file without the names of its layers: for --weights")
+        return
+    for name, values in file.plain.items():
         print(f"  {name:24}{', '.join(str(value.shape) for value in values)}")
-    for backbone, taken, total in which_fit(source, list(BACKBONES)):
+    for backbone, taken, total in which_fit(file, list(BACKBONES)):
         print(f"--backbone {backbone}: {taken} of {total} layers fit")
 
 

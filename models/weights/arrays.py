@@ -6,11 +6,13 @@ import numpy as np
 from base.errors import UserError
 from models.layers import NORM_SUFFIX
 
+Arrays = dict[str, list[np.ndarray]]  # of a layer, by its name
+
 # layers whose kernels have their outputs on the last axis but one
 FILTERS_BEFORE_LAST = (keras.layers.Conv2DTranspose, keras.layers.DepthwiseConv2D)
 
 
-def plain_arrays(model: keras.Model) -> dict[str, list[np.ndarray]]:
+def plain_arrays(model: keras.Model) -> Arrays:
     """All weights by layer name, normalised convolutions as the plain ones they equal.
 
     kernel * gamma / sigma and beta - mean * gamma / sigma: what inference computes.
@@ -29,7 +31,7 @@ def plain_arrays(model: keras.Model) -> dict[str, list[np.ndarray]]:
     return {name: values for name, values in arrays.items() if values}
 
 
-def fill(model: keras.Model, arrays: dict[str, list[np.ndarray]]) -> list[str]:
+def fill(model: keras.Model, arrays: Arrays) -> list[str]:
     """Give every layer that `arrays` names its plain weights; returns those names.
 
     A normalised convolution gets them with identity statistics, so that inference

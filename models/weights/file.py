@@ -1,19 +1,16 @@
-"""Detectors' files: save and load.
+"""Detectors' files: save, load, fold.
 
-A file is Keras' `.weights.h5` and one HDF5 attribute, a JSON description: the
+A file is Keras' `.weights.h5` and one HDF5 attribute, the metadata as JSON: the
 architecture, the class names, the threshold of best F1, how it was trained, the
 licence, versions. Whoever has the file needs nothing else.
 """
 
 import os
 import shutil
-import textwrap
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import h5py
 import keras
@@ -22,18 +19,15 @@ import numpy as np
 from base.errors import UserError
 from base.files import written
 from models import Architecture, build
-from models.weights import hdf5
 from models.weights.arrays import fill, plain_arrays
-from models.weights.description import ATTRIBUTE, Description
-
-if TYPE_CHECKING:
-    from models.weights.published.ssd300s import Published
+from models.weights.metadata import ATTRIBUTE, ModelMetadata
+from models.weights.read import TRAINED, read_detector
 
 HDF5_ROOM = 2**20  # ours: bytes that groups and names of some hundred layers fill
 
 
 def save(
-    model: keras.Model, path: Path | str, description: Description, half: bool = False
+    model: keras.Model, path: Path | str, metadata: ModelMetadata, half: bool = False
 ) -> None:
     """Write a weights file; `half` stores float16, half the size.
 
@@ -45,16 +39,22 @@ def save(
         model.save_weights(temporary)
         if half:
             _halve(temporary)
-        _attach(temporary, description)
+        _attach(temporary, metadata)
 
 
-def keep_threshold(path: Path | str, threshold: float, f1: float) -> None:
-    """Write another threshold of best F1 into a weights file, whole or not at all."""
-    path = Path(path)
-    description = replace(describe(path), threshold=threshold, f1=f1)
+def save_threshold(path: Path | str, threshold: float, f1: float) -> None:
+    """Write another threshold of best F1 into a file of train.py's, whole or not at
+    all.
+
+    UserError where the file is another one.
+    """
+    path, file = Path(path), read_detector(path)
+    if file.origin != TRAINED:
+        raise UserError(f"{path}: only a weights file of train.py's keeps a threshold.")
+    metadata = replace(file.metadata, threshold=threshold, f1=f1)
     with _with_room(path, path.stat().st_size) as temporary:
         shutil.copyfile(path, temporary)
-        _attach(temporary, description)
+        _attach(temporary, metadata)
 
 
 @contextmanager
@@ -72,9 +72,11 @@ def _with_room(path: Path, size: int) -> Iterator[Path]:
         yield temporary
 
 
-def _attach(path: Path, description: Description) -> None:
+def _attach(path: Path, metadata: ModelMetadata) -> None:
     with h5py.File(path, "r+") as file:
-        file.attrs[ATTRIBUTE] = description.to_json()
+        file.attrs[ATTRIBUTE] = metadata.to_json(
+            keras=keras.version(), backend=keras.backend.backend()
+        )
 
 
 def _halve(path: Path) -> None:
@@ -94,74 +96,10 @@ def _halve(path: Path) -> None:
             file[name] = half if np.isfinite(half).all() else array
 
 
-def describe(path: Path | str) -> Description:
-    """The description of a detector's file, ours or published; else UserError."""
-    if (published := find_published(path)) is not None:
-        return published.description()
-    with hdf5.opened(path) as file:
-        text = file.attrs.get(ATTRIBUTE)
-    if text is None:
-        raise UserError(
-            f"{path}: no detector of this collection; for an extractor's ImageNet "
-            "file use it with --weights of train.py."
-        )
-    try:
-        return Description.from_json(text)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def is_detector(path: Path | str) -> bool:
-    """Whether a file holds a detector of this collection."""
-    try:
-        with hdf5.opened(path) as file:
-            return ATTRIBUTE in file.attrs
-    except UserError:
-        return False
-
-
-def find_published(path: Path | str) -> "Published | None":
-    """A detector of somebody else's, None where the file is not one of them."""
-    if not Path(path).is_file() or is_detector(path):
-        return None
-    from models.weights.published.ssd300s import read_published
-
-    return read_published(path)
-
-
-def load(path: Path | str) -> tuple[keras.Model, Description]:
-    """The model of a detector's file, ours or published, filled; the description."""
-    if (published := find_published(path)) is not None:
-        model = build(published.architecture)
-        try:
-            filled = fill(model, published.arrays)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-        missing = {layer.name for layer in model.layers if layer.weights} - set(filled)
-        if missing:
-            raise UserError(f"{path}: it has no {', '.join(sorted(missing))}.")
-        return model, published.description()
-    description = describe(path)
-    model = build(description.architecture)
-    load_into(model, path)
-    return model, description
-
-
-def load_into(model: keras.Model, path: Path | str) -> None:
-    """Fill a model of the same architecture; UserError where the file does not fit."""
-    hdf5.check(path)
-    try:
-        with warnings.catch_warnings(action="ignore"):  # the error says it
-            model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise UserError(
-            f"{path}: does not fit {model.name}: {in_one_line(error)}"
-        ) from error
-
-
-def in_one_line(error: Exception) -> str:
-    """The beginning of Keras' messages of many lines, some with arrays in them."""
-    return textwrap.shorten(str(error), 300, placeholder=" ...")
+def load(path: Path | str) -> tuple[keras.Model, ModelMetadata]:
+    """The model of a detector's file, ours or published, filled; the metadata."""
+    file = read_detector(path)
+    return file.build(), file.metadata
 
 
 def fold(model: keras.Model, architecture: Architecture) -> keras.Model:

@@ -9,9 +9,10 @@ import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
+import numpy as np
 
 from base.errors import UserError
 from models.weights.hdf5_attributes import check_attributes
@@ -33,21 +34,30 @@ ADDRESSES = {
 MAX_DEPTH = 32  # ours: Keras nests ten groups
 
 
-@contextmanager
-def opened(path: Path | str) -> Iterator[h5py.File]:
-    """A file that holds plain arrays in plain groups, open for reading.
+class Contents(NamedTuple):
+    """attributes: by group, then name, "" is the root. arrays: by their whole path."""
 
-    UserError, naming the path, where it is none, holds anything else or can't be
-    read; whatever is wrong with it while it is open, too.
+    attributes: dict[str, dict[str, Any]]
+    arrays: dict[str, np.ndarray]
+
+
+def read(path: Path | str) -> Contents:
+    """All of a file that holds plain arrays in plain groups.
+
+    UserError, naming the path, where it is none, holds anything else or can't be read.
     """
     try:
-        with _mapped(Path(path)) as data:
-            _check_superblock(data)
-            _check_heaps(data)
-            with h5py.File(path, "r") as file:
-                check_attributes(file, data)
-                _check_group(file, data, set(), 0)
-                yield file
+        with _checked(Path(path)) as file:
+            contents = Contents({"": dict(file.attrs)}, {})
+
+            def keep(name: str, item: h5py.Group | h5py.Dataset) -> None:
+                if isinstance(item, h5py.Dataset):
+                    contents.arrays[name] = item[()]
+                else:
+                    contents.attributes[name] = dict(item.attrs)
+
+            file.visititems(keep)
+            return contents
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such file.") from error
     except UserError as error:
@@ -57,10 +67,15 @@ def opened(path: Path | str) -> Iterator[h5py.File]:
         raise UserError(f"{path}: not a weights file, or cut short.") from error
 
 
-def check(path: Path | str) -> None:
-    """UserError where `opened` would raise it."""
-    with opened(path):
-        pass
+@contextmanager
+def _checked(path: Path) -> Iterator[h5py.File]:
+    with _mapped(path) as data:
+        _check_superblock(data)
+        _check_heaps(data)
+        with h5py.File(path, "r") as file:
+            check_attributes(file, data)
+            _check_group(file, data, set(), 0)
+            yield file
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from base.download import fetch
-from models.weights.published.class_names import COCO, VOC
+from models.weights.published.class_names import COCO, COCO_SSD300, VOC, VOC_SSD300
 
 FOLDER = Path(__file__).resolve().parents[2] / "weights"
 # the detector in git, VOC's 20 classes: what is used where nobody names a file
@@ -22,18 +22,15 @@ class Download(NamedTuple):
 
 
 NAMED = {
-    # SHA-256: the Git LFS pointer of the copy in
-    # yuniktmr/Pytorch-OpenCV-Object-Detection-using-SSD-Convoluted-Neural-Net
     "voc": Download(
         "https://s3.amazonaws.com/amdegroot-models/ssd300_mAP_77.43_v2.pth",
-        "3d147eb48c8f3771101e12ff14d8105b935d2e4e08fa471e2ee5a2426c20d61e",
+        VOC_SSD300,
         VOC.split(", "),
     ),
-    # begins as the hash in its name, which torch.hub checks; its 90 classes are COCO's
-    # ids, ten of them unused
+    # its 90 classes are COCO's ids, ten of them unused
     "coco": Download(
         "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth",
-        "b556d3b43ab6c3f63d81bfb8835fe8756ac22da664357da100dccf96b6a6b42d",
+        COCO_SSD300,
         COCO.split(", "),
     ),
 }
@@ -49,12 +46,13 @@ def file_of(weights: str) -> str:
         return weights
     path = FOLDER / f"ssd300_{weights}.weights.h5"
     if not path.is_file():
-        from models.weights import transfer
         from models.weights.file import save
+        from models.weights.read import read_detector
+        from models.weights.transfer import keep_classes
 
         url, sha256, class_names = NAMED[weights]
-        published = fetch(url, sha256, FOLDER)
-        model, description = transfer.keep_classes(published, class_names)
-        save(model, path, description)
+        published = read_detector(fetch(url, sha256, FOLDER))
+        model, metadata = keep_classes(published, class_names)
+        save(model, path, metadata)
         print(f"{path}: {len(class_names)} classes, from {url}", file=sys.stderr)
     return str(path)

@@ -6,38 +6,95 @@ from dataclasses import replace
 import keras
 
 from base.errors import UserError
-from models import Architecture, build, extractor_layers, fix, weights
-from models.weights.published.yolox import is_yolox
-from models.weights.transfer import Source
+from models import Architecture, build, extractor_layers, fix
+from models.necks.light import PUBLISHED_WIDTH
+from models.weights.arrays import fill
+from models.weights.published.keras_legacy import download
+from models.weights.read import WeightsFile, read_weights
 from models.weights.vgg_trunk import fill_deep
 
 
-def start(
-    architecture: Architecture, wanted: str, class_names: Sequence[str]
+def initialise_weights(
+    architecture: Architecture, weights: str, class_names: Sequence[str]
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, and the architecture it really has.
 
-    `wanted` is "none", "imagenet", an extractor's file or a detector's, ours or
+    `weights` is "none", "imagenet", a backbone's file or a detector's, ours or
     published, of the same architecture (normalisation and preprocessing may differ)
     and classes. UserError where it can't be had or does not fit.
     """
-    if wanted == "none":
+    if weights == "none":
         return build(architecture), architecture
-    if wanted == "imagenet" or not _is_whole(architecture, wanted):
-        architecture = replace(architecture, pretrained=True)
-        if architecture.reuse == "deep":
-            model = build(architecture)
-            fill_deep(model, architecture.application, wanted)
-            return model, architecture
-        return build(architecture, wanted), architecture
-    model, description = weights.load(wanted)
-    if description.class_names != list(class_names):
+    file = None if weights == "imagenet" else read_weights(weights)
+    is_authors = architecture.is_detectors and file and file.origin == "YOLOX"
+    if file and file.metadata and not is_authors:
+        return _same_detector(architecture, file, class_names)
+    architecture = replace(architecture, pretrained=True)
+    if architecture.reuse == "deep":
+        model = build(architecture)
+        fill_deep(model, architecture.application, weights)
+        return model, architecture
+    return pretrained_backbone(architecture, weights, file), architecture
+
+
+def pretrained_backbone(
+    architecture: Architecture,
+    weights: str = "imagenet",
+    file: WeightsFile | None = None,
+) -> keras.Model:
+    """A detector whose backbone is filled; the rest starts from nothing.
+
+    weights: "imagenet", or a path; `file` is what it holds. Of its authors' detector a
+    backbone takes all but the last layers.
+    """
+    if not architecture.has_imagenet and not (
+        architecture.is_detectors and weights != "imagenet"
+    ):
+        known = " or FILE" if architecture.is_detectors else ""
         raise UserError(
-            f"--weights {wanted}: expected the classes {', '.join(class_names)}, "
-            f"received {', '.join(description.class_names)}. --init-from takes over "
+            f"--weights {weights}: there are none for {architecture.backbone}; "
+            f"use --weights none{known}."
+        )
+    if weights != "imagenet" and file is None:
+        file = read_weights(
+            weights
+        )  # keras.applications' too: nothing in it leads away
+    if not architecture.own_file and not architecture.is_detectors:
+        return build(architecture, weights)
+    if file is None:
+        file = read_weights(download(*architecture.own_file))
+    model = build(architecture)
+    but = ["_mbox_"]
+    if architecture.adapter_filters != PUBLISHED_WIDTH:
+        but.append("fire6")
+    arrays = {
+        name: values
+        for name, values in file.stored.items()
+        if not any(part in name for part in but)
+    }
+    try:
+        filled = fill(model, arrays)
+    except UserError as error:
+        reason = f"does not fit {architecture.backbone}: {error}"
+        raise UserError(f"{file.path}: {reason}") from error
+    if not filled:
+        raise UserError(
+            f"{file.path}: no layer of it is one of {architecture.backbone}'s."
+        )
+    return model
+
+
+def _same_detector(
+    architecture: Architecture, file: WeightsFile, class_names: Sequence[str]
+) -> tuple[keras.Model, Architecture]:
+    """All of a detector, in the form of normalisation that was asked for."""
+    if file.class_names != list(class_names):
+        raise UserError(
+            f"--weights {file.path}: expected the classes {', '.join(class_names)}, "
+            f"received {', '.join(file.class_names)}. --init-from takes over "
             "what both know."
         )
-    theirs = description.architecture
+    theirs = file.architecture
     # the file's own; another norm is a form of the same network, below
     follows = ("norm", "pretrained", "preprocessing")
     expected = replace(
@@ -45,29 +102,19 @@ def start(
     )
     if expected != theirs:
         raise UserError(
-            f"--weights {wanted}: expected {expected.in_words()}, received "
+            f"--weights {file.path}: expected {expected.in_words()}, received "
             f"{theirs.in_words()}."
         )
     if architecture.norm == theirs.norm:
-        return model, theirs
+        return file.build(), theirs
     # normalised and plain forms of one network take each other's weights exactly
     other = replace(theirs, norm=architecture.norm)
     twin = build(other)
-    weights.fill(twin, weights.plain_arrays(model))
+    fill(twin, file.plain)
     return twin, other
 
 
-def _is_whole(architecture: Architecture, path: str) -> bool:
-    """Whether a file is to give all of a detector, its classes too.
-
-    Of its authors' own file a backbone takes what is not the heads.
-    """
-    if hasattr(architecture.module, "published_arrays") and is_yolox(path):
-        return False
-    return weights.is_detector(path) or weights.find_published(path) is not None
-
-
-def form_of(source: Source | None, backbone: str, width: float = 1.0) -> dict:
+def form_of(source: WeightsFile | None, backbone: str, width: float = 1.0) -> dict:
     """Arguments of Architecture with which a source's layers fit as they are."""
     if source is None or source.architecture is None:
         return {}
@@ -81,7 +128,9 @@ def form_of(source: Source | None, backbone: str, width: float = 1.0) -> dict:
     return form
 
 
-def brings_extractor(source: Source | None, backbone: str, width: float = 1.0) -> bool:
+def brings_extractor(
+    source: WeightsFile | None, backbone: str, width: float = 1.0
+) -> bool:
     """Whether a source fills the extractor too: its file, or a detector with it."""
     if source is None:
         return False

@@ -4,41 +4,23 @@ What does not fit is left as it is and told: nothing is dropped in silence.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from base.errors import UserError
-from models import Architecture, build, weights
+from models import Architecture, build
 from models.layers import NORM_SUFFIX
-from models.weights.description import Description
+from models.weights.arrays import with_identity
+from models.weights.metadata import ModelMetadata
 from models.weights.published.class_names import same_class
-from models.weights.published.keras_legacy import refuse_archive
-from models.weights.published.ssd300s import read_published
+from models.weights.read import UNNAMED, WeightsFile
 
-Arrays = dict[str, list[np.ndarray]]
 # ours: the mean over all classes' logits lies so far under that of an object's own.
 # Raccoons, before the first step: mAP50 0 without it, 0.75 with 4 and with 6
 OBJECT_SHIFT = 5.0
 LOGITS = "_mbox_conf"  # the paper's Caffe names: heads that know classes
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a file gives: arrays as they are trained, the plain ones they equal.
-
-    `plain` holds convolutions without normalisation; an extractor's file has no
-    classes and no architecture.
-    """
-
-    path: str
-    trained: Arrays
-    plain: Arrays
-    class_names: list[str] = field(default_factory=list)
-    architecture: Architecture | None = None
-    origin: str = "train.py"
 
 
 @dataclass(frozen=True)
@@ -53,31 +35,10 @@ class Row:
 TAKEN, PARTLY, DIFFERS, ABSENT = "taken", "taken in part", "shape differs", "absent"
 
 
-def read_source(path: Path | str) -> Source:
-    """A detector of train.py's, a published one, or an extractor's Keras file."""
-    path = str(path)
-    if not Path(path).is_file():
-        raise UserError(f"{path}: there is no such file.")
-    if weights.is_detector(path):
-        model, description = weights.load(path)
-        trained = {layer.name: layer.get_weights() for layer in model.layers}
-        plain = weights.plain_arrays(model)
-        names, architecture = description.class_names, description.architecture
-        return Source(path, trained, plain, names, architecture)
-    refuse_archive(path)
-    published = read_published(path)
-    if published is not None:
-        names, architecture = published.class_names, published.architecture
-        arrays, origin = published.arrays, published.origin
-        return Source(path, arrays, arrays, names, architecture, origin)
-    arrays = weights.read_legacy(path)
-    return Source(path, arrays, arrays)
-
-
 def transfer(
     model: keras.Model,
     class_names: Sequence[str],
-    source: Source,
+    source: WeightsFile,
     but: Collection[str] = (),
     try_only: bool = False,
 ) -> list[Row]:
@@ -88,6 +49,11 @@ def transfer(
     `but` are left out; `try_only` leaves the whole model alone. UserError where
     nothing at all fits, unless it only tries.
     """
+    if source.origin == UNNAMED:
+        raise UserError(
+            f"{source.path}: Keras wrote no names of layers; save it with Keras 3.5 or "
+            "later."
+        )
     layers = {
         layer.name: layer
         for layer in model.layers
@@ -122,7 +88,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _fill_layer(
-    layer: keras.Layer, norm: keras.Layer | None, source: Source, try_only: bool
+    layer: keras.Layer, norm: keras.Layer | None, source: WeightsFile, try_only: bool
 ) -> Row:
     targets = [layer] if norm is None else [layer, norm]
     names = [target.name for target in targets]
@@ -132,7 +98,7 @@ def _fill_layer(
     elif norm is None:
         values = [source.plain[layer.name]]
     else:
-        values = weights.with_identity(source.plain[layer.name], norm.epsilon)
+        values = with_identity(source.plain[layer.name], norm.epsilon)
     expected = [tuple(w.shape) for target in targets for w in target.weights]
     received = [value.shape for group in values for value in group]
     if expected != received:
@@ -144,7 +110,7 @@ def _fill_layer(
 
 
 def _fill_classes(
-    layer: keras.Layer, class_names: Sequence[str], source: Source, try_only: bool
+    layer: keras.Layer, class_names: Sequence[str], source: WeightsFile, try_only: bool
 ) -> Row:
     """Background and common classes of each prior.
 
@@ -182,17 +148,14 @@ def _fill_classes(
 
 
 def keep_classes(
-    path: Path | str, class_names: Sequence[str]
-) -> tuple[keras.Model, Description]:
+    source: WeightsFile, class_names: Sequence[str]
+) -> tuple[keras.Model, ModelMetadata]:
     """A smaller detector: its logits are those of the named classes and background.
 
-    UserError where the file knows no class of a name, or lacks layers.
+    source: a detector's file. UserError where it knows no class of a name, or lacks
+    layers.
     """
-    source = read_source(path)
-    if source.architecture is None:
-        raise UserError(
-            f"{path}: an extractor's file, it knows no classes; give a detector's."
-        )
+    path = source.path
     known = {same_class(name) for name in source.class_names}
     unknown = [name for name in class_names if same_class(name) not in known]
     if unknown:
@@ -205,17 +168,19 @@ def keep_classes(
     rows = transfer(model, class_names, source)
     if left := [f"{row.layer} ({row.outcome})" for row in rows if row.outcome != TAKEN]:
         raise UserError(f"{path}: not a whole detector: {', '.join(left)}.")
-    description = replace(
-        weights.describe(path),  # its licence and threshold hold here too
+    metadata = replace(
+        source.metadata,  # its licence and threshold hold here too
         f1=0.0,
         architecture=architecture,
         class_names=list(class_names),
         training={"from": Path(path).name},
     )
-    return model, description
+    return model, metadata
 
 
-def which_fit(source: Source, backbones: Sequence[str]) -> list[tuple[str, int, int]]:
+def which_fit(
+    source: WeightsFile, backbones: Sequence[str]
+) -> list[tuple[str, int, int]]:
     """For each backbone: its name, layers that the source fills, layers in all."""
     fits = []
     theirs = source.architecture

@@ -17,7 +17,7 @@ from models.keras_applications import Application
 from models.layers import NORM_SUFFIX
 from models.weights import hdf5
 from models.weights.arrays import fill
-from models.weights.published.keras_legacy import legacy_arrays
+from models.weights.published.keras_legacy import arrays_of
 from ssd_utils import IMAGE_SIZE
 
 FULL = Path("~/.keras/models/{}_weights_tf_dim_ordering_tf_kernels.h5")  # Keras' own
@@ -75,9 +75,9 @@ def classifier_arrays(classifier: Application, wanted: str) -> dict[str, list]:
         if full.exists():
             return classifier_arrays(classifier, str(full))
     elif h5py.is_hdf5(wanted):
-        with hdf5.opened(wanted) as file:
-            if "layer_names" in file.attrs:
-                return legacy_arrays(file)
+        contents = hdf5.read(wanted)
+        if "layer_names" in contents.attributes[""]:
+            return arrays_of(contents)
     images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
     with explained(wanted, classifier.name):
         layers = classifier.build(images, wanted).layers

@@ -61,7 +61,7 @@ def site(tmp_path_factory):
         (folder / name).unlink(missing_ok=True)
     ready = exportable_of(SHAPES_WEIGHTS)
     exporting.write("onnx", ready, folder / "model.onnx")
-    (folder / "labels.txt").write_text(ready.card.labels(), "utf-8")
+    (folder / "labels.txt").write_text(ready.metadata.labels(), "utf-8")
     (folder / "driver.html").write_text(DRIVER, "utf-8")
     shapes = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=10)
     drawn = read_picture(next((shapes / "JPEGImages").iterdir()))

@@ -32,7 +32,7 @@ def test_example_builds_saves_and_folds(example, tmp_path):
     assert model.get_layer("conv4_0").kernel_size == (2, 2)
     assert len(extractor_layers(model)) > 30
     path = tmp_path / "example.weights.h5"
-    weights.save(model, path, weights.Description(architecture, ["cat", "dog"]))
+    weights.save(model, path, weights.ModelMetadata(architecture, ["cat", "dog"]))
     loaded, _ = weights.load(path)
     image = np.random.default_rng(0).integers(0, 255, (1, 300, 300, 3), dtype="uint8")
     expected = loaded.predict_on_batch(image)

@@ -146,7 +146,7 @@ def test_the_program_of_the_pi_runs(written, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shutil.copy(written("litert"), "best.tflite")
     network = runtimes.load("best.tflite", 0.5)
-    Path("labels.txt").write_text(network.card.labels(), "utf-8")
+    Path("labels.txt").write_text(network.metadata.labels(), "utf-8")
     (image,) = pictures(1)
     Path("street.jpg").write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
     capsys.readouterr()

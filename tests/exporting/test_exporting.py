@@ -1,5 +1,6 @@
 """What export.py writes, in its own runtime, against our own detections."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,8 +17,8 @@ from base.constants import MIN_SCORE
 from exporting import FORMATS
 from exporting.proof import difference, size_of
 from inference import runtimes
-from inference.runtimes.metadata import Card
 from models import BACKBONES
+from models.weights.metadata import ModelMetadata
 from tests.helpers.exportables import (
     NAMES,
     expected,
@@ -75,7 +76,7 @@ def test_files_tell_what_they_are(written, name):
     path = written(name)
     assert runtimes.recognise(path) == name
     network = runtimes.load(path)
-    assert network.card == exportable().card
+    assert network.metadata == exportable().metadata
     assert network.class_names == NAMES
     assert network.threshold == 0.25
 
@@ -306,9 +307,9 @@ def test_a_file_of_others_names_no_classes(written, tmp_path):
     "text",
     ["", "[]", "{}", '{"class_names": 3}', "[" * 100_000],
 )
-def test_cards_that_are_none(text):
+def test_metadata_that_is_none(text):
     with pytest.raises(ValueError, match="description not understood"):
-        Card.from_json(text)
+        ModelMetadata.from_json(text)
 
 
 @pytest.mark.parametrize(
@@ -317,10 +318,19 @@ def test_cards_that_are_none(text):
         ("class_names", "ab"),
         ("threshold", 2.0),
         ("threshold", "x"),
-        ("layout", "coral"),
+        ("output_format", "coral"),
     ],
 )
-def test_cards_are_checked(field, value):
-    fields = {**vars(exportable().card), field: value}
-    with pytest.raises(ValueError, match=field):
-        Card.from_json(Card(**fields).to_json())
+def test_metadata_is_checked(field, value):
+    fields = json.loads(exportable().metadata.to_json()) | {field: value}
+    with pytest.raises(ValueError, match=field.replace("_", "[_ ]")):
+        ModelMetadata.from_json(json.dumps(fields))
+
+
+def test_metadata_of_earlier_exports_is_understood():
+    earlier = {
+        **{"class_names": ["a"], "threshold": 0.5, "f1": 0.5, "licence": ""},
+        **{"network": "x", "precision": "int8", "layout": "frigate", "tile_px": 480},
+    }
+    metadata = ModelMetadata.from_json(json.dumps(earlier))
+    assert (metadata.output_format, metadata.tile_px) == ("frigate", 480)

@@ -1,6 +1,7 @@
 """Detectors small enough to be converted in seconds, with objects of all sizes."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 
 import keras
@@ -9,9 +10,9 @@ import pytest
 
 import exporting
 from exporting import FORMATS, Exportable
-from inference.runtimes.metadata import Card
 from models import BACKBONES, Architecture, build, weights
 from models.necks.heads import heads, images_input
+from models.weights.metadata import ModelMetadata
 from ssd_utils import detect, make_priors
 
 NAMES = ["Küken", "b c", "d"]
@@ -41,8 +42,10 @@ def exportable(precision="float32", layout="plain", calibration=0):
             bias[:, 0] = 16
             layer.kernel.assign(layer.kernel * 24)
             layer.bias.assign(bias.ravel())
-    card = Card(NAMES, 0.25, 0.5, "free", "tiny", precision, layout, tile_px=480)
-    return Exportable(model, "voc", card, pictures(calibration, seed=1))
+    metadata = ModelMetadata(
+        None, NAMES, 0.25, 0.5, {"tile_px": 480}, "free", "tiny", precision, layout
+    )
+    return Exportable(model, "voc", metadata, pictures(calibration, seed=1))
 
 
 def expected(exportable, images):
@@ -55,9 +58,9 @@ def exportable_of(path):
     """A real weights file's detector, for float32."""
     model, description = weights.load(path)
     architecture = description.architecture
-    card = Card(description.class_names, description.threshold, 0.5, "free", "real")
+    said = replace(description, architecture=None)
     plain = weights.fold(model, architecture)
-    return Exportable(plain, architecture.layout, card, pictures(0))
+    return Exportable(plain, architecture.layout, said, pictures(0))
 
 
 def untrained(backbone, class_names):
@@ -72,7 +75,7 @@ def untrained(backbone, class_names):
     maps = keras.Model(model.input, [layer.output for layer in layers])
     for layer, values in zip(layers, maps(pictures(1)), strict=True):
         layer.kernel.assign(np.array(layer.kernel) / np.array(values).std())
-    return Exportable(model, "voc", Card(class_names, 0.5, 0.5, "", ""), pictures(0))
+    return Exportable(model, "voc", ModelMetadata(None, class_names), pictures(0))
 
 
 def written_once(folder):

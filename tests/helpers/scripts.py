@@ -26,7 +26,7 @@ def write_untrained(shapes, path):
     noise = np.random.default_rng(0).integers(0, 255, (1, 300, 300, 3), "uint8")
     for layer, values in zip(heads, maps(noise), strict=True):
         layer.kernel.assign(np.array(layer.kernel) / np.array(values).std())
-    description = weights.Description(architecture, names, threshold=0.011)
+    description = weights.ModelMetadata(architecture, names, threshold=0.011)
     weights.save(model, path, description)
     return path
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import inference
-from inference import trained_side
 from inference.detector import PictureDetector
 from inference.sources import Frame, Source
 from inference.stream import detect_frames
+from models.weights.metadata import ModelMetadata
 from tests.helpers.detectors import ColourNetwork, colour_detector, scene
 
 ROOT = Path(inference.__file__).parents[1]
@@ -97,14 +97,14 @@ def test_a_path_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("training", "expected"),
     [
-        ({}, 300),
+        ({}, None),
         ({"tile_px": 640}, 640),
-        ({"tile_px": -1}, 300),
-        ({"tile_px": "x"}, 300),
+        ({"tile_px": -1}, None),
+        ({"tile_px": "x"}, None),
     ],
 )
-def test_the_side_of_a_trainings_pictures(training, expected):
-    assert trained_side(training) == expected
+def test_the_side_of_a_trainings_images(training, expected):
+    assert ModelMetadata(None, ["a"], training=training).tile_px == expected
 
 
 # frames

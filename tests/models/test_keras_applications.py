@@ -10,7 +10,7 @@ from keras import applications, ops
 from models import Architecture, build, extractor_layers, weights
 from models.keras_applications import Application, names
 from models.layers import Preprocess
-from models.weights.initialise import freeze, start
+from models.weights.initialise import freeze, initialise_weights, pretrained_backbone
 from ssd_utils import make_priors
 from training.engine import Trainer
 from training.optimiser import make_optimiser
@@ -135,7 +135,7 @@ def test_weights_file_of_the_classifier(name, width, tmp_path):
     classifier = getattr(applications, name)(input_shape=(300, 300, 3), **options)
     classifier.save_weights(path)
     architecture = Architecture(name, 3, width=width)
-    model = build(architecture, str(path))
+    model = pretrained_backbone(architecture, str(path))
     kernels = [w for w in classifier.weights if w.path.endswith("kernel")]
     ours = [w for layer in extractor_layers(model) for w in layer.weights]
     ours = [w for w in ours if w.path.endswith("kernel")]
@@ -143,13 +143,13 @@ def test_weights_file_of_the_classifier(name, width, tmp_path):
         np.testing.assert_array_equal(numpy(received), numpy(expected))
     other = Architecture("MobileNetV3Large", 3)
     with pytest.raises(ValueError, match=r"classifier\.weights\.h5 does not fit"):
-        build(other, str(path))
+        pretrained_backbone(other, str(path))
 
 
 def test_real_imagenet_weights(shared):
     path = shared / "weights/mobilenet_2_5_224_tf_no_top.h5"
     architecture = Architecture("MobileNet", 3, width=0.25)
-    model, _ = start(architecture, str(path), ["a", "b"])
+    model, _ = initialise_weights(architecture, str(path), ["a", "b"])
     classifier = applications.MobileNet(
         input_shape=(300, 300, 3), alpha=0.25, include_top=False, weights=str(path)
     )
@@ -165,7 +165,7 @@ def test_save_load_fold(tmp_path):
     architecture = Architecture("MobileNetV3Small", 3)
     model = build(architecture)
     path = tmp_path / "x.weights.h5"
-    weights.save(model, path, weights.Description(architecture, ["a", "b"]))
+    weights.save(model, path, weights.ModelMetadata(architecture, ["a", "b"]))
     loaded, description = weights.load(path)
     assert description.architecture == architecture
     images = np.random.default_rng(0).integers(0, 256, (1, 300, 300, 3), dtype="uint8")

@@ -10,6 +10,7 @@ import pytest
 from evaluation.cost import count_gflops, describe_cost
 from models import BACKBONES, TRUNKS, Architecture, build, extractor_layers, weights
 from models.layers import L2Norm, Preprocess
+from models.weights.initialise import pretrained_backbone
 from ssd_utils import LAYOUTS, MAP_SIZES, decode, make_priors
 from tests.helpers.each_backbone import EACH, NUM_CLASSES, infer, numpy, pictures
 
@@ -259,7 +260,7 @@ def test_unknown_names(options, message):
 
 def test_weights_for_a_backbone_without():
     with pytest.raises(ValueError, match="none for small"):
-        build(Architecture("small", 3), "imagenet")
+        pretrained_backbone(Architecture("small", 3), "imagenet")
 
 
 # layers
@@ -318,7 +319,7 @@ def test_save_then_load_is_identical(detector, tmp_path):
     images, _ = pictures(2)
     path = tmp_path / "x.weights.h5"
     names = [f"class{number}" for number in range(1, NUM_CLASSES)]
-    weights.save(model, path, weights.Description(architecture, names))
+    weights.save(model, path, weights.ModelMetadata(architecture, names))
     loaded, description = weights.load(path)
     assert description.architecture == architecture
     expected = infer(model, images)

@@ -33,14 +33,14 @@ def two_runs(tmp_path, monkeypatch):
         summary = json.loads((folder / "summary.json").read_text())
         summary["class_names"] = tiny.NAMES
         (folder / "summary.json").write_text(json.dumps(summary))
-        description = weights.Description(tiny.ARCHITECTURE, tiny.NAMES, 0.2)
+        description = weights.ModelMetadata(tiny.ARCHITECTURE, tiny.NAMES, 0.2)
         weights.save(tiny.detector(len(name)), folder / "last.weights.h5", description)
         folders.append(folder)
 
     def load(path):
         model = tiny.detector(0)
-        weights.load_into(model, path)
-        return model, weights.describe(path)
+        weights.read_detector(path).fill(model)
+        return model, weights.read_detector(path).metadata
 
     monkeypatch.setattr("comparison.networks.weights.load", load)
     monkeypatch.setattr("comparison.networks.weights.fold", lambda model, _: model)
@@ -95,7 +95,7 @@ def test_other_weights_are_scored_again(two_runs, tmp_path):
 def test_classes_of_another_data_set_are_named(two_runs, tmp_path, capsys):
     folders, _ = two_runs
     path = folders[1] / "last.weights.h5"
-    description = weights.Description(tiny.ARCHITECTURE, ["x", "z"], 0.2)
+    description = weights.ModelMetadata(tiny.ARCHITECTURE, ["x", "z"], 0.2)
     weights.save(tiny.detector(0), path, description)
     options = ["--runs", *map(str, folders), "--output", str(tmp_path / "out")]
     assert compare.main(options) == 2
@@ -159,7 +159,7 @@ def test_exported_files_side_by_side(exports, tmp_path, monkeypatch):
     scored = []
 
     def counted(network, batches):
-        scored.append(network.card)
+        scored.append(network.metadata)
         return detect_all(network, batches)
 
     monkeypatch.setattr("comparison.networks.detect_all", counted)
@@ -176,7 +176,7 @@ def test_an_exported_file_beside_a_run(
 ):
     (*_, path, _), pictures = exports
     pictures = replace(pictures, split="val")
-    description = weights.Description(tiny.ARCHITECTURE, pictures.class_names, 0.2)
+    description = weights.ModelMetadata(tiny.ARCHITECTURE, pictures.class_names, 0.2)
     loaded = tiny.detector(0), description
     monkeypatch.setattr("comparison.networks.weights.load", lambda _: loaded)
     monkeypatch.setattr("data.read_dataset", lambda *_: pictures)

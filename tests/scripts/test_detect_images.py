@@ -26,7 +26,7 @@ def test_detect_writes_pictures_lines_and_json(untrained, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     entries = strict_json(tmp_path / "found.json")
     assert len(lines) == len(entries) == 15
-    names = weights.describe(untrained).class_names
+    names = weights.read_detector(untrained).metadata.class_names
     for line, entry in zip(lines, entries, strict=True):
         path, name, score, *corners_px = line.split()
         assert path.rstrip(":").endswith(entry["image_id"])

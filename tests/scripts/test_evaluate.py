@@ -69,9 +69,11 @@ def test_evaluate_on_val_prints_writes_and_keeps(copied, shapes, tmp_path, capsy
         assert name in figures
     assert figures["fps"] > 0
     assert cv2.imread(str(tmp_path / "mine.val.png")).size > 10_000
-    assert weights.describe(copied).threshold == pytest.approx(figures["threshold"])
-    assert weights.describe(copied).threshold != 0.011
-    assert weights.describe(copied).f1 == pytest.approx(figures["f1"])
+    assert weights.read_detector(copied).metadata.threshold == pytest.approx(
+        figures["threshold"]
+    )
+    assert weights.read_detector(copied).metadata.threshold != 0.011
+    assert weights.read_detector(copied).metadata.f1 == pytest.approx(figures["f1"])
     expected, _ = weights.load(copied)
     assert expected.name == "squeezenet"
 

@@ -47,7 +47,7 @@ def exported(shapes, tmp_path_factory):
 def test_a_proven_file_with_its_labels(exported):
     names = sorted(path.name for path in exported.parent.iterdir())
     assert names == ["demo.onnx", "demo.weights.h5", "labels.txt", "printed"]
-    card = runtimes.load(exported).card
+    card = runtimes.load(exported).metadata
     assert (exported.parent / "labels.txt").read_text("utf-8") == card.labels()
     assert card.class_names[:2] == ["circle", "cross"]
 

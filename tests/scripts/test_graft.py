@@ -9,7 +9,8 @@ import graft
 from data import draw_shapes
 from data.unlabelled import read_unlabelled
 from models import Architecture, build, extractor_layers, weights
-from models.weights.description import Description
+from models.weights.initialise import pretrained_backbone
+from models.weights.metadata import ModelMetadata
 from tests.helpers.slim import slim
 from training.distillation import DISTANCES, TARGETS, junction, targets
 
@@ -32,7 +33,7 @@ def files(tmp_path_factory):
         if layer.name.endswith("_batchnorm"):
             gamma, beta, mean, variance = layer.get_weights()
             layer.set_weights([gamma, beta + 0.1, mean, variance])
-    weights.save(donor, folder / "donor.weights.h5", Description(architecture, NAMES))
+    weights.save(donor, folder / "donor.weights.h5", ModelMetadata(architecture, NAMES))
     mobilenet = keras.applications.MobileNet(
         input_shape=(300, 300, 3), alpha=0.25, include_top=False, weights=None
     )
@@ -80,7 +81,7 @@ def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
     for name, values in theirs.items():
         for a, b in zip(ours[name], values, strict=True):
             np.testing.assert_array_equal(a, b)
-    start = build(description.architecture, str(files["weights"]))
+    start = pretrained_backbone(description.architecture, str(files["weights"]))
     kernel = model.get_layer("conv_pw_3").get_weights()[0]
     same = (kernel == start.get_layer("conv_pw_3").get_weights()[0]).all()
     assert same == (not trains)
@@ -93,7 +94,7 @@ def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
     a = tmp_path / "a.weights.h5"
     native = Architecture("MobileNet", 3, width=0.25)
     weights.save(
-        build(native), tmp_path / "native.weights.h5", Description(native, NAMES)
+        build(native), tmp_path / "native.weights.h5", ModelMetadata(native, NAMES)
     )
     cases = [
         (options(files, out), "exists already"),

@@ -39,7 +39,7 @@ def test_train_leaves_a_whole_run(trained, shapes):
     assert summary["architecture"]["backbone"] == "squeezenet"
     assert summary["pictures"] == {"train": 21, "val": 4}
     for name in ("best", "last"):
-        description = weights.describe(trained / f"{name}.weights.h5")
+        description = weights.read_detector(trained / f"{name}.weights.h5").metadata
         assert description.class_names == read_voc(shapes, "train").class_names
         assert description.training["epochs"] == 1
         assert description.training["options"]["data"] == [str(shapes)]
@@ -56,7 +56,9 @@ def test_a_training_without_tiles_keeps_its_pictures_side(trained, shapes):
         (w * h) ** 0.5
         for w, h in (p.size_wh for p in read_voc(shapes, "train").pictures)
     ]
-    kept = weights.describe(trained / "best.weights.h5").training["tile_px"]
+    kept = weights.read_detector(trained / "best.weights.h5").metadata.training[
+        "tile_px"
+    ]
     assert kept == pytest.approx(np.median(sides), abs=0.5)
 
 
@@ -90,7 +92,7 @@ def test_what_was_read_is_told_and_a_made_split_kept_before_the_training(
 def test_train_goes_on_from_a_detector(slim_squeezenet, shapes, tmp_path, capsys):
     best, names = tmp_path / "best.weights.h5", read_voc(shapes, "train").class_names
     architecture = Architecture("squeezenet", len(names) + 1)
-    weights.save(build(architecture), best, weights.Description(architecture, names))
+    weights.save(build(architecture), best, weights.ModelMetadata(architecture, names))
     before = best.read_bytes()
     options = ["--data", str(shapes), "--output", str(tmp_path / "next"), *QUICK]
     assert train.main([*options, "--weights", str(best), "--freeze"]) == 0
@@ -117,7 +119,7 @@ def test_train_on_tiles_and_score_whole_pictures(slim_squeezenet, tmp_path, caps
     assert "7 pictures cut into" in err and "tiles of 200 pixels" in err
     assert "mAP50" in out and out.rstrip().endswith("best.weights.h5 --tile")
     best = folder / "best.weights.h5"
-    assert weights.describe(best).training["tile_px"] == 200
+    assert weights.read_detector(best).metadata.training["tile_px"] == 200
     options = ["--weights", str(best), "--data", str(shapes), "--split", "test"]
     assert evaluate.main([*options, "--tile", "--json", str(figures)]) == 0
     assert strict_json(figures)["tile_px"] == 200

@@ -15,8 +15,8 @@ from reports.drawing import (
     write_picture,
 )
 
-if TYPE_CHECKING:  # pictures are drawn without Keras
-    from inference.runtimes.keras_file import Detector
+if TYPE_CHECKING:  # images are drawn without Keras
+    from inference.runtimes.keras_file import KerasModel
 
 SAMPLES = 8  # pictures of a data set that are drawn; ours
 
@@ -34,7 +34,7 @@ def draw_batch(
     write_picture(path, contact_sheet(pictures, columns=4))
 
 
-def draw_samples(detector: "Detector", dataset: Dataset, folder: Path) -> None:
+def draw_samples(detector: "KerasModel", dataset: Dataset, folder: Path) -> None:
     """Some pictures, evenly chosen: truth and detections side by side."""
     folder.mkdir(exist_ok=True)
     samples = dataset.pictures[:: max(len(dataset) // SAMPLES, 1)][:SAMPLES]

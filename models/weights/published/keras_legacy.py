@@ -1,48 +1,13 @@
-"""Weights files of Keras 1 and 2: extractors' ImageNet files, and their download."""
+"""Keras' own weights files: backbones' ImageNet files, and their download."""
 
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
 import keras
-import numpy as np
 
 from base.errors import UserError
-from models.weights import hdf5
-from models.weights.arrays import fill
-
-
-def fill_by_name(
-    model: keras.Model, path: Path | str, but: Sequence[str] = ()
-) -> list[str]:
-    """Fill a model from an extractor's file (Keras 1 or 2 HDF5), layer by layer name.
-
-    Slashes in the file's names stand for underscores here; layers whose names begin
-    with one of `but` are left alone. Returns the names of the
-    layers that were filled; UserError where the file is not such a file or no layer
-    fits.
-    """
-    arrays = read_legacy(path)
-    arrays = {n: a for n, a in arrays.items() if not n.startswith(tuple(but))}
-    try:
-        filled = fill(model, arrays)
-    except UserError as error:
-        raise UserError(f"{path}: does not fit {model.name}: {error}") from error
-    if not filled:
-        raise UserError(f"{path}: no layer of it is one of {model.name}'s.")
-    return filled
-
-
-def read_legacy(path: Path | str) -> dict[str, list[np.ndarray]]:
-    """Arrays by layer name of a weights file of Keras 1, 2 or 3.
-
-    UserError if it is none.
-    """
-    with hdf5.opened(path) as file:
-        if "layer_names" not in file.attrs and "layers" in file:
-            return _keras3_arrays(file, path)
-        return legacy_arrays(file)
+from models.weights.arrays import Arrays
+from models.weights.hdf5 import Contents
 
 
 def refuse_archive(path: Path | str) -> None:
@@ -57,38 +22,36 @@ def refuse_archive(path: Path | str) -> None:
             )
 
 
-def _keras3_arrays(file: h5py.File, path: Path | str) -> dict[str, list[np.ndarray]]:
-    """Of Keras 3's save_weights: layers/ by class and number, names as attributes."""
-    arrays: dict[str, list[np.ndarray]] = {}
+def keras3_arrays(contents: Contents) -> Arrays:
+    """By layer name, of Keras 3's save_weights; none where it kept no names.
 
-    def visit(place: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Group) and place.endswith("/vars") and len(item):
-            name = item.attrs.get("name")
-            if name is None:
-                raise UserError(
-                    "Keras wrote no names of layers; save it with Keras 3.5"
-                )
-            name = name if isinstance(name, str) else name.decode()
-            values = [np.asarray(item[key]) for key in sorted(item, key=int)]
-            arrays[name.replace("/", "_")] = values
-
-    file.visititems(visit)
-    if not arrays:
-        raise UserError("it holds no layer with weights")
+    Its groups are named by class and number; since Keras 3.5 an attribute has the name.
+    """
+    arrays: Arrays = {}
+    for place, attributes in contents.attributes.items():
+        if place.endswith("/vars") and "name" in attributes:
+            name = _text(attributes["name"]).replace("/", "_")
+            keys = [key for key in contents.arrays if key.rpartition("/")[0] == place]
+            ordered = sorted(keys, key=lambda key: int(key.rpartition("/")[2]))
+            if ordered:
+                arrays[name] = [contents.arrays[key] for key in ordered]
     return arrays
 
 
-def legacy_arrays(file: h5py.File) -> dict[str, list[np.ndarray]]:
-    """Arrays by layer name of a Keras 1 or 2 weights file, kernel before bias."""
+def arrays_of(contents: Contents) -> Arrays:
+    """Arrays by layer name, kernel before bias; slashes in names become underscores."""
     arrays = {}
-    for layer_name in file.attrs["layer_names"]:
-        group = file[layer_name]
-        values = [np.asarray(group[name]) for name in group.attrs["weight_names"]]
+    for layer_name in map(_text, contents.attributes[""]["layer_names"]):
+        weight_names = contents.attributes[layer_name]["weight_names"]
+        values = [contents.arrays[f"{layer_name}/{_text(n)}"] for n in weight_names]
         if values:
-            # bytes of fixed length, or what h5py turns into text
-            name = layer_name if isinstance(layer_name, str) else layer_name.decode()
-            arrays[name.replace("/", "_")] = values
+            arrays[layer_name.replace("/", "_")] = values
     return arrays
+
+
+def _text(name: str | bytes) -> str:
+    """h5py gives texts of fixed length as bytes."""
+    return name if isinstance(name, str) else name.decode()
 
 
 def download(url: str, md5: str) -> str:

@@ -6,7 +6,6 @@ of a kernel's axes, the priors and what they subtract from a picture.
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,19 +13,11 @@ from base.errors import UserError
 from models import Architecture
 from models.necks.ssd import BLOCKS, EXTRAS, PAPER_TAIL, SOURCES
 from models.ssd300 import EXTRACTOR
-from models.weights.description import Description
-from models.weights.published import yolox
-from models.weights.published.class_names import COCO, COCO_BY_ID, VOC
-from models.weights.published.keras_legacy import read_legacy
-from models.weights.published.pth import is_pth, read_pth
+from models.weights.arrays import Arrays
+from models.weights.metadata import ModelMetadata
+from models.weights.published.class_names import numbered
 from ssd_utils import LAYOUTS
 
-# number of classes with the background -> names
-CLASS_NAMES = {names.count(",") + 2: names.split(", ") for names in (VOC, COCO)}
-CLASS_NAMES[COCO_BY_ID.count(",") + 2] = [
-    name if name != "-" else f"unused {number}"
-    for number, name in enumerate(COCO_BY_ID.split(", "), 1)
-]
 CONVOLUTIONS = [  # of the paper's network, in order
     row.name
     for row in EXTRACTOR + BLOCKS + EXTRAS + PAPER_TAIL
@@ -73,54 +64,17 @@ STATE_DICTS = {
 }
 
 
-@dataclass(frozen=True)
-class Published:
-    """A published detector: arrays are plain, by the layer names of models.ssd300."""
-
-    origin: str
-    architecture: Architecture
-    class_names: list[str]
-    arrays: dict[str, list[np.ndarray]]
-    licence: str = ""
-
-    def description(self) -> Description:
-        """What a weights file of ours would say."""
-        licence = self.licence or f"{self.origin}'s weights: see there."
-        return Description(self.architecture, self.class_names, licence=licence)
+# origin, plain arrays by the layer names of models.ssd300, metadata
+Published = tuple[str, Arrays, ModelMetadata]
 
 
-def read_published(path: Path | str) -> Published | None:
-    """A published SSD300; None where the file is something else.
-
-    UserError where it is PyTorch's, but no SSD300 that is known, or has an SSD300's
-    names for other arrays.
-    """
-    if yolox.is_yolox(path):
-        return _from_yolox(path)
-    if is_pth(path):
-        return _read_state_dict(path)
-    try:
-        arrays = read_legacy(path)
-    except UserError:  # no HDF5 file, or none of Keras 1 or 2
-        return None
+def is_detector(arrays: Arrays) -> bool:
+    """Whether a Keras file's layers are an SSD300's."""
     first_head = rf"{HEADS[0]}_mbox_conf(_\d+)?"
-    if not any(re.fullmatch(first_head, name) for name in arrays):
-        return None
-    return _from_keras(arrays, path)
+    return any(re.fullmatch(first_head, name) for name in arrays)
 
 
-def _from_yolox(path: Path | str) -> Published:
-    """YOLOX-nano of COCO's classes: its own head, computed into SSD's form."""
-    arrays = yolox.read_yolox(path)
-    class_names = COCO.split(", ")
-    architecture = Architecture(
-        "yolox_nano", len(class_names) + 1, trunk="yolox", pretrained=True
-    )
-    arrays |= yolox.head_arrays(arrays)
-    return Published("YOLOX", architecture, class_names, arrays, yolox.LICENCE)
-
-
-def _from_keras(arrays: dict[str, list[np.ndarray]], path: Path | str) -> Published:
+def from_keras(arrays: Arrays, path: str) -> Published:
     """rykov8's and pierluigiferrari's: names as ours, class counts behind some."""
     is_legacy = any(name.startswith("pool6_mbox") for name in arrays)
     renamed = {}
@@ -140,8 +94,8 @@ def _from_keras(arrays: dict[str, list[np.ndarray]], path: Path | str) -> Publis
     return _published(origin, renamed, layout, preprocessing)
 
 
-def _read_state_dict(path: Path | str) -> Published:
-    tensors = read_pth(path)
+def from_state(tensors: dict[str, np.ndarray], path: str) -> Published:
+    """torchvision's and amdegroot's; UserError where a state is of no known SSD300."""
     for origin, names in STATE_DICTS.items():
         if names.marker in tensors:
             arrays = _rename(tensors, names, path)
@@ -152,9 +106,7 @@ def _read_state_dict(path: Path | str) -> Published:
     )
 
 
-def _rename(
-    tensors: dict[str, np.ndarray], names: StateDict, path: Path | str
-) -> dict[str, list[np.ndarray]]:
+def _rename(tensors: dict[str, np.ndarray], names: StateDict, path: str) -> Arrays:
     """PyTorch's layers by our names, kernels (h, w, channels, filters)."""
     stems = {
         name.removesuffix(".weight"): None
@@ -176,7 +128,7 @@ def _rename(
 
 
 def _convolution(
-    tensors: dict[str, np.ndarray], stem: str, path: Path | str
+    tensors: dict[str, np.ndarray], stem: str, path: str
 ) -> list[np.ndarray]:
     """Kernel (h, w, channels, filters) and bias of a PyTorch layer."""
     for name in (f"{stem}.weight", f"{stem}.bias"):
@@ -192,13 +144,12 @@ def _convolution(
 
 def _published(
     origin: str,
-    arrays: dict[str, list[np.ndarray]],
+    arrays: Arrays,
     layout: str,
     preprocessing: str | None,
 ) -> Published:
     count = LAYOUTS[layout].priors_per_cell[0]
     num_classes = arrays[f"{HEADS[0]}_mbox_conf"][1].size // count
-    numbered = [f"class {number}" for number in range(1, num_classes)]
     architecture = Architecture(
         "ssd300",
         num_classes,
@@ -206,5 +157,9 @@ def _published(
         layout=layout,
         preprocessing=preprocessing,
     )
-    class_names = CLASS_NAMES.get(num_classes, numbered)
-    return Published(origin, architecture, class_names, arrays)
+    licence = f"{origin}'s weights: see there."
+    return (
+        origin,
+        arrays,
+        ModelMetadata(numbered(num_classes), architecture, licence=licence),
+    )

@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from base.errors import UserError
+from models.architecture import Architecture
 from models.layers import BN_EPSILON
 from models.necks.yolox import SOURCES
-from models.weights.published.pth import is_pth, read_pth
+from models.weights.arrays import Arrays
+from models.weights.metadata import ModelMetadata
+from models.weights.published.class_names import numbered
 from ssd_utils import LAYOUTS, VARIANCES
 
 LICENCE = "YOLOX-nano, Megvii Inc., Apache License 2.0; see weights/README.md."
-Arrays = dict[str, list[np.ndarray]]
+# origin, plain arrays by layer name, metadata
+Published = tuple[str, Arrays, ModelMetadata]
 
 # a name that no other state file has; yolox/models/yolo_pafpn.py
 MARKER = "backbone.backbone.stem.conv.conv.weight"
@@ -32,26 +36,33 @@ CALIBRATION = (0.7, -1.5)
 LEVELS = (0, 1, 2)  # yolo_head.py: strides 8, 16, 32
 
 
-def is_yolox(path: Path | str) -> bool:
-    """Whether a file is Megvii's state file of a YOLOX, or may be an ONNX file."""
-    if not Path(path).is_file():
-        return False
-    if is_pth(path):
-        try:
-            return MARKER in read_pth(path)
-        except UserError:
-            return False
+def is_state(tensors: dict[str, np.ndarray]) -> bool:
+    """Whether a PyTorch state is that of a YOLOX."""
+    return MARKER in tensors
+
+
+def is_onnx(path: Path | str) -> bool:
+    """Whether a file may be an ONNX file."""
     with Path(path).open("rb") as file:
         return file.read(1) == ONNX_START
 
 
-def read_yolox(path: Path | str) -> Arrays:
-    """Kernel and bias of each convolution by layer name, without normalisation.
+def from_state(tensors: dict[str, np.ndarray], path: str) -> Published:
+    """Megvii's state file."""
+    return _published(_state_arrays(tensors, path), path)
+
+
+def from_onnx(path: str) -> Published:
+    """An ONNX file of it."""
+    return _published(_onnx_arrays(path), path)
+
+
+def _published(plain: Arrays, path: str) -> Published:
+    """Origin, plain arrays by layer name, metadata: its heads computed into SSD's form.
 
     Kernels are (h, w, channels, filters), of depthwise ones (h, w, channels, 1).
     UserError where the file is no yolox_nano.
     """
-    plain = _from_state(path) if is_pth(path) else _from_onnx(path)
     arrays = {}
     for name, (kernel, bias) in plain.items():
         is_depthwise = name.endswith("_dconv")
@@ -62,7 +73,12 @@ def read_yolox(path: Path | str) -> Arrays:
     if kernel.shape != (3, 3, 12, 16):
         raise UserError(f"{path}: a YOLOX, but not yolox_nano, the only one known.")
     arrays["stem"] = [unfocused(kernel), bias]
-    return arrays
+    num_classes = arrays["cls_preds_0"][1].size + 1
+    architecture = Architecture(
+        "yolox_nano", num_classes, trunk="yolox", pretrained=True
+    )
+    metadata = ModelMetadata(architecture, numbered(num_classes), licence=LICENCE)
+    return "YOLOX", arrays | head_arrays(arrays), metadata
 
 
 def head_arrays(arrays: Arrays) -> Arrays:
@@ -70,7 +86,7 @@ def head_arrays(arrays: Arrays) -> Arrays:
 
     A cell of stride s whose prior has the side w: dx = (tx - 0.5) s / (0.1 w) and
     dw = (tw + ln(s / w)) / 0.2, alike for y and h; the background's logit is 0, a
-    class's 0.7 (its own + objectness) - 1.5. `arrays` as `read_yolox` gives them.
+    class's 0.7 (its own + objectness) - 1.5. `arrays` are those of the whole file.
     """
     table, heads = LAYOUTS["yolox"], {}
     shift, stretch = VARIANCES[0], VARIANCES[2]
@@ -145,9 +161,8 @@ def _csp(name: str, depth: int = 1) -> Iterator[str]:
     yield f"{name}_conv3"
 
 
-def _from_state(path: Path | str) -> Arrays:
+def _state_arrays(tensors: dict[str, np.ndarray], path: str) -> Arrays:
     """PyTorch's kernels and biases, BatchNormalization folded into them."""
-    tensors = read_pth(path)
     arrays = {}
     for name in convolution_names():
         stem = _megvii_name(name)
@@ -184,7 +199,7 @@ def _megvii_name(name: str) -> str:
     return ".".join(["head", "_".join(parts[:2]), *parts[2:]])
 
 
-def _from_onnx(path: Path | str) -> Arrays:
+def _onnx_arrays(path: str) -> Arrays:
     """Kernels and biases of the convolutions of an ONNX file, in their order."""
     try:
         import onnx

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from keras import applications
 
-from models import Architecture, build, weights
+from models import Architecture
 from models.weights import initialise
+from models.weights.initialise import pretrained_backbone
+from models.weights.published.keras_legacy import download
 from tests.helpers.file_server import make_server
 from tests.helpers.spoiled_files import (
     cut_short,
@@ -83,7 +85,7 @@ def test_extractor_file_fills_extractor_and_light_trunk(text, tmp_path):
     arrays = squeezenet_arrays(np.random.default_rng(1))
     write_legacy(tmp_path / "squeezenet.h5", arrays, text=text)
     architecture = Architecture("squeezenet", 3, pretrained=True)
-    model = build(architecture, str(tmp_path / "squeezenet.h5"))
+    model = pretrained_backbone(architecture, str(tmp_path / "squeezenet.h5"))
     last = {name: arrays.pop(name) for name in list(arrays) if "fire9" in name}
     check_filled(model, arrays)
     for name, (kernel, bias) in last.items():  # normalised: identity statistics
@@ -102,8 +104,7 @@ def test_extractor_file_with_trunk_ssd_fills_the_extractor_only(tmp_path):
     path = tmp_path / "squeezenet.h5"
     write_legacy(path, arrays)
     architecture = Architecture("squeezenet", 3, trunk="ssd", pretrained=True)
-    model = build(architecture)
-    assert set(weights.fill_by_name(model, path)) == conv_names(range(2, 6))
+    model = pretrained_backbone(architecture, str(path))
     check_filled(model, {k: v for k, v in arrays.items() if k[4:5] in ("1", *"2345")})
 
 
@@ -111,7 +112,8 @@ def test_wide_adapter_lets_fire6_start_from_nothing(tmp_path):
     arrays = squeezenet_arrays(np.random.default_rng(4))
     path = tmp_path / "squeezenet.h5"
     write_legacy(path, arrays)
-    model = build(Architecture("squeezenet", 3, 512, pretrained=True), str(path))
+    architecture = Architecture("squeezenet", 3, 512, pretrained=True)
+    model = pretrained_backbone(architecture, str(path))
     assert model.get_layer("fire6_squeeze1x1").kernel.shape == (1, 1, 512, 48)
     assert model.get_layer("fire6_squeeze1x1_batchnorm")
     rest = {k: v for k, v in arrays.items() if k[:5] not in ("fire6", "fire9")}
@@ -128,10 +130,11 @@ def test_published_squeezenet_file(shared):
                 arrays[name.decode()] = [file[name][text][()] for text in inner]
     assert sum(v.size for values in arrays.values() for v in values) == 722_496
     architecture = Architecture("squeezenet", 3, norm="none", pretrained=True)
-    model = build(architecture)
-    assert set(weights.fill_by_name(model, path)) == conv_names(range(2, 10))
+    model = pretrained_backbone(architecture, str(path))
     check_filled(model, arrays)
-    model, received = initialise.start(ARCHITECTURE, str(path), ["cat", "dog"])
+    model, received = initialise.initialise_weights(
+        ARCHITECTURE, str(path), ["cat", "dog"]
+    )
     assert received.pretrained
     del arrays["fire9/squeeze1x1"], arrays["fire9/expand1x1"], arrays["fire9/expand3x3"]
     check_filled(model, arrays)
@@ -142,7 +145,7 @@ def test_file_of_another_extractor_is_refused(shared, pretrained):
     path = shared / "weights/mobilenet_2_5_224_tf_no_top.h5"
     architecture = Architecture("squeezenet", 3, pretrained=pretrained)
     with pytest.raises(ValueError, match="does not fit squeezenet: layer conv1") as e:
-        build(architecture, str(path))
+        pretrained_backbone(architecture, str(path))
     assert path.name in one_line(e)
 
 
@@ -158,14 +161,14 @@ def test_extractor_file_that_does_not_serve(spoil, whole, tmp_path):
     path = tmp_path / "spoiled.h5"
     spoil(path, whole)
     with pytest.raises(ValueError, match=r"spoiled\.h5") as error:
-        initialise.start(ARCHITECTURE, str(path), ["cat", "dog"])
+        initialise.initialise_weights(ARCHITECTURE, str(path), ["cat", "dog"])
     one_line(error)
 
 
 def test_extractor_file_without_known_layers(tmp_path):
     write_legacy(tmp_path / "x.h5", {"block1": [np.zeros((1, 1, 3, 4)), np.zeros(4)]})
     with pytest.raises(ValueError, match="no layer of it is one of squeezenet's"):
-        build(ARCHITECTURE, str(tmp_path / "x.h5"))
+        pretrained_backbone(ARCHITECTURE, str(tmp_path / "x.h5"))
 
 
 @pytest.mark.parametrize("name", ["vgg16", "ssd300"])
@@ -176,7 +179,9 @@ def test_file_of_keras_applications_fills_the_extractor(name, tmp_path):
     published.save_weights(path)
     keras.utils.set_random_seed(4)
     wanted = Architecture(name, 3, trunk="light")
-    model, architecture = initialise.start(wanted, str(path), ["cat", "dog"])
+    model, architecture = initialise.initialise_weights(
+        wanted, str(path), ["cat", "dog"]
+    )
     assert architecture.pretrained
     for block, count in ((1, 2), (2, 2), (3, 3)):
         for number in range(1, count + 1):
@@ -194,7 +199,9 @@ def test_keras_applications_file_that_does_not_serve(name, spoil, whole, tmp_pat
     spoil(path, whole)
     refused = pytest.raises(ValueError, match=rf"spoiled\.weights\.h5.*{name}")
     with warnings.catch_warnings(action="error"), refused as error:
-        build(Architecture(name, 3, trunk="light", pretrained=True), str(path))
+        pretrained_backbone(
+            Architecture(name, 3, trunk="light", pretrained=True), str(path)
+        )
     one_line(error)
 
 
@@ -211,7 +218,9 @@ def test_imagenet_without_a_network_says_what_to_do(name, tmp_path, monkeypatch)
     monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
     assert file_utils.get_file.__globals__["urlretrieve"] is offline
     with pytest.raises(ValueError, match="--weights imagenet") as error:
-        build(Architecture(name, 3, trunk="light", pretrained=True), "imagenet")
+        pretrained_backbone(
+            Architecture(name, 3, trunk="light", pretrained=True), "imagenet"
+        )
     text = one_line(error)
     assert "Name or service not known" in text
     assert "go online" in text
@@ -237,16 +246,16 @@ def served(server, tmp_path, monkeypatch):
 
 def test_download_comes_once(served, server, tmp_path):
     path = tmp_path / "home/models/extractor.h5"
-    assert weights.download(*served) == str(path)
+    assert download(*served) == str(path)
     assert path.read_bytes() == server.files["/extractor.h5"]
     server.files.clear()
-    assert weights.download(*served) == str(path)  # from the cache
+    assert download(*served) == str(path)  # from the cache
     assert len(server.ranges) == 1
 
 
 def check_download_fails(url, hash_of_file):
     with pytest.raises(ValueError, match="could not be fetched") as error:
-        weights.download(url, hash_of_file)
+        download(url, hash_of_file)
     text = one_line(error)
     assert url in text
     assert "--weights FILE" in text
@@ -268,7 +277,9 @@ def test_download_without_a_server(served):
 
 def test_imagenet_of_squeezenet_is_downloaded_and_fills(served, monkeypatch):
     monkeypatch.setattr(ARCHITECTURE.module, "IMAGENET", served)
-    model, architecture = initialise.start(ARCHITECTURE, "imagenet", ["cat", "dog"])
+    model, architecture = initialise.initialise_weights(
+        ARCHITECTURE, "imagenet", ["cat", "dog"]
+    )
     assert architecture.pretrained
     arrays = squeezenet_arrays(np.random.default_rng(6), modules=range(2, 9))
     check_filled(model, arrays)

@@ -10,6 +10,7 @@ import pytest
 
 from models import Architecture, build, weights
 from models.weights import hdf5, hdf5_attributes, initialise
+from models.weights.initialise import pretrained_backbone
 
 ARCHITECTURE = Architecture("squeezenet", 2, norm="none")
 
@@ -22,7 +23,7 @@ def model():
 @pytest.fixture(scope="module")
 def sound(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "sound.weights.h5"
-    weights.save(model, path, weights.Description(ARCHITECTURE, ["cat"]))
+    weights.save(model, path, weights.ModelMetadata(ARCHITECTURE, ["cat"]))
     return path
 
 
@@ -113,16 +114,13 @@ def test_crafted_files_are_refused(craft, words, model, sound, secret, tmp_path)
         craft(file, first_array(file), secret)
     before = [array.copy() for array in model.get_weights()]
     ways = (
-        weights.describe,
-        lambda file: weights.load_into(model, file),
-        lambda file: weights.fill_by_name(model, file),
-        lambda file: build(Architecture("vgg16", 2), str(file)),
+        lambda file: weights.read_detector(file).fill(model),
+        lambda file: pretrained_backbone(Architecture("vgg16", 2), str(file)),
     )
     for read in ways:
         with pytest.raises(ValueError, match=words) as error:
             read(path)
         assert str(path) in str(error.value) and "\n" not in str(error.value)
-    assert not weights.is_detector(path)
     for now, value in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, value)
 
@@ -140,7 +138,7 @@ def test_a_heap_that_never_ends(sound, tmp_path):
         content[heap + 7] = reserved
         path.write_bytes(content)
         with pytest.raises(ValueError, match="does not end"):
-            weights.describe(path)
+            weights.read_detector(path)
 
 
 def test_a_block_of_a_driver(sound, tmp_path):
@@ -151,7 +149,7 @@ def test_a_block_of_a_driver(sound, tmp_path):
     content[48:56] = (96).to_bytes(8, "little")
     path.write_bytes(content)
     with pytest.raises(ValueError, match="address at byte 48"):
-        weights.describe(path)
+        weights.read_detector(path)
 
 
 def test_a_text_of_unknown_encoding(tmp_path):
@@ -165,12 +163,12 @@ def test_a_text_of_unknown_encoding(tmp_path):
     assert content.count(text) == 1
     path.write_bytes(content.replace(text, b"\x13\x51" + text[2:]))
     with pytest.raises(ValueError, match="not a weights file"):
-        weights.fill_by_name(None, path)
+        weights.read_weights(path)
 
 
 def test_a_sound_file_passes(sound, model):
-    hdf5.check(sound)
-    weights.load_into(model, sound)
+    hdf5.read(sound)
+    weights.read_detector(sound).fill(model)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +207,7 @@ def test_attributes_that_are_no_description(text, sound, tmp_path):
         text = text if isinstance(text, str) else np.array(text)
         file.attrs[weights.ATTRIBUTE] = text
     with pytest.raises(ValueError, match=r"crafted\.weights\.h5"):
-        weights.describe(path)
+        weights.read_detector(path)
 
 
 def test_models_with_code_are_never_run(tmp_path, monkeypatch):
@@ -224,7 +222,7 @@ def test_models_with_code_are_never_run(tmp_path, monkeypatch):
     trap.unlink(missing_ok=True)
     for name in ("whole.keras", "whole.h5"):
         with pytest.raises(ValueError, match=name):
-            initialise.start(Architecture("squeezenet", 2), name, ["cat"])
+            initialise.initialise_weights(Architecture("squeezenet", 2), name, ["cat"])
         with pytest.raises(ValueError, match=name):
             weights.load(name)
     assert not trap.exists()
@@ -236,7 +234,7 @@ def test_cut_files(sound, tmp_path):
     for share in (0, 0.001, 0.1, 0.5, 0.999):
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(ValueError, match=r"cut\.weights\.h5"):
-            weights.describe(path)
+            weights.read_detector(path)
 
 
 TEXTS = ["kernel", "ein Bäuchlein", ""]
@@ -264,9 +262,9 @@ def file_with_texts(path, options):
 def test_texts_of_sound_files_are_read(options, tmp_path):
     path = tmp_path / "x.h5"
     file_with_texts(path, options)
-    with hdf5.opened(path) as file:
-        for item in (file, file["group"], file["group/array"]):
-            assert list(item.attrs["texts"]) == TEXTS
+    contents = hdf5.read(path)
+    for name in ("", "group"):
+        assert list(contents.attributes[name]["texts"]) == TEXTS
 
 
 @pytest.mark.parametrize("options", WRITERS.values(), ids=WRITERS)
@@ -298,8 +296,7 @@ def test_a_text_that_claims_more_than_the_file(options, claim, tmp_path):
     for at in places:
         path.write_bytes(content[:at] + np.uint32(claim).tobytes() + content[at + 4 :])
         try:
-            with hdf5.opened(path):
-                pass
+            hdf5.read(path)
         except ValueError:
             refused += 1
     # of each of the three texts: its claim; in newer headers a checksum finds it first

@@ -19,8 +19,7 @@ def extractor():
 def test_layers_are_known_by_their_names(tmp_path):
     model, path = extractor(), tmp_path / "a.weights.h5"
     model.save_weights(path)
-    transfer.read_source(path)
-    arrays = weights.read_legacy(path)
+    arrays = weights.read_weights(path).stored
     assert list(arrays) == ["bn1", "block1_conv1", "block1_conv2"]
     for name, values in arrays.items():
         for value, wanted in zip(values, model.get_layer(name).weights, strict=True):
@@ -31,7 +30,7 @@ def test_a_whole_model_says_what_to_give(tmp_path):
     path = tmp_path / "a.keras"
     extractor().save(path)
     with pytest.raises(ValueError, match=r"a.keras: a whole model of .*save_weights"):
-        transfer.read_source(path)
+        weights.read_weights(path)
 
 
 def test_without_names_of_layers_it_says_so(tmp_path):
@@ -41,4 +40,4 @@ def test_without_names_of_layers_it_says_so(tmp_path):
         for group in file["layers"].values():
             group["vars"].attrs.pop("name", None)
     with pytest.raises(ValueError, match=r"a.weights.h5: .*no names of layers"):
-        transfer.read_source(path)
+        transfer.transfer(extractor(), [], weights.read_weights(path))

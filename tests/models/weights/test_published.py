@@ -11,7 +11,7 @@ from models import Architecture, build, weights
 from models.weights import initialise, transfer
 from models.weights.arrays import fill, plain_arrays
 from models.weights.published.class_names import COCO, COCO_BY_ID, VOC
-from models.weights.published.ssd300s import CONVOLUTIONS, HEADS, read_published
+from models.weights.published.ssd300s import CONVOLUTIONS, HEADS
 from ssd_utils import make_priors
 from tests.helpers.torch_files import state_of, write_older, write_zip
 
@@ -78,16 +78,16 @@ def amdegroot_state(num_classes, arrays=None):
 )
 def test_state_dicts(state, write, origin, layout, count, tmp_path):
     write(tmp_path / "mine.bin", state_of(state(count)))
-    published = read_published(tmp_path / "mine.bin")
+    published = weights.read_weights(tmp_path / "mine.bin")
     assert published.origin == origin
     assert published.architecture.layout == layout
     assert published.architecture.num_classes == count == len(published.class_names) + 1
     ours = [f"{source}_mbox_{part}" for part in ("loc", "conf") for source in HEADS]
     for number, name in enumerate([*CONVOLUTIONS, *ours]):
-        kernel, bias = published.arrays[name]
+        kernel, bias = published.stored[name]
         assert kernel.ravel()[0] == number
         assert bias[0] == -number
-    assert published.arrays["conv4_3_norm"][0].tolist() == [20.0]
+    assert published.stored["conv4_3_norm"][0].tolist() == [20.0]
 
 
 def test_names_of_classes():
@@ -121,10 +121,10 @@ def predict(model, images):
 def test_there_and_back(state, model, tmp_path):
     path = tmp_path / "x.pth"
     write_zip(path, state_of(state(4, plain_arrays(model))))
-    published = read_published(path)
+    published = weights.read_weights(path)
     assert published.class_names == ["class 1", "class 2", "class 3"]
     other, description = weights.load(path)
-    assert description == weights.describe(path)
+    assert description == weights.read_detector(path).metadata
     assert description.class_names == published.class_names
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (1, 300, 300, 3), dtype="uint8")
@@ -140,7 +140,7 @@ def test_a_training_starts_from_it(model, tmp_path):
     write_zip(path, state_of(torchvision_state(4, plain_arrays(model))))
     names = ["class 1", "class 2", "class 3"]
     architecture = Architecture("ssd300", 4, norm="none", layout="coco")
-    started, theirs = initialise.start(architecture, str(path), names)
+    started, theirs = initialise.initialise_weights(architecture, str(path), names)
     assert theirs.preprocessing == "torchvision"
     for name, values in plain_arrays(model).items():
         for ours, expected in zip(
@@ -148,7 +148,9 @@ def test_a_training_starts_from_it(model, tmp_path):
         ):
             np.testing.assert_array_equal(ours, expected)
     with pytest.raises(ValueError, match=r"layout voc, received .* layout coco"):
-        initialise.start(replace(architecture, layout="voc"), str(path), names)
+        initialise.initialise_weights(
+            replace(architecture, layout="voc"), str(path), names
+        )
 
 
 def test_clipped_priors():
@@ -178,17 +180,17 @@ def test_pierluigiferrari(tmp_path):
     layers |= layer("conv4_3_norm_mbox_conf", np.ones((3, 3, 512, 84)))
     layers |= layer("conv9_2_mbox_loc", np.ones((3, 3, 256, 16)))
     keras_file(tmp_path / "x.h5", layers)
-    published = read_published(tmp_path / "x.h5")
+    published = weights.read_weights(tmp_path / "x.h5")
     assert published.origin == "pierluigiferrari"
     architecture = published.architecture
     assert (architecture.layout, architecture.preprocessing) == ("voc", "ssd")
-    assert published.class_names[-1] == "tvmonitor"
+    assert published.class_names[-1] == "class 20"  # a count is no name
     with pytest.raises(ValueError, match="has no conv1_2, conv2_1"):
         weights.load(tmp_path / "x.h5")
-    filled = fill(build(architecture), published.arrays)
+    filled = fill(build(architecture), published.stored)
     assert set(filled) == set(layers) - {"input_1"}
     with pytest.raises(ValueError, match=r"x\.h5: not a whole detector.*conv1_2"):
-        transfer.keep_classes(tmp_path / "x.h5", ["cat"])
+        transfer.keep_classes(published, ["class 8"])
     layers |= layer("conv1_1", np.ones((3, 3, 3, 63)))
     keras_file(tmp_path / "x.h5", layers)
     with pytest.raises(ValueError, match=r"x\.h5: layer conv1_1: expected shapes"):
@@ -196,7 +198,7 @@ def test_pierluigiferrari(tmp_path):
     del layers["conv4_3_norm_mbox_conf"]["conv4_3_norm_mbox_conf_b:0"]
     keras_file(tmp_path / "x.h5", layers)
     with pytest.raises(ValueError, match="mbox_conf has 1 arrays, expected kernel and"):
-        read_published(tmp_path / "x.h5")
+        weights.read_weights(tmp_path / "x.h5")
 
 
 def test_rykov8(tmp_path):
@@ -206,36 +208,37 @@ def test_rykov8(tmp_path):
     layers |= layer("pool6_mbox_loc_flat", np.arange(256 * 24).reshape(256, 24))
     layers |= layer("pool6_mbox_conf_flat_7", np.ones((256, 42)))
     keras_file(tmp_path / "x.hdf5", layers)
-    published = read_published(tmp_path / "x.hdf5")
+    published = weights.read_weights(tmp_path / "x.hdf5")
     assert published.origin == "rykov8"
     assert published.architecture.layout == "legacy"
     assert published.architecture.num_classes == 7
     model = build(published.architecture)
-    assert len(fill(model, published.arrays)) == 4
+    assert len(fill(model, published.stored)) == 4
     kernel, _ = model.get_layer("pool6_mbox_loc").get_weights()
     np.testing.assert_array_equal(kernel[0, 0], np.arange(256 * 24).reshape(256, 24))
 
 
 def test_what_is_no_detector(tmp_path):
     keras_file(tmp_path / "x.h5", layer("conv1_1", np.ones((3, 3, 3, 64))))
-    assert read_published(tmp_path / "x.h5") is None
+    assert weights.read_weights(tmp_path / "x.h5").metadata is None
     (tmp_path / "x.txt").write_text("no weights")
-    assert read_published(tmp_path / "x.txt") is None
+    with pytest.raises(ValueError, match="not a weights file"):
+        weights.read_weights(tmp_path / "x.txt")
     write_zip(tmp_path / "x.pth", state_of({"fc.weight": np.ones((2, 2), "float32")}))
     with pytest.raises(ValueError, match=r"no SSD300 that is known.*fc\.weight"):
-        read_published(tmp_path / "x.pth")
+        weights.read_weights(tmp_path / "x.pth")
     state = torchvision_state(21)
     del state["backbone.extra.4.2.weight"]
     write_zip(tmp_path / "x.pth", state_of(state))
     with pytest.raises(ValueError, match=r"expected 23 convolutions.*received 22"):
-        read_published(tmp_path / "x.pth")
+        weights.read_weights(tmp_path / "x.pth")
     state = torchvision_state(21)
     state["head.regression_head.module_list.3.weight"] = np.zeros(4, "float32")
     write_zip(tmp_path / "x.pth", state_of(state))
     with pytest.raises(ValueError, match=r"x\.pth: head.*3\.weight has shape \(4,\)"):
-        read_published(tmp_path / "x.pth")
+        weights.read_weights(tmp_path / "x.pth")
     state = torchvision_state(21)
     del state["head.regression_head.module_list.3.bias"]
     write_zip(tmp_path / "x.pth", state_of(state))
     with pytest.raises(ValueError, match=r"has no head\.regression_head.*3\.bias"):
-        read_published(tmp_path / "x.pth")
+        weights.read_weights(tmp_path / "x.pth")

@@ -11,8 +11,8 @@ from models import Architecture, build, extractor_layers, weights
 from models.weights import transfer
 from models.weights.__main__ import main
 from models.weights.arrays import plain_arrays
-from models.weights.description import Description
 from models.weights.initialise import brings_extractor, form_of
+from models.weights.metadata import ModelMetadata
 from models.weights.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
 from training.options import parse
 from training.prepare import load_model
@@ -38,7 +38,7 @@ def file(tmp_path_factory):
     architecture = Architecture("squeezenet", 4)
     model = disturbed(architecture)
     path = tmp_path_factory.mktemp("weights") / "animals.weights.h5"
-    weights.save(model, path, Description(architecture, ANIMALS))
+    weights.save(model, path, ModelMetadata(architecture, ANIMALS))
     return model, path
 
 
@@ -53,7 +53,7 @@ def outcomes(rows):
 def test_the_same_architecture_takes_all(file):
     model, path = file
     other = build(Architecture("squeezenet", 4))
-    rows = transfer.transfer(other, ANIMALS, transfer.read_source(path))
+    rows = transfer.transfer(other, ANIMALS, weights.read_weights(path))
     assert set(outcomes(rows).values()) == {TAKEN}
     for ours, theirs in zip(other.weights, model.weights, strict=True):
         np.testing.assert_array_equal(
@@ -65,9 +65,9 @@ def test_the_same_architecture_takes_all(file):
 def test_normalised_and_plain_take_each_other(there, here, tmp_path):
     architecture = Architecture("squeezenet", 4, norm=there)
     model, path = disturbed(architecture), tmp_path / "x.weights.h5"
-    weights.save(model, path, Description(architecture, ANIMALS))
+    weights.save(model, path, ModelMetadata(architecture, ANIMALS))
     other = build(Architecture("squeezenet", 4, norm=here))
-    rows = transfer.transfer(other, ANIMALS, transfer.read_source(path))
+    rows = transfer.transfer(other, ANIMALS, weights.read_weights(path))
     assert set(outcomes(rows).values()) == {TAKEN}
     expected = predict(model)
     np.testing.assert_allclose(predict(other), expected, atol=1e-3 * expected.std())
@@ -76,7 +76,7 @@ def test_normalised_and_plain_take_each_other(there, here, tmp_path):
 def test_another_extractor_keeps_the_detection_half(file):
     other = build(Architecture("MobileNet", 4, trunk="light", width=0.25))
     before = {layer.name: layer.get_weights() for layer in other.layers}
-    rows = transfer.transfer(other, ANIMALS, transfer.read_source(file[1]))
+    rows = transfer.transfer(other, ANIMALS, weights.read_weights(file[1]))
     outcome = outcomes(rows)
     assert outcome["conv_pw_1"] == ABSENT
     assert outcome["conv4_0"] == DIFFERS
@@ -91,7 +91,7 @@ def test_another_extractor_keeps_the_detection_half(file):
 
 
 def test_nothing_that_fits_is_refused(file):
-    source = transfer.read_source(file[1])
+    source = weights.read_weights(file[1])
     other = build(Architecture("vgg16", 4, norm="none"))
     before = other.get_weights()
     with pytest.raises(ValueError, match=r"animals\.weights\.h5: none of its layers"):
@@ -105,7 +105,7 @@ def test_classes_by_name(file):
     names = ["dog", "cow", "cat"]
     other = build(Architecture("squeezenet", 4))
     fresh = other.get_layer("fc7_mbox_conf").get_weights()
-    rows = transfer.transfer(other, names, transfer.read_source(path))
+    rows = transfer.transfer(other, names, weights.read_weights(path))
     assert outcomes(rows)["fc7_mbox_conf"] == PARTLY
     assert next(r for r in rows if r.layer == "fc7_mbox_conf").detail == (
         "3 classes; afresh: cow"
@@ -140,7 +140,7 @@ def test_keep_of_the_command_line(file, tmp_path, capsys):
     a = str(tmp_path / "a.weights.h5")
     keep = [str(file[1]), "--keep", "fox, dog, fox", "--output", str(out)]
     assert main(keep) == 0
-    assert weights.describe(out).class_names == ["fox", "dog"]
+    assert weights.read_detector(out).metadata.class_names == ["fox", "dog"]
     for options, message in [
         (keep, "exists already"),
         ([*keep[:-1], str(tmp_path / "a.h5")], "ending in .weights.h5"),
@@ -160,7 +160,7 @@ def test_keep_of_the_command_line(file, tmp_path, capsys):
 def test_an_extractors_file_fills_what_it_can(shared):
     path = shared / "weights/squeezenet_imagenet_notop.h5"
     model = build(Architecture("squeezenet", 4))
-    rows = transfer.transfer(model, ANIMALS, transfer.read_source(path))
+    rows = transfer.transfer(model, ANIMALS, weights.read_weights(path))
     outcome = outcomes(rows)
     assert outcome["conv1"] == outcome["fire9_expand3x3"] == TAKEN
     assert outcome["conv4_0"] == ABSENT
@@ -169,7 +169,7 @@ def test_an_extractors_file_fills_what_it_can(shared):
 
 
 def test_what_a_file_fits(file, capsys):
-    source = transfer.read_source(file[1])
+    source = weights.read_weights(file[1])
     fits = {
         name: taken for name, taken, _ in transfer.which_fit(source, ["squeezenet"])
     }
@@ -185,7 +185,7 @@ def test_what_a_file_fits(file, capsys):
 def test_the_table(file):
     names = ["dog", "cow", "cat"]
     other = build(Architecture("squeezenet", 4, 512))
-    rows = transfer.transfer(other, names, transfer.read_source(file[1]))
+    rows = transfer.transfer(other, names, weights.read_weights(file[1]))
     lines = transfer.table(rows).splitlines()
     taken = sum(row.outcome == TAKEN for row in rows)
     assert lines[0] == f"{taken} of {len(rows)} layers taken"
@@ -202,7 +202,7 @@ def test_the_table(file):
 def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     architecture = Architecture("squeezenet", 4, norm="none")
     model, path = disturbed(architecture), tmp_path / "x.weights.h5"
-    weights.save(model, path, Description(architecture, ANIMALS))
+    weights.save(model, path, ModelMetadata(architecture, ANIMALS))
     args = ["--backbone=MobileNet", "--width=0.25", f"--init-from={path}", *options]
     taker, form = load_model(parse(args), ["fox", "cow"])
     assert (form.trunk, form.norm) == (trunk, norm)
@@ -222,7 +222,9 @@ def test_the_extractor_of_weights_stays_whole(tmp_path, capsys):
     """Some layers of a MobileNetV2 of another width have the same name and shape."""
     architecture = Architecture("MobileNetV2", 4, width=0.35)
     detector, extractor = tmp_path / "x.weights.h5", tmp_path / "y.weights.h5"
-    weights.save(disturbed(architecture), detector, Description(architecture, ANIMALS))
+    weights.save(
+        disturbed(architecture), detector, ModelMetadata(architecture, ANIMALS)
+    )
     classifier = keras.applications.MobileNetV2(
         input_shape=(300, 300, 3), alpha=0.5, include_top=False, weights=None
     )
@@ -251,17 +253,17 @@ def test_part_of_an_extractor_is_not_frozen(freeze, tmp_path):
 
 
 def test_who_brings_the_extractor(file, shared):
-    source = transfer.read_source(file[1])
+    source = weights.read_weights(file[1])
     assert brings_extractor(source, "squeezenet")
     assert not brings_extractor(source, "vgg16")  # which starts from ImageNet then
     assert not brings_extractor(source, "squeezenet", width=0.5)
     assert not brings_extractor(None, "vgg16")
     extractor = shared / "weights/squeezenet_imagenet_notop.h5"
-    assert brings_extractor(transfer.read_source(extractor), "squeezenet")
+    assert brings_extractor(weights.read_weights(extractor), "squeezenet")
 
 
 def test_the_form_that_fits(file):
-    source = transfer.read_source(file[1])
+    source = weights.read_weights(file[1])
     assert form_of(None, "vgg16") == {}
     assert form_of(source, "vgg16") == {
         "norm": "batch",

@@ -7,7 +7,7 @@ import pytest
 from keras import applications, ops
 
 from models import Architecture
-from models.weights.initialise import freeze, start
+from models.weights.initialise import freeze, initialise_weights
 from models.weights.vgg_trunk import fill_deep, fill_sampled
 
 CONVOLUTIONS = [f"conv{block}_{number}" for block in (4, 5) for number in (1, 2, 3)]
@@ -46,7 +46,7 @@ def kernels(model, name):
 def test_blocks_fill_extractor_and_trunk(backbone, vgg, request):
     classifier, path = request.getfixturevalue(vgg)
     architecture = Architecture(backbone, 3, reuse="deep")
-    model, architecture = start(architecture, path, ["a", "b"])
+    model, architecture = initialise_weights(architecture, path, ["a", "b"])
     assert architecture.pretrained
     names = {layer.name for layer in model.layers}
     for block, number in [(1, 1), (3, 3), (4, 1), (4, 3), (5, 3)]:
@@ -63,7 +63,9 @@ def test_blocks_fill_extractor_and_trunk(backbone, vgg, request):
 
 def test_the_ordinary_ssd300_computes_what_vgg16_does(vgg16):
     classifier, path = vgg16
-    model, _ = start(Architecture("ssd300", 3, reuse="deep"), path, ["a", "b"])
+    model, _ = initialise_weights(
+        Architecture("ssd300", 3, reuse="deep"), path, ["a", "b"]
+    )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (1, 300, 300, 3), dtype="uint8")
     ours = keras.Model(model.input, model.get_layer("conv4_3_relu").output)
@@ -103,7 +105,7 @@ def test_a_full_file_fills_fc6_and_fc7(vgg16, tmp_path):
     full_file(tmp_path / "full.h5", vgg16[0])
     architecture = Architecture("vgg16", 3, norm="none", reuse="deep")
     path = str(tmp_path / "full.h5")
-    model, architecture = start(architecture, path, ["a", "b"])
+    model, architecture = initialise_weights(architecture, path, ["a", "b"])
     assert fill_deep(model, architecture.application, path) == [
         *CONVOLUTIONS,
         "fc6",

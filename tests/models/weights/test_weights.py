@@ -16,7 +16,7 @@ import pytest
 from models import Architecture, build, weights
 from models.weights import initialise
 from models.weights.__main__ import main
-from models.weights.description import Description
+from models.weights.metadata import ModelMetadata
 from tests.helpers.spoiled_files import (
     cut_short,
     empty,
@@ -39,7 +39,7 @@ def model():
 def saved(model, tmp_path_factory):
     """A weights file that tests only read."""
     path = tmp_path_factory.mktemp("saved") / "best.weights.h5"
-    weights.save(model, path, Description(ARCHITECTURE, ["cat", "dog"], 0.4, 0.7))
+    weights.save(model, path, ModelMetadata(ARCHITECTURE, ["cat", "dog"], 0.4, 0.7))
     return path
 
 
@@ -63,9 +63,9 @@ UNSOUND = [  # what a file's description says, and what the error names
 
 @pytest.mark.parametrize(("change", "named"), UNSOUND)
 def test_description_that_does_not_fit_together_is_refused(change, named):
-    fields = json.loads(Description(ARCHITECTURE, ["cat", "dog"]).to_json())
+    fields = json.loads(ModelMetadata(ARCHITECTURE, ["cat", "dog"]).to_json())
     with pytest.raises(ValueError, match=named):
-        Description.from_json(json.dumps(fields | change))
+        ModelMetadata.from_json(json.dumps(fields | change))
 
 
 def test_half_precision_keeps_what_float16_cannot_hold(model, tmp_path):
@@ -73,7 +73,7 @@ def test_half_precision_keeps_what_float16_cannot_hold(model, tmp_path):
     before = norm.get_weights()
     norm.set_weights([*before[:3], np.full_like(before[3], 1e6)])
     path = tmp_path / "half.weights.h5"
-    weights.save(model, path, Description(ARCHITECTURE, ["cat", "dog"]), half=True)
+    weights.save(model, path, ModelMetadata(ARCHITECTURE, ["cat", "dog"]), half=True)
     norm.set_weights(before)
     loaded, _ = weights.load(path)
     variance = loaded.get_layer("conv4_0_batchnorm").get_weights()[3]
@@ -97,7 +97,7 @@ def test_full_disk_is_an_error_not_a_crash(model, saved, tmp_path, request):
     path.write_bytes(saved.read_bytes())
     request.getfixturevalue("full_disk")  # from here on
     with pytest.raises(OSError, match=r"best\.weights\.h5") as error:
-        weights.save(model, path, Description(ARCHITECTURE, ["cat", "dog"]))
+        weights.save(model, path, ModelMetadata(ARCHITECTURE, ["cat", "dog"]))
     one_line(error)
     assert path.read_bytes() == saved.read_bytes()
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -108,7 +108,7 @@ def test_a_file_is_halved(saved, tmp_path, capsys):
     assert main([str(saved), "--half", "--output", str(output)]) == 0
     assert capsys.readouterr().out == f"{output}: cat, dog\n"
     assert output.stat().st_size < 0.6 * saved.stat().st_size
-    assert weights.load(output)[1] == weights.describe(saved)
+    assert weights.load(output)[1] == weights.read_detector(saved).metadata
     assert main([str(saved), "--half", "--output", str(output)]) == 2
     assert "exists already" in capsys.readouterr().err
 
@@ -123,7 +123,7 @@ def test_the_command_speaks_without_the_backends_greeting(tmp_path):
 
 
 def test_description_there_and_back():
-    description = Description(
+    description = ModelMetadata(
         Architecture("vgg16", 4, 512, "light", "none", "coco", True),
         ["Katze", "наука", 'quo"te'],
         threshold=0.123,
@@ -131,7 +131,7 @@ def test_description_there_and_back():
         training={"epochs": 3},
     )
     text = description.to_json()
-    assert Description.from_json(text) == description
+    assert ModelMetadata.from_json(text) == description
     assert set(json.loads(text)["versions"]) == {"keras", "backend"}
 
 
@@ -151,7 +151,7 @@ def test_description_there_and_back():
 )
 def test_description_that_is_none(text, tmp_path):
     with pytest.raises(ValueError):
-        Description.from_json(text)
+        ModelMetadata.from_json(text)
     path = tmp_path / "odd.weights.h5"
     with h5py.File(path, "w") as file:
         file.attrs[weights.ATTRIBUTE] = text
@@ -163,25 +163,25 @@ def test_description_that_is_none(text, tmp_path):
 @pytest.mark.core
 def test_saved_file_says_what_it_is(model, saved):
     loaded, description = weights.load(saved)
-    assert description == Description(ARCHITECTURE, ["cat", "dog"], 0.4, 0.7)
+    assert description == ModelMetadata(ARCHITECTURE, ["cat", "dog"], 0.4, 0.7)
     assert np.abs(infer(loaded) - infer(model)).max() == 0
-    assert weights.is_detector(saved)
+    assert weights.read_weights(saved).origin == "train.py"
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
 def test_keep_threshold_changes_nothing_else(model, saved, tmp_path):
     path = tmp_path / "copy.weights.h5"
     path.write_bytes(saved.read_bytes())
-    weights.keep_threshold(path, 0.25, 0.9)
+    weights.save_threshold(path, 0.25, 0.9)
     loaded, description = weights.load(path)
-    assert description == Description(ARCHITECTURE, ["cat", "dog"], 0.25, 0.9)
+    assert description == ModelMetadata(ARCHITECTURE, ["cat", "dog"], 0.25, 0.9)
     assert np.abs(infer(loaded) - infer(model)).max() == 0
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_half_precision_is_half_the_size_and_loads(model, saved, tmp_path):
     path = tmp_path / "half.weights.h5"
-    description = Description(ARCHITECTURE, ["cat", "dog"])
+    description = ModelMetadata(ARCHITECTURE, ["cat", "dog"])
     weights.save(model, path, description, half=True)
     assert path.stat().st_size < 0.6 * saved.stat().st_size
     loaded, received = weights.load(path)
@@ -189,7 +189,7 @@ def test_half_precision_is_half_the_size_and_loads(model, saved, tmp_path):
     for weight, expected in zip(loaded.weights, model.weights, strict=True):
         narrow = np.array(expected).astype("float16").astype("float32")
         np.testing.assert_array_equal(np.array(weight), narrow, err_msg=weight.path)
-    weights.keep_threshold(path, 0.1, 0.2)
+    weights.save_threshold(path, 0.1, 0.2)
     assert path.stat().st_size < 0.6 * saved.stat().st_size
 
 
@@ -203,7 +203,7 @@ def folder(path, source):
 def other_backbone(path, source):
     """The description of one detector, the arrays of another."""
     path.write_bytes(source.read_bytes())
-    description = Description(Architecture("small", 3, trunk="light"), ["a", "b"])
+    description = ModelMetadata(Architecture("small", 3, trunk="light"), ["a", "b"])
     with h5py.File(path, "r+") as file:
         file.attrs[weights.ATTRIBUTE] = description.to_json()
 
@@ -216,7 +216,7 @@ def lacks_a_layer(path, source):
 
 def other_classes(path, source):
     path.write_bytes(source.read_bytes())
-    description = Description(Architecture("squeezenet", 5), list("abcd"))
+    description = ModelMetadata(Architecture("squeezenet", 5), list("abcd"))
     with h5py.File(path, "r+") as file:
         file.attrs[weights.ATTRIBUTE] = description.to_json()
 
@@ -248,7 +248,7 @@ def test_file_that_does_not_serve(spoil, saved, tmp_path):
 def test_load_into_another_model(saved):
     other = build(Architecture("small", 3, trunk="light"))
     with pytest.raises(ValueError, match="does not fit small") as error:
-        weights.load_into(other, saved)
+        weights.read_detector(saved).fill(other)
     assert str(saved) in one_line(error)
 
 
@@ -279,7 +279,7 @@ def test_failing_write_leaves_what_was_there(
         path.write_bytes(saved.read_bytes())
     monkeypatch.setattr(owner, name, failure)
     with pytest.raises(OSError, match=r"best\.weights\.h5.*No space left") as error:
-        weights.save(model, path, Description(ARCHITECTURE, ["x", "y"]))
+        weights.save(model, path, ModelMetadata(ARCHITECTURE, ["x", "y"]))
     one_line(error)
     assert [file.name for file in tmp_path.iterdir()] == [path.name] * old
     if old:
@@ -291,7 +291,7 @@ def test_failing_threshold_leaves_what_was_there(saved, tmp_path, monkeypatch):
     path.write_bytes(saved.read_bytes())
     monkeypatch.setattr(os, "fsync", disk_full)
     with pytest.raises(OSError):
-        weights.keep_threshold(path, 0.9, 0.9)
+        weights.save_threshold(path, 0.9, 0.9)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == saved.read_bytes()
 
@@ -307,12 +307,14 @@ def test_file_is_on_disk_before_it_takes_its_place(model, saved, tmp_path, monke
 
     def record_replace(source, target):
         events.append("replace")
-        assert weights.is_detector(source)  # whole, description and all
+        assert (
+            weights.read_weights(source).origin == "train.py"
+        )  # whole, description and all
         return replace(source, target)
 
     monkeypatch.setattr(os, "fsync", record_fsync)
     monkeypatch.setattr(os, "replace", record_replace)
-    weights.save(model, path, Description(ARCHITECTURE, ["x", "y"]))
+    weights.save(model, path, ModelMetadata(ARCHITECTURE, ["x", "y"]))
     assert events[:2] == ["fsync", "replace"]
 
 
@@ -322,7 +324,9 @@ def test_file_is_on_disk_before_it_takes_its_place(model, saved, tmp_path, monke
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_start_from_a_detector(model, saved, norm):
     wanted = Architecture("squeezenet", 3, norm=norm)
-    received, architecture = initialise.start(wanted, str(saved), ["cat", "dog"])
+    received, architecture = initialise.initialise_weights(
+        wanted, str(saved), ["cat", "dog"]
+    )
     assert architecture == wanted
     expected = infer(model)
     tolerance = 0 if norm == "batch" else 1e-4 * np.abs(expected).max()  # rounding
@@ -332,8 +336,11 @@ def test_start_from_a_detector(model, saved, norm):
 def test_start_from_a_detector_keeps_its_plain_extractor(tmp_path):
     theirs = Architecture("squeezenet", 3, pretrained=True)
     path = tmp_path / "pretrained.weights.h5"
-    weights.save(build(theirs), path, Description(theirs, ["cat", "dog"]))
-    assert initialise.start(ARCHITECTURE, str(path), ["cat", "dog"])[1] == theirs
+    weights.save(build(theirs), path, ModelMetadata(theirs, ["cat", "dog"]))
+    assert (
+        initialise.initialise_weights(ARCHITECTURE, str(path), ["cat", "dog"])[1]
+        == theirs
+    )
 
 
 @pytest.mark.parametrize(
@@ -349,5 +356,5 @@ def test_start_from_a_detector_keeps_its_plain_extractor(tmp_path):
 )
 def test_start_from_another_detector_is_refused(saved, architecture, names):
     with pytest.raises(ValueError, match=r"expected .*received") as error:
-        initialise.start(architecture, str(saved), names)
+        initialise.initialise_weights(architecture, str(saved), names)
     one_line(error)

@@ -12,14 +12,12 @@ from models.necks import heads, yolox
 from models.ssd300YOLOXnano_alt import stages
 from models.weights import initialise, transfer
 from models.weights.__main__ import main
-from models.weights.published.ssd300s import read_published
+from models.weights.initialise import pretrained_backbone
 from models.weights.published.yolox import (
     CALIBRATION,
     FOCUS_SLOTS,
     _megvii_name,
     convolution_names,
-    is_yolox,
-    read_yolox,
     unfocused,
 )
 from tests.helpers.each_backbone import infer, pictures
@@ -95,11 +93,11 @@ def test_state_file_folded_or_normalised_computes_the_same(tmp_path):
     tensors = state(np.random.default_rng(0))
     write_zip(tmp_path / "yolox_nano.pth", state_of(tensors))
     path = str(tmp_path / "yolox_nano.pth")
-    assert is_yolox(path)
-    plain = build(Architecture("yolox_nano", 3, pretrained=True), path)
+    stored = weights.read_weights(path).stored
+    plain = pretrained_backbone(Architecture("yolox_nano", 3, pretrained=True), path)
     x = keras.Input((64, 64, 3))
     normalised = keras.Model(x, stages(x, None, "batch"))
-    assert set(weights.fill(normalised, read_yolox(path))) == {
+    assert set(weights.fill(normalised, stored)) == {
         name for name in convolution_names() if not name.startswith(HEADS)
     }
     # by hand, the first convolution that is no Focus
@@ -114,7 +112,7 @@ def test_state_file_folded_or_normalised_computes_the_same(tmp_path):
     np.testing.assert_allclose(bias, expected, rtol=1e-4, atol=1e-6)
     image = np.random.default_rng(1).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
     same = keras.Model(x, stages(x, None, "none"))
-    weights.fill(same, read_yolox(path))
+    weights.fill(same, stored)
     for one, two in zip(same(image), normalised(image), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
 
@@ -124,14 +122,14 @@ def test_what_is_no_yolox_nano(tmp_path):
     path.write_bytes(b"\x08\x07nothing")
     pytest.importorskip("onnx")
     with pytest.raises(ValueError, match="not an ONNX file"):
-        read_yolox(path)
+        weights.read_weights(path)
     tensors = state(np.random.default_rng(0))
     del tensors["head.stems.1.bn.bias"]
     write_zip(tmp_path / "b.pth", state_of(tensors))
     with pytest.raises(ValueError, match=r"no head\.stems\.1\.bn\.bias"):
-        read_yolox(tmp_path / "b.pth")
+        weights.read_weights(tmp_path / "b.pth")
     with pytest.raises(ValueError, match="use --weights none or FILE"):
-        build(Architecture("yolox_nano", 3), "imagenet")
+        pretrained_backbone(Architecture("yolox_nano", 3), "imagenet")
 
 
 @needs_file
@@ -151,7 +149,7 @@ def test_maps_are_those_of_onnxruntime(norm):
     session = onnxruntime.InferenceSession(model.SerializeToString())
     x = keras.Input((416, 416, 3))
     ours = keras.Model(x, stages(x, None, norm))
-    weights.fill(ours, read_yolox(ONNX))
+    weights.fill(ours, weights.read_weights(ONNX).stored)
     image = np.random.default_rng(0).integers(0, 256, (1, 416, 416, 3))
     image = image.astype("float32")
     theirs = session.run(outputs, {"images": image.transpose(0, 3, 1, 2)})
@@ -162,9 +160,9 @@ def test_maps_are_those_of_onnxruntime(norm):
 @needs_file
 def test_onnx_file_fills_the_extractor_and_survives_saving(tmp_path):
     architecture = Architecture("yolox_nano", 3, pretrained=True)
-    model = build(architecture, str(ONNX))
+    model = pretrained_backbone(architecture, str(ONNX))
     images, _ = pictures(1)
-    description = weights.Description(architecture, ["a", "b"])
+    description = weights.ModelMetadata(architecture, ["a", "b"])
     weights.save(model, tmp_path / "a.weights.h5", description)
     again, kept = weights.load(tmp_path / "a.weights.h5")
     assert kept.architecture == architecture
@@ -180,14 +178,14 @@ def test_computed_heads_say_what_the_original_says():
     """Boxes and logits at 416x416 against onnxruntime's raw output."""
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    published = read_published(ONNX)
+    published = weights.read_weights(ONNX)
     x = keras.Input((416, 416, 3))
     sources = yolox.trunk(stages(x, None, "none"), "none")
     outputs = heads.heads(sources, 81, "yolox")
     ours = keras.Model(x, outputs)
     names = {layer.name for layer in ours.layers if layer.weights}
-    assert names == set(published.arrays) - PREDICTIONS
-    weights.fill(ours, {name: published.arrays[name] for name in names})
+    assert names == set(published.stored) - PREDICTIONS
+    weights.fill(ours, {name: published.stored[name] for name in names})
     image = np.random.default_rng(0).integers(0, 256, (1, 416, 416, 3))
     image = image.astype("float32")
     session = onnxruntime.InferenceSession(str(ONNX))
@@ -213,7 +211,7 @@ def test_cli_writes_a_detector_of_80_classes(tmp_path, capsys):
     output = tmp_path / "coco80.weights.h5"
     assert main([str(ONNX), str(output)]) == 0
     assert "person, bicycle, car" in capsys.readouterr().out
-    description = weights.describe(output)
+    description = weights.read_detector(output).metadata
     assert len(description.class_names) == 80
     assert description.architecture.layout == "yolox"
     assert "Apache" in description.licence
@@ -223,11 +221,11 @@ def test_cli_writes_a_detector_of_80_classes(tmp_path, capsys):
 def test_classes_go_over_by_their_names_in_either_list():
     architecture = Architecture("yolox_nano", 4, trunk="yolox", pretrained=True)
     model = build(architecture)
-    rows = transfer.transfer(model, ["sofa", "cat", "gnu"], transfer.read_source(ONNX))
+    rows = transfer.transfer(model, ["sofa", "cat", "gnu"], weights.read_weights(ONNX))
     parts = [row for row in rows if row.outcome == transfer.PARTLY]
     assert {row.detail for row in parts} == {"3 classes; as any object: gnu"}
-    source = read_published(ONNX)
-    theirs, _ = source.arrays["p3_mbox_conf"]
+    source = weights.read_weights(ONNX)
+    theirs, _ = source.stored["p3_mbox_conf"]
     couch = source.class_names.index("couch") + 1
     kernel, bias = model.get_layer("p3_mbox_conf").get_weights()
     np.testing.assert_array_equal(kernel[..., 1], theirs[..., couch])
