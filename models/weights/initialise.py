@@ -56,9 +56,7 @@ def pretrained_backbone(
             f"use --weights none{known}."
         )
     if weights != "imagenet" and file is None:
-        file = read_weights(
-            weights
-        )  # keras.applications' too: nothing in it leads away
+        file = read_weights(weights)  # nothing in it may lead elsewhere
     if not architecture.own_file and not architecture.is_detectors:
         return build(architecture, weights)
     if file is None:
