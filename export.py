@@ -2,7 +2,7 @@
 
     python export.py --weights runs/mine/best.weights.h5 --format onnx
     python export.py --weights W --format litert --precision int8
-    python export.py --weights W --format litert --layout frigate
+    python export.py --weights W --format litert --output-format frigate
     python export.py --weights W --format openvino --data my_pictures --split test
 
 Preprocessing, network, decoding and non-maximum suppression go into one file that takes
@@ -41,7 +41,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--precision", default="float32", choices=PRECISIONS,
         help="float16: of the weights in the file; int8 calibrates on pictures of the "
         "training split; default: %(default)s")
-    parser.add_argument("--layout", default="plain", choices=OUTPUT_FORMATS,
+    parser.add_argument("--output-format", dest="layout", default="plain",
+        choices=OUTPUT_FORMATS,
         help="frigate: boxes as ymin, xmin, ymax, xmax, then classes, scores, count, "
         "by index; default: %(default)s")
     parser.add_argument("--output", metavar="FILE",

@@ -1,11 +1,11 @@
 """Put another extractor before a trained detector, without labels.
 
-    python graft.py --donor runs/vgg16/best.weights.h5 --backbone inceptionv3 \\
+    python graft.py --teacher runs/vgg16/best.weights.h5 --backbone inceptionv3 \\
         --images my_pictures --minutes 10
-    python graft.py --donor W --backbone MobileNet --width 0.25 --images P \\
-        --train-extractor --data my_annotated --split val
+    python graft.py --teacher W --backbone MobileNet --alpha 0.25 --images P \\
+        --train-backbone --data my_annotated --split val
 
-The detection half is copied. The adapter, with --train-extractor the new extractor too,
+The detection half is copied. The adapter, with --train-backbone the new extractor too,
 learns to reproduce what the donor sees at their junction, on any pictures. With --data
 the donor and the graft before and after are scored.
 """
@@ -34,18 +34,19 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
     parser = Parser("graft.py", __doc__)
     # fmt: off
-    parser.add_argument("--donor", required=True, metavar="FILE|voc|coco",
+    parser.add_argument("--teacher", dest="donor", required=True,
+        metavar="FILE|voc|coco",
         help="a detector of train.py's or a published SSD300, trunk ssd or light; voc "
         "and coco are fetched once")
     parser.add_argument("--backbone", required=True, metavar="NAME",
         help="the new extractor: a name of train.py's --backbone")
-    parser.add_argument("--width", type=float, default=1.0, metavar="W",
-        help="of a MobileNet, its alpha; default: %(default)s")
+    parser.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
+        help="width of a MobileNet; default: %(default)s")
     parser.add_argument("--weights", default="imagenet", metavar="imagenet|FILE",
         help="the new extractor's; default: %(default)s")
     parser.add_argument("--images", required=True, metavar="FOLDER",
         help="pictures, at any depth; their annotations are not looked at")
-    parser.add_argument("--train-extractor", action="store_true",
+    parser.add_argument("--train-backbone", dest="train_extractor", action="store_true",
         help="it learns too, not only the adapter")
     parser.add_argument("--targets", nargs="+", default=["junction"], choices=TARGETS,
         help="what to reproduce: the junction, the six maps, the heads' outputs; "

@@ -4,13 +4,14 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from base.errors import UserError
 from base.memory import memory_line
+from base.renamed import current_options
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,6 +23,13 @@ class Parser(argparse.ArgumentParser):
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+
+    def parse_args(
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> argparse.Namespace:
+        """Those of argparse; options may have the names of earlier versions."""
+        argv = sys.argv[1:] if args is None else list(map(str, args))
+        return super().parse_args(current_options(self.prog, argv), namespace)
 
     def error(self, message: str) -> NoReturn:
         """End with one line that says what is mistaken."""

@@ -15,7 +15,7 @@ from reports import markdown_table
 
 HEADERS = (
     "--backbone",
-    "--trunk",
+    "--neck",
     "extractor gives",
     "adapter",
     "M parameters",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base.errors import UserError
+from base.renamed import current_options
 from comparison.runs import read_json
 from training.runs import write_json
 
@@ -46,11 +47,11 @@ class Combination:
         """For the command line of train.py.
 
         >>> Combination("small", trunk="light").options()
-        ['--backbone', 'small', '--trunk', 'light', '--seed', '0']
+        ['--backbone', 'small', '--neck', 'light', '--seed', '0']
         """
         options = ["--backbone", self.backbone]
-        options += [] if self.width is None else ["--width", f"{self.width:g}"]
-        options += [] if self.trunk is None else ["--trunk", self.trunk]
+        options += [] if self.width is None else ["--alpha", f"{self.width:g}"]
+        options += [] if self.trunk is None else ["--neck", self.trunk]
         if self.adapter_filters != 256:
             options += ["--adapter-filters", str(self.adapter_filters)]
         options += [] if self.weights is None else ["--weights", self.weights]
@@ -126,7 +127,8 @@ def keep_plan(folder: Path, commands: dict[str, list[str]]) -> None:
                 f"{folder / name} is there, and this comparison did not make it: move "
                 "it, or name another --output."
             )
-        if (before := kept.get(name, options)) != options:
+        before = current_options("train.py", kept.get(name, options))
+        if before != options:
             raise UserError(
                 f"{folder / name} was begun with other options: "
                 f"{' '.join(before)}. Received: {' '.join(options)}. Name another "

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from base.errors import UserError
+from base.renamed import current_fields
 from data import Dataset, read_dataset
 from reports import text_table
 
@@ -177,6 +178,8 @@ def read_run(folder: Path) -> Run:
     except (TypeError, ValueError) as error:
         raise UserError(f"{folder}: {error}") from None
     missing = NEEDED - summary.keys()
+    if "architecture" in summary:
+        summary["architecture"] = current_fields(summary["architecture"])
     if missing or not rows:
         raise UserError(f"{folder}: its summary lacks {', '.join(sorted(missing))}.")
     return Run(folder, summary, rows)

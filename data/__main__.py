@@ -1,6 +1,6 @@
 """The data doctor: what is wrong with a data set, before hours are spent on it.
 
-    python -m data FOLDER [FOLDER ...] [--picture doctor.png]
+    python -m data FOLDER [FOLDER ...] [--plot doctor.png]
     python -m data convert IN OUT --to voc|coco|yolo|csv       # see convert.py
 
 Prints a table: an id, a severity (error: must be repaired; warning: look at it; note),
@@ -25,9 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser("python -m data", __doc__)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     # fmt: off
-    parser.add_argument("--layout", default="voc", choices=LAYOUTS,
+    parser.add_argument("--priors", dest="layout", default="voc", choices=LAYOUTS,
         help="priors that boxes are held against; default: %(default)s")
-    parser.add_argument("--picture", metavar="FILE.png",
+    parser.add_argument("--plot", metavar="FILE.png",
         help="sizes and aspect ratios of boxes against the priors")
     # fmt: on
     return run_script("python -m data", run, parser.parse_args(argv))
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from data.doctor.plot import plot_boxes
     from ssd_utils import make_priors
 
-    picture = args.picture and output_file("--picture", args.picture, ".png")
+    plot = args.plot and output_file("--plot", args.plot, ".png")
     priors = make_priors(args.layout)
     datasets = doctor.read_splits(args.folders)
     for dataset in datasets:
@@ -53,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
             print(f"  {line}")
     found = doctor.examine(args.folders, datasets, priors)
     print(table(found) or "nothing found")
-    if picture:
-        plot_boxes(doctor.all_boxes(datasets), priors, picture)
-        print(f"{picture}: sizes and aspect ratios against the priors")
+    if plot:
+        plot_boxes(doctor.all_boxes(datasets), priors, plot)
+        print(f"{plot}: sizes and aspect ratios against the priors")
     return int(any(finding.severity == "error" for finding in found))
 
 

@@ -69,7 +69,7 @@ def check(name: str, precision: str, layout: str) -> None:
             f"received: {precision}."
         )
     if layout == "frigate" and name != "litert":
-        raise UserError("--layout frigate goes with --format litert.")
+        raise UserError("--output-format frigate goes with --format litert.")
     for module, package in kind.packages.items():
         if find_spec(module) is None:
             raise UserError(f"--format {name} needs {package}: pip install {package}")

@@ -77,20 +77,20 @@ class Architecture:
         _check_known("layout", self.layout, LAYOUTS)
         _check_known("reuse", self.reuse, REUSES)
         if self.reuse == "deep" and (self.trunk, self.adapter_filters) != ("ssd", 256):
-            raise UserError("--reuse deep goes with --trunk ssd, 256 adapter filters.")
+            raise UserError("--reuse deep goes with --neck ssd, 256 adapter filters.")
         if self.layout == "legacy" and self.trunk != "ssd":
             raise UserError(
-                f"--layout legacy goes with --trunk ssd only, not with {self.trunk}: "
-                "choose --trunk ssd or --layout voc."
+                f"--priors legacy goes with --neck ssd only, not with {self.trunk}: "
+                "choose --neck ssd or --priors voc."
             )
         if (self.layout == "yolox") != (self.trunk == "yolox"):
             raise UserError(
-                "--layout yolox and --trunk yolox belong together, received "
+                "--priors yolox and --neck yolox belong together, received "
                 f"{self.layout} and {self.trunk}."
             )
         if self.trunk == "yolox" and not self.is_detectors:
             raise UserError(
-                f"--trunk yolox: it goes with yolox_nano only, not {self.backbone}."
+                f"--neck yolox: it goes with yolox_nano only, not {self.backbone}."
             )
         if self.adapter_filters != 256 and not self.has_adapter:
             raise UserError(
@@ -98,10 +98,10 @@ class Architecture:
                 "adapter; its 38x38 map is used as it is."
             )
         if self.width != 1 and self.backbone in BACKBONES:
-            raise UserError(f"--width {self.width}: {self.backbone} has one width.")
+            raise UserError(f"--alpha {self.width}: {self.backbone} has one width.")
         if self.trunk in STAGED and self.staged is None:
             raise UserError(
-                f"--trunk {self.trunk}: {self.backbone} is no classifier of "
+                f"--neck {self.trunk}: {self.backbone} is no classifier of "
                 "keras.applications; choose ssd or light."
             )
 

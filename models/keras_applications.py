@@ -75,7 +75,7 @@ class Application:
         options: dict[str, Any] = {"include_top": False, "input_tensor": images}
         if self.width != 1:
             if "alpha" not in inspect.signature(make).parameters:
-                raise UserError(f"--width {self.width}: {self.name} has one width.")
+                raise UserError(f"--alpha {self.width}: {self.name} has one width.")
             options["alpha"] = self.width
         return make(weights=weights, **options)
 

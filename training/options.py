@@ -7,6 +7,7 @@ from pathlib import Path
 from base.command_line import Parser
 from base.errors import UserError
 from base.priors import LAYOUTS
+from base.renamed import current_fields
 from models import BACKBONES, BOX_LOSSES, NORMS, REUSES, TRUNKS, check_backbone
 from training import DEMO_EPOCHS, EPOCHS, FINE_TUNING_SCALE, PRECISIONS, RATES, TILE_PX
 from training.schedule import SHAPES
@@ -62,7 +63,7 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
         raise UserError(
             f"--resume only adds to a run: this one takes --{name} above {planned:g}."
         )
-    options = {**vars(args), **options, "resume": args.resume}
+    options = {**vars(args), **current_fields(options), "resume": args.resume}
     from data.downloads.named import NAMED  # here: --help is quick
 
     options["data"] = args.data or options["data"]
@@ -102,9 +103,9 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--backbone", default="squeezenet", metavar="NAME",
         help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
         "MobileNetV3Large; default: %(default)s")
-    group.add_argument("--width", type=float, default=1.0, metavar="W",
-        help="of a MobileNet, its alpha; default: %(default)s")
-    group.add_argument("--trunk", choices=TRUNKS,
+    group.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
+        help="width of a MobileNet; default: %(default)s")
+    group.add_argument("--neck", choices=TRUNKS,
         help="default: that of --init-from, or light for squeezenet, ssd for the other "
         "names in small letters, native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
@@ -112,7 +113,7 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--norm", choices=NORMS,
         help="BatchNormalization in all that starts from nothing, or the published "
         "plain network; default: that of --init-from, or batch")
-    group.add_argument("--layout", choices=LAYOUTS,
+    group.add_argument("--priors", dest="layout", choices=LAYOUTS,
         help="priors; default: those of --init-from, or voc")
     group.add_argument("--weights", metavar="imagenet|none|FILE|voc|coco",
         help="what to start from; FILE is an extractor's or a detector's, voc and coco "
@@ -163,7 +164,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="default: smooth_l1, with trunk yolox ciou")
     group.add_argument("--weigh-classes", action="store_true",
         help="rare classes count more in the loss, by the root of their frequency")
-    group.add_argument("--average", action="store_true",
+    group.add_argument("--ema", dest="average", action="store_true",
         help="score and keep the moving average of the weights")
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
         help="auto goes by the hardware; default: %(default)s")
@@ -171,7 +172,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="how many GPUs share each batch, see docs/scaling.md; default: one")
     group.add_argument("--seed", type=int, default=0, metavar="N",
         help="of weights, order and augmentation; default: %(default)s")
-    group.add_argument("--skip-bad-batches", action="store_true",
+    group.add_argument("--skip-non-finite", dest="skip_bad_batches",
+        action="store_true",
         help="undo and count steps whose loss is not finite, instead of stopping")
     group.add_argument("--tensorboard", action="store_true",
         help="also write the curves into the run's folder for TensorBoard")

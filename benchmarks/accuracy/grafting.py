@@ -1,6 +1,6 @@
 """A graft without labels beside the same minutes of ordinary training.
 
-    python -m benchmarks.accuracy.grafting --donor runs/donor/best.weights.h5 \\
+    python -m benchmarks.accuracy.grafting --teacher runs/donor/best.weights.h5 \\
         --data ../shared/data/bccd \\
         --train-split trainval --val-split test --minutes 4 \\
         --backbone squeezenet --weights ../shared/weights/squeezenet_imagenet_notop.h5
@@ -21,10 +21,10 @@ import tempfile
 from pathlib import Path
 
 WAYS = {
-    "graft: adapter and extractor": ["--train-extractor"],
-    "the same, cosine": ["--train-extractor", "--distance", "cosine"],
+    "graft: adapter and extractor": ["--train-backbone"],
+    "the same, cosine": ["--train-backbone", "--distance", "cosine"],
     "the same, junction and heads": [
-        "--train-extractor",
+        "--train-backbone",
         "--targets",
         "junction",
         "heads",
@@ -40,7 +40,7 @@ def main() -> None:
     )
     for name in ("donor", "data", "train-split", "val-split", "backbone", "weights"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--width", default="1")
+    parser.add_argument("--alpha", default="1")
     parser.add_argument("--minutes", required=True)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +52,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     from models.weights.file import describe
 
     data, tenth, pictures = prepare(args, folder)
-    network = ["--backbone", args.backbone, "--width", args.width]
+    network = ["--backbone", args.backbone, "--alpha", args.width]
     network += ["--weights", args.weights, "--minutes", args.minutes]
     what = f"{args.backbone}, {args.minutes} minutes"
     print(f"| {what} | before | mAP50 | of the donor's |")
@@ -60,7 +60,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     for number, (way, options) in enumerate(WAYS.items()):
         output = ["--output", str(folder / f"{number}.weights.h5"), *options]
         score = ["--data", str(data), "--split", args.val_split]
-        sources = ["--donor", args.donor, "--images", str(pictures)]
+        sources = ["--teacher", args.donor, "--images", str(pictures)]
         text = run("graft.py", *sources, *network, *score, *output)
         found = re.findall(r"^(donor|graft \w+): mAP50 (\S+)$", text, re.MULTILINE)
         figures = {name: float(value) for name, value in found}
@@ -71,7 +71,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     splits = ["--train-split", args.train_split, "--val-split", args.val_split]
     for labelled in (data, tenth):
         output = labelled.with_suffix(".run")
-        options = [*network, *splits, "--trunk", trunk, "--output", str(output)]
+        options = [*network, *splits, "--neck", trunk, "--output", str(output)]
         run("train.py", "--data", str(labelled), *options)
         summary = json.loads((output / "summary.json").read_text())
         count, last = summary["pictures"]["train"], summary["last"]["mAP50"]

@@ -4,7 +4,7 @@
 
 Size of a checkpoint and seconds to write it with its fsyncs; seconds of a training step
 of 4 pictures without the guard; seconds of the guard's look at all weights, of the copy
-that --skip-bad-batches makes, and what part of the step each is. They take turns;
+that --skip-non-finite makes, and what part of the step each is. They take turns;
 medians.
 """
 

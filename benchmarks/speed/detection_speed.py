@@ -38,7 +38,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backbone", default="vgg16")
-    parser.add_argument("--trunk")
+    parser.add_argument("--neck")
     parser.add_argument("--peer", default=PEERS[0], choices=PEERS)
     parser.add_argument("--data", type=Path, default=SHARED / "data/bccd")
     parser.add_argument("--pictures", type=int, default=100, help="in a round")

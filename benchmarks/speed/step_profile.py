@@ -29,7 +29,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backbone", default="vgg16")
-    parser.add_argument("--trunk")
+    parser.add_argument("--neck")
     parser.add_argument("--batch-size", type=int, default=4)
     args = parser.parse_args()
     from base.keras_setup import import_keras

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--split", default="train")
     parser.add_argument("--backbone", default="squeezenet")
-    parser.add_argument("--trunk")
+    parser.add_argument("--neck")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--precision", default="auto")

@@ -1,7 +1,7 @@
 """Draw the demo data set.
 
 python -m data.shapes my_shapes
-python -m data.shapes my_shapes --pictures 1000 --seed 1
+python -m data.shapes my_shapes --images 1000 --seed 1
 """
 
 import argparse
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draws the set that the command line asks for."""
     parser = Parser("python -m data.shapes", __doc__)
     parser.add_argument("folder", type=Path, help="where the set goes")
-    parser.add_argument("--pictures", type=int, default=600, help="how many (600)")
+    parser.add_argument("--images", type=int, default=600, help="how many (600)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
     parser.add_argument(
         "--large",
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Draw, and say how many."""
-    print(draw_shapes(args.folder, args.pictures, args.seed, args.large))
+    print(draw_shapes(args.folder, args.images, args.seed, args.large))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The demo data set: some hundred drawn pictures of shapes, in the VOC layout.
 
     python -m data.shapes data/sets/shapes
-    python -m data.shapes my_shapes --pictures 1000 --seed 1
+    python -m data.shapes my_shapes --images 1000 --seed 1
 
 It takes seconds, needs no download, and a small network learns it in minutes: for
 trying the scripts, and for tests that train.

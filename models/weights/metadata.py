@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from base.errors import UserError
+from base.renamed import current_fields
 from models.architecture import Architecture
 
 SUFFIX = ".weights.h5"  # keras.Model.save_weights takes no other name
@@ -85,6 +86,8 @@ class ModelMetadata:
                 fields["output_format"] = fields.pop("layout")
                 fields["training"] = {"tile_px": fields.pop("tile_px", None)}
             architecture = fields.pop("architecture", None)
-            return cls(architecture and Architecture(**architecture), **fields)
+            return cls(
+                architecture and Architecture(**current_fields(architecture)), **fields
+            )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(f"description not understood: {error}") from error

@@ -73,7 +73,7 @@ def transfer(
     if not try_only and all(row.outcome in (DIFFERS, ABSENT) for row in rows):
         raise UserError(
             f"{source.path}: none of its layers fits {model.name}; "
-            f"python -m models.weights {source.path} tells what they fit, and --trunk "
+            f"python -m models.weights {source.path} tells what they fit, and --neck "
             "may differ."
         )
     return rows

@@ -196,7 +196,7 @@ def test_table_begins_with_the_gravest():
 
 def test_command_line(root, tmp_path, capsys):
     picture = tmp_path / "doctor.png"
-    assert main([str(root), "--picture", str(picture)]) == 0
+    assert main([str(root), "--plot", str(picture)]) == 0
     assert "priors" in capsys.readouterr().out
     assert cv2.imread(str(picture)).size > 10_000
     (root / "Annotations" / "a.xml").write_text("<annotation>")

@@ -104,10 +104,10 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch, error):
 def test_the_command_line(tmp_path):
     command = [sys.executable, "-W", "error", "-m", "data.shapes", str(tmp_path / "s")]
     options = {"cwd": REPOSITORY, "capture_output": True, "text": True}
-    done = subprocess.run([*command, "--pictures", "2"], **options, check=True)
+    done = subprocess.run([*command, "--images", "2"], **options, check=True)
     assert done.stdout.strip() == str(tmp_path / "s") and done.stderr == ""
     assert read_picture(tmp_path / "s" / "JPEGImages" / "000001.jpg").shape[2] == 3
-    done = subprocess.run([*command, "--pictures", "3"], **options)
+    done = subprocess.run([*command, "--images", "3"], **options)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 

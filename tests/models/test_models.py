@@ -246,11 +246,11 @@ def test_layer_names_hold_when_built_again(detector):
         ({"trunk": "lihgt"}, "lihgt.*Did you mean light"),
         ({"norm": "bacth"}, "bacth.*Did you mean batch"),
         ({"layout": "cooc"}, "cooc.*Did you mean coco"),
-        ({"layout": "legacy"}, "legacy goes with --trunk ssd"),
+        ({"layout": "legacy"}, "legacy goes with --neck ssd"),
         ({"backbone": "xyzzy"}, "choose from vgg16, vgg19"),
         ({"backbone": "MobilNet"}, "such as MobileNetV3Large. Did you mean MobileNet"),
         ({"trunk": "native"}, "squeezenet is no classifier of keras.applications"),
-        ({"width": 0.5}, "--width 0.5: squeezenet has one width"),
+        ({"width": 0.5}, "--alpha 0.5: squeezenet has one width"),
     ],
 )
 def test_unknown_names(options, message):

@@ -221,7 +221,7 @@ def test_what_cant_be_trained(options, reason):
 
 
 def test_a_mistake_is_told_before_anything_is_trained():
-    with pytest.raises(ValueError, match="--trunk heavy"):
+    with pytest.raises(ValueError, match="--neck heavy"):
         duration_estimate.reasons_against(plan.combine(["small/heavy"]))
 
 

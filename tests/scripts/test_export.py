@@ -160,7 +160,7 @@ def test_tolerance_is_the_users(again, tmp_path):
             ["--format", "saved_model", "--precision", "int8"],
             "--format saved_model has",
         ),
-        (["--format", "onnx", "--layout", "frigate"], "--format litert"),
+        (["--format", "onnx", "--output-format", "frigate"], "--format litert"),
         ([], "--data FOLDER is needed"),
         (["--output", "x.tflite"], "ending in .onnx"),
         (["--output", "taken.onnx"], "taken.onnx exists already"),

@@ -53,7 +53,7 @@ def files(tmp_path_factory):
 
 def options(files, output, *more):
     flags = [f"--{name}={path}" for name, path in files.items()]
-    size = ["--backbone=MobileNet", "--width=0.25", "--batch-size=2"]
+    size = ["--backbone=MobileNet", "--alpha=0.25", "--batch-size=2"]
     return [*flags, *size, "--minutes=0.02", f"--output={output}", *more]
 
 
@@ -70,7 +70,7 @@ def half_of(model):
 @pytest.mark.parametrize("trains", [False, True])
 def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
     out = tmp_path / "graft.weights.h5"
-    more = ["--train-extractor"] if trains else []
+    more = ["--train-backbone"] if trains else []
     assert graft.main(options(files, out, *more)) == 0
     model, description = weights.load(out)
     assert description.class_names == NAMES

@@ -61,7 +61,7 @@ def fill_in(text, places):
         ("--data SHAPES --weights WEIGHTS --classes REVERSED", ["WEIGHTS", "circle"]),
         ("--data SHAPES --weights none --output RUN", ["--output", "RUN"]),
         ("--data SHAPES --weights imagenet --backbone small", ["small", "none"]),
-        ("--data SHAPES --layout legacy", ["legacy", "--trunk ssd"]),
+        ("--data SHAPES --priors legacy", ["legacy", "--neck ssd"]),
         ("--data SHAPES --weights none --freeze", ["--freeze keeps"]),
         (
             "--data SHAPES --backbone small --init-from WEIGHTS --freeze",

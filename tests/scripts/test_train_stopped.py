@@ -65,7 +65,7 @@ def test_a_run_that_is_over_says_so(stopped, monkeypatch, capsys):
     assert "threads was" in err and "is 64" in err
 
 
-@pytest.mark.parametrize("options", [["--lr", "0.1"], ["--seed", "3", "--average"]])
+@pytest.mark.parametrize("options", [["--lr", "0.1"], ["--seed", "3", "--ema"]])
 def test_resume_changes_no_other_option(options, stopped, capsys):
     with pytest.raises(SystemExit) as status:
         train.main(["--resume", str(stopped), *options])
@@ -123,7 +123,7 @@ def test_out_of_memory_anywhere_names_a_batch_size(script, monkeypatch, capsys):
         train: [],
         evaluate: ["--weights", "w", "--data", "d"],
         detect: ["a.jpg"],
-        graft: ["--donor", "d", "--backbone", "vgg16", "--images", "i"],
+        graft: ["--teacher", "d", "--backbone", "vgg16", "--images", "i"],
     }
     check_mistake(script, options[script], ["try --batch-size 4"], capsys)
 

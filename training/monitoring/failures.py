@@ -33,7 +33,7 @@ def explain(
         lower = f"--lr {settings.lower_rate:g}"
         if settings.lr > TOO_HIGH * RATES[settings.optimiser]:
             return f"{error}. Try {lower} in a new run."
-        leave_out = ", or leave such batches out: --skip-bad-batches"
+        leave_out = ", or leave such batches out: --skip-non-finite"
         return (
             f"{error}. {folder}/checkpoint.npz is from before it. Look at these "
             f"pictures, try {lower} or --precision float32 in a new run"
@@ -64,7 +64,7 @@ def _memory_line(settings: Settings, replicas: Replicas, resume: str) -> str:
     smaller = settings.batch_size // replicas.devices // 2  # a device's share
     if not smaller:
         return (
-            f"{out_of_memory}: choose --trunk light, a smaller --backbone or --freeze, "
+            f"{out_of_memory}: choose --neck light, a smaller --backbone or --freeze, "
             + close
         )
     smaller *= replicas.devices

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from base.errors import UserError
+from base.renamed import current_fields
 from data import Dataset
 from models import Architecture
 from training.hardware.devices import Device
@@ -64,7 +65,7 @@ def read_header(folder: Path) -> dict:
     try:
         return {
             "options": dict(state["options"]),
-            "architecture": Architecture(**state["architecture"]),
+            "architecture": Architecture(**current_fields(state["architecture"])),
             "fingerprints": list(state["fingerprints"]),
             "surroundings": dict(state["surroundings"]),
         }

@@ -203,7 +203,7 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     architecture = Architecture("squeezenet", 4, norm="none")
     model, path = disturbed(architecture), tmp_path / "x.weights.h5"
     weights.save(model, path, ModelMetadata(architecture, ANIMALS))
-    args = ["--backbone=MobileNet", "--width=0.25", f"--init-from={path}", *options]
+    args = ["--backbone=MobileNet", "--alpha=0.25", f"--init-from={path}", *options]
     taker, form = load_model(parse(args), ["fox", "cow"])
     assert (form.trunk, form.norm) == (trunk, norm)
     ours, theirs = plain_arrays(taker), plain_arrays(model)
@@ -215,7 +215,7 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
     np.testing.assert_array_equal(kernels[0][..., 1::3], kernels[1][..., 3::4])
     assert "2 classes; afresh: cow" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"x\.weights\.h5: none of its layers fits"):
-        load_model(parse([*args, "--trunk=ssd"]), ["fox", "cow"])
+        load_model(parse([*args, "--neck=ssd"]), ["fox", "cow"])
 
 
 def test_the_extractor_of_weights_stays_whole(tmp_path, capsys):
@@ -230,7 +230,7 @@ def test_the_extractor_of_weights_stays_whole(tmp_path, capsys):
     )
     classifier.save_weights(extractor)
     args = ["--backbone=MobileNetV2", "--freeze", f"--weights={extractor}"]
-    args += ["--width=0.5", f"--init-from={detector}"]
+    args += ["--alpha=0.5", f"--init-from={detector}"]
     model, _ = load_model(parse(args), ANIMALS)
     assert "the extractor stays that of --weights" in capsys.readouterr().out
     for layer in [layer for layer in extractor_layers(model) if layer.weights]:

@@ -149,7 +149,7 @@ def test_a_normalised_layer_takes_the_kernel_only():
     ("options", "message"),
     [
         ({"backbone": "vgg16", "adapter_filters": 512}, "256 adapter filters"),
-        ({"backbone": "vgg16", "trunk": "light"}, "goes with --trunk ssd"),
+        ({"backbone": "vgg16", "trunk": "light"}, "goes with --neck ssd"),
     ],
 )
 def test_what_it_does_not_go_with(options, message):

@@ -74,4 +74,4 @@ def test_bad_batches_are_left_out_already(tmp_path, skips):
         error, tmp_path, Settings(1, skip_bad_batches=skips), Replicas(), lambda: 8
     )
     assert "try --lr 0.00025" in line and line.endswith(".")
-    assert ("--skip-bad-batches" in line) != skips
+    assert ("--skip-non-finite" in line) != skips

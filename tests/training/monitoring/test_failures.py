@@ -55,7 +55,7 @@ def test_numpy_out_of_memory():
         (8, 2, "--batch-size 4 --accumulate 4"),
         (3, 1, "--batch-size 1 --accumulate 3"),
         (5, 2, "--batch-size 2 --accumulate 5"),
-        (1, 4, "--trunk light"),
+        (1, 4, "--neck light"),
     ],
 )
 def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
@@ -72,7 +72,7 @@ def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
         (16, True, "try --batch-size 8 --accumulate 2 in a new run"),
         (16, False, "try --batch-size 8 in a new run, or close"),
         (6, True, "try --batch-size 2 --accumulate 3 in a new run"),
-        (2, True, "--trunk light"),
+        (2, True, "--neck light"),
     ],
 )
 def test_two_devices_share_what_is_named(batch_size, accumulates, expected):
@@ -104,7 +104,7 @@ def test_only_memory_makes_a_memory_line():
     ("error", "expected"),
     [
         (FloatingPointError("epoch 2, step 3: the loss is not finite"), "--lr 0.00025"),
-        (FloatingPointError("x"), "--skip-bad-batches"),
+        (FloatingPointError("x"), "--skip-non-finite"),
         (OSError("best.weights.h5: can't be written: No space left"), "No space left"),
         (ValueError("a.jpg: can't be read"), "--resume runs/x"),
     ],
