@@ -107,13 +107,13 @@ def our_contestants(
 
     model = with_detections(network, architecture.layout)
 
-    class Detector:
+    class Model:
         class_names, threshold = [str(i) for i in range(20)], 0.01
 
         def __call__(self, images: np.ndarray) -> np.ndarray:
             return np.asarray(model.predict_on_batch(images)[1])
 
-    detector = PictureDetector(Detector(), batch_size)
+    detector = PictureDetector(Model(), batch_size)
     ready = np.random.default_rng(0).integers(
         0, 256, (batch_size, 300, 300, 3), "uint8"
     )

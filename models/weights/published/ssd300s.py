@@ -161,5 +161,7 @@ def _published(
     return (
         origin,
         arrays,
-        ModelMetadata(numbered(num_classes), architecture, licence=licence),
+        ModelMetadata(
+        architecture, numbered(num_classes), licence=licence
+    ),
     )
