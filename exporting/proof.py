@@ -10,7 +10,7 @@ from keras import ops
 from data import Batches
 from evaluation import evaluate_voc, mean_ap, measure_fps
 from inference.dataset import detect_all
-from inference.detector import Network
+from inference.detector import InferenceModel
 from inference.runtimes import files_of
 from reports.tables import text_table
 from ssd_utils import iou
@@ -54,7 +54,10 @@ class Figures:
 
 
 def prove(
-    before: Network, after: Network, batches: Batches, paths: Sequence[Path]
+    before: InferenceModel,
+    after: InferenceModel,
+    batches: Batches,
+    paths: Sequence[Path],
 ) -> tuple[Figures, Figures, Difference]:
     """Figures of two networks, whose files are `paths`, and how they differ.
 
