@@ -1,11 +1,18 @@
 """Published detectors by their names: fetched once, converted, kept in weights/."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from base.download import fetch
-from models.weights.published.class_names import COCO, COCO_SSD300, VOC, VOC_SSD300
+from models.weights.published.class_names import (
+    COCO_BY_ID,
+    COCO_SSD300,
+    VOC,
+    VOC_SSD300,
+    list_of,
+)
 
 FOLDER = Path(__file__).resolve().parents[2] / "weights"
 # the detector in git, VOC's 20 classes: what is used where nobody names a file
@@ -14,24 +21,24 @@ DEFAULT_BACKBONE = "yolox_nano"  # that of DEFAULT
 
 
 class Download(NamedTuple):
-    """Address and SHA-256 of a published file, and the classes to keep of it."""
+    """Address and SHA-256 of a published file, and its classes in their order."""
 
     url: str
     sha256: str
-    class_names: list[str]
+    class_names: str
 
 
 NAMED = {
     "voc": Download(
         "https://s3.amazonaws.com/amdegroot-models/ssd300_mAP_77.43_v2.pth",
         VOC_SSD300,
-        VOC.split(", "),
+        VOC,
     ),
-    # its 90 classes are COCO's ids, ten of them unused
+    # ten ids have no class, and are left out
     "coco": Download(
         "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth",
         COCO_SSD300,
-        COCO.split(", "),
+        COCO_BY_ID,
     ),
 }
 
@@ -50,9 +57,11 @@ def file_of(weights: str) -> str:
         from models.weights.read import read_detector
         from models.weights.transfer import keep_classes
 
-        url, sha256, class_names = NAMED[weights]
-        published = read_detector(fetch(url, sha256, FOLDER))
-        model, metadata = keep_classes(published, class_names)
+        url, sha256, names = NAMED[weights]
+        file = read_detector(fetch(url, sha256, FOLDER))
+        file.metadata = replace(file.metadata, class_names=list_of(names))
+        kept = [name for name in names.split(", ") if name != "-"]
+        model, metadata = keep_classes(file, kept)
         save(model, path, metadata)
-        print(f"{path}: {len(class_names)} classes, from {url}", file=sys.stderr)
+        print(f"{path}: {len(kept)} classes, from {url}", file=sys.stderr)
     return str(path)

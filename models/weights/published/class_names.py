@@ -61,10 +61,17 @@ def known_names(path: Path | str) -> list[str] | None:
     """Those of a published file; None where its hash is not known."""
     with Path(path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest not in BY_SHA256:
-        return None
-    names = BY_SHA256[digest].split(", ")
-    return [f"unused {n}" if name == "-" else name for n, name in enumerate(names, 1)]
+    return list_of(BY_SHA256[digest]) if digest in BY_SHA256 else None
+
+
+def list_of(names: str) -> list[str]:
+    """The names of one of the texts above; ids without a class are numbered.
+
+    >>> list_of("cat, -, dog")
+    ['cat', 'unused 2', 'dog']
+    """
+    numbered = enumerate(names.split(", "), 1)
+    return [f"unused {n}" if name == "-" else name for n, name in numbered]
 
 
 def same_class(name: str) -> str:

@@ -197,7 +197,7 @@ def test_file_of_keras_applications_fills_the_extractor(name, tmp_path):
 def test_keras_applications_file_that_does_not_serve(name, spoil, whole, tmp_path):
     path = tmp_path / "spoiled.weights.h5"
     spoil(path, whole)
-    refused = pytest.raises(ValueError, match=rf"spoiled\.weights\.h5.*{name}")
+    refused = pytest.raises(ValueError, match=r"spoiled\.weights\.h5")
     with warnings.catch_warnings(action="error"), refused as error:
         pretrained_backbone(
             Architecture(name, 3, trunk="light", pretrained=True), str(path)
