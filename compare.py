@@ -39,7 +39,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--adapter-filters", default="256", metavar="256,512",
         help="widths of the adapted map to try; default: %(default)s")
     group.add_argument("--freeze", default="no", choices=("no", "yes", "both"),
-        help="keep the extractor as it is; default: %(default)s")
+        help="keep the backbone as it is; default: %(default)s")
     group.add_argument("--seeds", type=int, default=1, metavar="N",
         help="train each N times; default: %(default)s")
     group.add_argument("--weights", nargs="+", default=[], metavar="[NAME=]VALUE",

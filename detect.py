@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Read, detect, draw, write; 2 where nothing could be read."""
-    from base.background import Behind
+    from base.background import BackgroundWriter
     from inference.sources import count_frames, find_sources, read_frames
     from reports import check_display, show
 
@@ -113,15 +113,17 @@ def run(args: argparse.Namespace) -> int:
     bar.total = None if bar.disable else count_frames(sources)
     broken: list[str] = []
 
-    def tell_broken(line: str) -> None:
+    def report_unreadable(line: str) -> None:
         broken.append(line)
         bar.write(line, file=sys.stderr)
 
-    outputs = Outputs(Path(args.output), detector.class_names, *forms, tell_broken)
+    outputs = Outputs(
+        Path(args.output), detector.class_names, *forms, report_unreadable
+    )
     num_objects = num_frames = 0
     started = time.perf_counter()
-    frames = read_frames(sources, tell_broken)
-    with outputs, bar, closing(Behind(outputs.write, WAITING)) as writer:
+    frames = read_frames(sources, report_unreadable)
+    with outputs, bar, closing(BackgroundWriter(outputs.write, WAITING)) as writer:
         for frame, detections in detect_frames(detector, frames, args.every):
             detections = detections[np.isin(detections[:, 0], wanted)]
             num_objects, num_frames = num_objects + len(detections), num_frames + 1

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from data import Batches, Dataset, Picture
     from evaluation import ClassCurve
-    from inference.detector import Network
+    from inference.detector import InferenceModel
     from inference.runtimes.keras_file import KerasModel
 
     Scored = tuple[list[Picture], list[np.ndarray], dict]
@@ -88,12 +88,12 @@ def run(args: argparse.Namespace) -> None:
     from base.files import output_file
     from data import read_dataset
     from models.weights import save_threshold
-    from models.weights.hub import file_of
+    from models.weights.hub import resolve_weights
     from reports import class_table, plot_precision_recall
     from training.runs import write_json
 
     if args.weights:
-        args.weights = file_of(args.weights)
+        args.weights = resolve_weights(args.weights)
     model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None
     source = args.weights or args.predictions
     stem = source.removesuffix(".json").removesuffix(".weights.h5")
@@ -136,16 +136,16 @@ def run(args: argparse.Namespace) -> None:
 
 
 def find_objects(
-    args: argparse.Namespace, dataset: "Dataset", model: "Network | None"
+    args: argparse.Namespace, dataset: "Dataset", model: "InferenceModel | None"
 ) -> "Scored":
     """The pictures, the detections (K, 6) in each, and figures of the network."""
     from evaluation import OwnIds, read_predictions
-    from inference.runtimes.exported import Exported
+    from inference.runtimes.exported import ExportedModel
 
     if model and args.tile:
         return run_tiled(args, dataset, model)
     if model:
-        run_whole = run_exported if isinstance(model, Exported) else run_keras
+        run_whole = run_exported if isinstance(model, ExportedModel) else run_keras
         return run_whole(model, dataset, args.batch_size)
     names = [picture.path.as_posix() for picture in dataset.pictures]
     sizes_wh = [picture.size_wh for picture in dataset.pictures]
@@ -181,19 +181,19 @@ def score(
 
 
 def run_tiled(
-    args: argparse.Namespace, dataset: "Dataset", model: "Network"
+    args: argparse.Namespace, dataset: "Dataset", model: "InferenceModel"
 ) -> "Scored":
     """The pictures that can be read, what tiles find in each, pictures per second."""
     import time
 
     from tqdm import tqdm
 
-    from data import tell_broken
+    from data import report_unreadable
     from inference import TILE_PX
-    from inference.detector import PictureDetector
+    from inference.detector import Detector
 
     tile_px = args.tile_size or model.metadata.tile_px or TILE_PX
-    detector = PictureDetector(model, args.batch_size, tile_px)
+    detector = Detector(model, args.batch_size, tile_px)
     print(f"tiles of {detector.tile_px} pixels")
     pictures, detections, broken, started = [], [], set(), time.perf_counter()
     group = []
@@ -208,19 +208,21 @@ def run_tiled(
             detections += detector.detect(group)
             group = []
     detections += detector.detect(group)
-    tell_broken(broken)
+    report_unreadable(broken)
     fps = len(pictures) / (time.perf_counter() - started)
     return pictures, detections, {"fps": fps, "tile_px": detector.tile_px}
 
 
-def run_exported(model: "Network", dataset: "Dataset", batch_size: int) -> "Scored":
+def run_exported(
+    model: "InferenceModel", dataset: "Dataset", batch_size: int
+) -> "Scored":
     """The detections of all pictures; fps, and the latency of one picture."""
-    from data import Batches, tell_broken
+    from data import Batches, report_unreadable
     from inference.dataset import detect_all
 
     batches = Batches(dataset, batch_size, augmented=False)
     pictures, detections = detect_all(model, batches)
-    tell_broken(batches.broken)
+    report_unreadable(batches.broken)
     return pictures, detections, speed_of(model, batches)
 
 
@@ -228,15 +230,15 @@ def run_keras(model: "KerasModel", dataset: "Dataset", batch_size: int) -> "Scor
     """The detections of all pictures; val acc, fps, and the latency of one picture."""
     import keras
 
-    from data import tell_broken
+    from data import report_unreadable
     from training.hardware import devices
-    from training.monitoring.validation import Validation
+    from training.monitoring.validation import Evaluator
 
     print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
     plain = model.metadata.architecture.plain()
-    check = Validation(model.plain, plain, dataset, batch_size)
+    check = Evaluator(model.plain, plain, dataset, batch_size)
     figures, _, _ = check()
-    tell_broken(check.batches.broken)
+    report_unreadable(check.batches.broken)
     losses = {name: figures[name] for name in ("val_acc", "val_loss")}
     speed = speed_of(check.predictor.predict_on_batch, check.batches)
     return check.pictures, check.detections, losses | speed

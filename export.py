@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, next_line, run_script
+from base.command_line import Parser, run_script, suggest_command
 from base.errors import UserError
 from exporting import FORMATS, PRECISIONS
 from models.weights.hub import DEFAULT
@@ -24,7 +24,7 @@ from models.weights.metadata import LABELS_NAME, OUTPUT_FORMATS
 
 if TYPE_CHECKING:
     from data import Dataset
-    from exporting import Exportable
+    from exporting import ExportSpec
     from models.weights import ModelMetadata, WeightsFile
 
 FAILED = ".failed"  # ours: ends the name of a file that its proof did not pass
@@ -74,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
     import exporting
     from base.files import move_out, temporary_folder, write_text
     from base.keras_setup import import_keras
-    from data import Batches, tell_broken
-    from models.weights.hub import file_of
+    from data import Batches, report_unreadable
+    from models.weights.hub import resolve_weights
 
     exporting.check(args.format, args.precision, args.layout)
     keras = import_keras()
@@ -87,11 +87,11 @@ def run(args: argparse.Namespace) -> int:
     from inference.runtimes.keras_file import KerasModel
     from models import weights
 
-    args.weights = file_of(args.weights)
+    args.weights = resolve_weights(args.weights)
     file = weights.read_detector(args.weights)
     output = output_path(args)
     proving, training = load_data(args, file.metadata)
-    exportable = make_exportable(args, file, training)
+    exportable = make_export_spec(args, file, training)
     check_labels(output.with_name(LABELS_NAME), exportable.metadata.labels())
 
     with temporary_folder(output) as folder:
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         batches = Batches(proving, 8, augmented=False)
         paths = (Path(args.weights), written)
         *figures, apart = proof.prove(before, after, batches, paths)
-        tell_broken(batches.broken)
+        report_unreadable(batches.broken)
         print(proof.table([args.weights, str(output)], figures, apart))
         faults = proof.faults(figures, apart, args.precision, args.tolerance)
         move_out(folder, FAILED if faults else "")
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"export.py: {output}{FAILED}: {'; '.join(faults)}.", file=sys.stderr)
         return 1
     write_text(output.with_name(LABELS_NAME), exportable.metadata.labels())
-    print(next_line(output))
+    print(suggest_command(output))
     return 0
 
 
@@ -164,11 +164,11 @@ def load_data(
     return proving.check_boxes(), calibrating[0] if calibrating else None
 
 
-def make_exportable(
+def make_export_spec(
     args: argparse.Namespace, file: "WeightsFile", training: "Dataset | None"
-) -> "Exportable":
+) -> "ExportSpec":
     """The plain network, and what its file is to say."""
-    from exporting import Exportable, calibration
+    from exporting import ExportSpec, calibration
     from models import weights
 
     architecture = file.architecture
@@ -180,9 +180,9 @@ def make_exportable(
         precision=args.precision,
         output_format=args.layout,
     )
-    plain = weights.fold(file.build(), architecture)
+    plain = weights.fold_batchnorm(file.build(), architecture)
     pictures = calibration.pictures(training)
-    return Exportable(plain, architecture.layout, metadata, pictures)
+    return ExportSpec(plain, architecture.layout, metadata, pictures)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
-"""Put another extractor before a trained detector, without labels.
+"""Put another backbone before a trained detector, without labels.
 
     python graft.py --teacher runs/vgg16/best.weights.h5 --backbone inceptionv3 \\
         --images my_pictures --minutes 10
     python graft.py --teacher W --backbone MobileNet --alpha 0.25 --images P \\
         --train-backbone --data my_annotated --split val
 
-The detection half is copied. The adapter, with --train-backbone the new extractor too,
-learns to reproduce what the donor sees at their junction, on any pictures. With --data
-the donor and the graft before and after are scored.
+The detection half is copied. The adapter, with --train-backbone the new backbone too,
+learns to reproduce what the teacher sees at the hint layer, on any pictures. With
+--data the teacher and the graft before and after are scored.
 """
 
 import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, next_line, run_script
+from base.command_line import Parser, run_script, suggest_command
 from base.files import new_file
 from base.keras_setup import import_keras
 from models import Architecture
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 # ours: see docs/weights.md
 LR, MINUTES = 1e-3, 10.0
-DISTANCES, TARGETS = ("l2", "cosine"), ("junction", "maps", "heads")
+DISTANCES, TARGETS = ("l2", "cosine"), ("hint_layer", "maps", "heads")
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; Keras is not loaded yet."""
     parser = Parser("graft.py", __doc__)
     # fmt: off
-    parser.add_argument("--teacher", dest="donor", required=True,
+    parser.add_argument("--teacher", required=True,
         metavar="FILE|voc|coco",
-        help="a detector of train.py's or a published SSD300, trunk ssd or light; voc "
+        help="a detector of train.py's or a published SSD300, neck ssd or light; voc "
         "and coco are fetched once")
     parser.add_argument("--backbone", required=True, metavar="NAME",
-        help="the new extractor: a name of train.py's --backbone")
+        help="the new backbone: a name of train.py's --backbone")
     parser.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
         help="width of a MobileNet; default: %(default)s")
     parser.add_argument("--weights", default="imagenet", metavar="imagenet|FILE",
-        help="the new extractor's; default: %(default)s")
+        help="the new backbone's; default: %(default)s")
     parser.add_argument("--images", required=True, metavar="FOLDER",
         help="pictures, at any depth; their annotations are not looked at")
-    parser.add_argument("--train-backbone", dest="train_extractor", action="store_true",
+    parser.add_argument("--train-backbone", action="store_true",
         help="it learns too, not only the adapter")
-    parser.add_argument("--targets", nargs="+", default=["junction"], choices=TARGETS,
+    parser.add_argument("--targets", nargs="+", default=["hint_layer"], choices=TARGETS,
         help="what to reproduce: the junction, the six maps, the heads' outputs; "
         "default: %(default)s")
     parser.add_argument("--distance", default="l2", choices=DISTANCES,
@@ -60,7 +60,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=LR, metavar="RATE",
         help="peak of the learning rate; default: %(default)s")
     parser.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated pictures to score donor and graft on")
+        help="annotated pictures to score teacher and graft on")
     parser.add_argument("--split", default="val", metavar="NAME",
         help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, metavar="N",
@@ -89,38 +89,39 @@ def run(args: argparse.Namespace) -> None:
     keras.utils.set_random_seed(args.seed)
     device = devices.find_device()
     print(devices.headline(device, keras.config.dtype_policy().name))
-    donor, theirs, student, metadata = load_models(args)
+    teacher, theirs, student, metadata = load_models(args)
     ours, val_set = metadata.architecture, read_val_set(args, metadata)
     if val_set:
-        print(f"donor: mAP50 {score(donor, theirs, val_set):.3f}")
+        print(f"teacher: mAP50 {score(teacher, theirs, val_set):.3f}")
         print(f"graft before: mAP50 {score(student, ours, val_set):.3f}")
-    imitate(args, donor, student, ours.layout)
+    distil(args, teacher, student, ours.layout)
     weights.save(student, args.output, metadata)
     if val_set:
         print(f"graft after: mAP50 {score(student, ours, val_set):.3f}")
-    print(next_line(args.output))
+    print(suggest_command(args.output))
 
 
 def load_models(
     args: argparse.Namespace,
 ) -> "tuple[keras.Model, Architecture, keras.Model, ModelMetadata]":
-    """Donor and its architecture; the graft, with the donor's half, its metadata."""
-    from models import extractor_layers, weights
+    """Teacher and its architecture; the graft, with the teacher's half, its
+    metadata."""
+    from models import backbone_layers, weights
     from models.weights import initialise, transfer
-    from models.weights.hub import file_of
-    from training.distillation import junction, learn_only
+    from models.weights.hub import resolve_weights
+    from training.distillation import hint_layer, learn_only
 
-    path = file_of(args.donor)
+    path = resolve_weights(args.teacher)
     source = weights.read_detector(path)
-    donor = source.build()  # whole: what a donor lacks can't be imitated
-    junction(donor)  # or a UserError, before anything is built on it
+    teacher = source.build()  # whole: what a teacher lacks can't be imitated
+    hint_layer(teacher)  # or a UserError, before anything is built on it
     theirs = source.architecture
     architecture = Architecture(
         backbone=args.backbone,
         width=args.width,
         num_classes=theirs.num_classes,
         adapter_filters=theirs.adapter_filters,
-        trunk=theirs.trunk,
+        neck=theirs.neck,
         norm=theirs.norm,
         layout=theirs.layout,
         reuse=theirs.reuse,
@@ -128,16 +129,16 @@ def load_models(
     student, architecture = initialise.initialise_weights(
         architecture, args.weights, source.class_names
     )
-    # layers of two extractors may share names
-    own = {layer.name for layer in extractor_layers(student)}
+    # layers of two backbones may share names
+    own = {layer.name for layer in backbone_layers(student)}
     rows = transfer.transfer(student, source.class_names, source, but=own)
     print(f"detection half: {transfer.table(rows)}")
-    learn_only(student, args.train_extractor)
+    learn_only(student, args.train_backbone)
     training = {"options": vars(args)}
     metadata = weights.ModelMetadata(
         architecture, source.class_names, training=training
     )
-    return donor, theirs, student, metadata
+    return teacher, theirs, student, metadata
 
 
 def read_val_set(
@@ -157,23 +158,23 @@ def score(
     model: "keras.Model", architecture: Architecture, val_set: "Dataset"
 ) -> float:
     """mAP50."""
-    from training.monitoring.validation import Validation
+    from training.monitoring.validation import Evaluator
 
-    return Validation(model, architecture, val_set, batch_size=8)()[0]["mAP50"]
+    return Evaluator(model, architecture, val_set, batch_size=8)()[0]["mAP50"]
 
 
-def imitate(
+def distil(
     args: argparse.Namespace,
-    donor: "keras.Model",
+    teacher: "keras.Model",
     student: "keras.Model",
     layout: str,
 ) -> None:
-    """Minutes of learning from the donor."""
+    """Minutes of learning from the teacher."""
     from tqdm import tqdm
 
     from data import Batches
     from data.unlabelled import read_unlabelled
-    from training.distillation import Imitator, targets
+    from training.distillation import DistillationTrainer, targets
     from training.engine import train_epoch
     from training.optimiser import make_optimiser
     from training.schedule import Schedule
@@ -182,9 +183,9 @@ def imitate(
     for line in (f"{len(pictures)} pictures to learn on", *pictures.problems):
         print(line)
     batches = Batches(pictures, args.batch_size, seed=args.seed)
-    trainer = Imitator(
+    trainer = DistillationTrainer(
         targets(student, args.targets),
-        targets(donor, args.targets),
+        targets(teacher, args.targets),
         layout,
         args.distance,
     )

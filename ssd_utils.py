@@ -26,7 +26,7 @@ Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
 POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
 NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
-NUM_WISHES = 16  # ours: priors that an object may ask for before all are looked at
+NUM_PROPOSALS = 16  # ours: priors that an object may ask for before all are looked at
 EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
 
 
@@ -119,18 +119,20 @@ def match(truth: Tensor, priors: Tensor) -> tuple[Tensor, Tensor]:
     real = truth[..., 4:] > 0  # (B, M, 1)
     boxes = ops.where(real, truth[..., :4], ops.zeros_like(truth[..., :4]))
     num_objects, num_priors = truth.shape[1], priors.shape[0]
-    few = min(num_objects, NUM_WISHES)
-    size = max(int((num_priors / few) ** 0.5), 1)  # see _wishes
+    few = min(num_objects, NUM_PROPOSALS)
+    size = max(int((num_priors / few) ** 0.5), 1)  # see _candidate_priors
     corners = centers_to_corners(priors)
     corners = ops.pad(corners, ((0, -num_priors % size), (0, 0)))
     overlaps = iou(boxes, corners)  # (B, M, P padded)
 
-    def own_priors(num_wishes: int) -> Tensor:
-        values, wishes = _wishes(overlaps, boxes, corners, size, num_wishes)
+    def own_priors(num_proposals: int) -> Tensor:
+        values, wishes = _candidate_priors(
+            overlaps, boxes, corners, size, num_proposals
+        )
         own, are_too_few = _own_priors(values, wishes, num_priors)  # (B, M), ()
-        if num_wishes >= num_objects:  # nobody is refused by more than M - 1 priors
+        if num_proposals >= num_objects:  # nobody is refused by more than M - 1 priors
             return own
-        more = min(4 * num_wishes, num_objects)
+        more = min(4 * num_proposals, num_objects)
         return ops.cond(are_too_few, lambda: own_priors(more), lambda: own)
 
     own = own_priors(few)  # (B, M)
@@ -141,20 +143,20 @@ def match(truth: Tensor, priors: Tensor) -> tuple[Tensor, Tensor]:
     return matches, positives | (owners >= 0)
 
 
-def _wishes(
-    overlaps: Tensor, boxes: Tensor, corners: Tensor, size: int, num_wishes: int
+def _candidate_priors(
+    overlaps: Tensor, boxes: Tensor, corners: Tensor, size: int, num_proposals: int
 ) -> tuple[Tensor, Tensor]:
     """IoU and index (B, M, K) of each object's best priors, from the best on.
 
-    K is `num_wishes`, or P where there are fewer. Of equal ones the first comes first.
-    What is among the K greatest lies in one of the K groups of greatest maximum: with
-    groups of `size` neighbours, sqrt(P / K), least is sorted. Their IoUs are computed
-    once more: with `overlaps` (B, M, P) only reduced, a compiler need not write it to
-    memory.
+    K is `num_proposals`, or P where there are fewer. Of equal ones the first comes
+    first. What is among the K greatest lies in one of the K groups of greatest
+    maximum: with groups of `size` neighbours, sqrt(P / K), least is sorted. Their IoUs
+    are computed once more: with `overlaps` (B, M, P) only reduced, a compiler need not
+    write it to memory.
     """
     num_objects, num_priors = overlaps.shape[1:]
     num_groups = num_priors // size
-    count = min(num_wishes, num_groups)
+    count = min(num_proposals, num_groups)
     shape = (-1, num_objects, num_groups, size)
     maxima = ops.max(ops.reshape(overlaps, shape), axis=-1)  # (B, M, G)
     _, chosen = ops.top_k(maxima, count)
@@ -165,7 +167,7 @@ def _wishes(
     members = ops.take(ops.reshape(corners, (num_groups, size, 4)), chosen, axis=0)
     members = ops.reshape(members, (*flat, 4))
     values = iou(boxes[..., None, :], members)[..., 0, :]  # (B, M, count * S)
-    values, at = ops.top_k(values, min(num_wishes, count * size))  # (B, M, K)
+    values, at = ops.top_k(values, min(num_proposals, count * size))  # (B, M, K)
     return values, ops.take_along_axis(columns, ops.cast(at, "int32"), axis=2)
 
 
@@ -181,7 +183,7 @@ def _own_priors(
     for the same all but the one of greatest IoU are refused, of equal ones the first
     stays. A few rounds do for real pictures; the loop ends when nobody is refused.
     """
-    num_wishes = values.shape[-1]
+    num_proposals = values.shape[-1]
     last = ops.zeros_like(values[..., :1])  # who was refused by all asks no more
     values = ops.concatenate([values, last], axis=-1)  # (B, M, K + 1)
     wishes = ops.concatenate([wishes, ops.cast(last, "int32")], axis=-1)
@@ -206,7 +208,7 @@ def _own_priors(
         asks = value > 0
         return wanted, asks, asks & (rank < greatest(rank, places))
 
-    def someone_refused(_: Tensor, refused: Tensor) -> Tensor:
+    def any_rejected(_: Tensor, refused: Tensor) -> Tensor:
         return ops.any(refused)
 
     def ask_next(turns: Tensor, refused: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,10 +216,10 @@ def _own_priors(
         return turns, ask(turns)[2]
 
     turns = ops.zeros_like(wishes[..., 0])  # (B, M): which wish each object asks for
-    turns, _ = ops.while_loop(someone_refused, ask_next, (turns, ask(turns)[2]))
+    turns, _ = ops.while_loop(any_rejected, ask_next, (turns, ask(turns)[2]))
     wanted, asks, _ = ask(turns)
     own = ops.where(asks, wanted, -ops.ones_like(wanted))
-    return own, ops.any(turns == num_wishes)
+    return own, ops.any(turns == num_proposals)
 
 
 def _owners(own: Tensor, num_priors: int) -> Tensor:
@@ -231,13 +233,13 @@ def _owners(own: Tensor, num_priors: int) -> Tensor:
     return owners[:, :-1] - 1
 
 
-def take_rows(table: Tensor, rows: Tensor) -> Tensor:
+def batched_gather(table: Tensor, rows: Tensor) -> Tensor:
     """Rows (..., K, N) of each table (..., R, N), by their numbers `rows` (..., K).
 
     So what `match` gives picks each prior's row of the truth.
 
     >>> table = np.arange(6.0).reshape(1, 3, 2)
-    >>> ops.convert_to_numpy(take_rows(table, np.int32([[2, 0]]))).tolist()
+    >>> ops.convert_to_numpy(batched_gather(table, np.int32([[2, 0]]))).tolist()
     [[[4.0, 5.0], [0.0, 1.0]]]
     """
     num_rows, width = table.shape[-2:]
@@ -294,7 +296,9 @@ def detect(
         predictions[..., :4], predictions[..., 4:], priors, score_threshold
     )
     stay = compiled(suppress, jit_compile=True)(boxes, scores, class_ids, iou_threshold)
-    return best_rows(boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k)
+    return top_k_detections(
+        boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k
+    )
 
 
 def candidates(
@@ -310,21 +314,25 @@ def candidates(
     # the N best pairs lie at the N priors that have the best ones
     _, at = ops.top_k(ops.max(scores, axis=-1), min(NUM_CANDIDATES, num_priors))
     at = ops.cast(at, "int32")
-    scores = ops.reshape(take_rows(scores, at), (-1, at.shape[1] * num_classes))
+    scores = ops.reshape(batched_gather(scores, at), (-1, at.shape[1] * num_classes))
     num_candidates = min(NUM_CANDIDATES, scores.shape[1])
     scores, pairs = ops.top_k(scores, num_candidates)  # (B, N)
     scores = ops.where(scores >= score_threshold, scores, ops.zeros_like(scores))
     pairs = ops.cast(pairs, "int32")
     class_ids = pairs % num_classes + 1
     at = ops.take_along_axis(at, pairs // num_classes, axis=1)
-    boxes = decode(take_rows(offsets, at), ops.take(priors, at, axis=0))  # (B, N, 4)
+    boxes = decode(
+        batched_gather(offsets, at), ops.take(priors, at, axis=0)
+    )  # (B, N, 4)
     boxes = ops.clip(boxes, 0.0, 1.0)
     # what lies outside the picture is left without area
     scores = ops.where(_area(boxes) > 0, scores, ops.zeros_like(scores))
     return boxes, scores, class_ids
 
 
-def best_rows(boxes: Tensor, scores: Tensor, class_ids: Tensor, top_k: int) -> Tensor:
+def top_k_detections(
+    boxes: Tensor, scores: Tensor, class_ids: Tensor, top_k: int
+) -> Tensor:
     """The `top_k` rows of highest score as (B, K, 6), zeros where the score is 0."""
     scores, rows = ops.top_k(scores, min(top_k, scores.shape[1]))  # (B, K)
     class_ids = ops.take_along_axis(ops.cast(class_ids, "float32"), rows, axis=1)

@@ -20,7 +20,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from base.command_line import next_line, run_script
+from base.command_line import run_script, suggest_command
 from base.errors import UserError
 from base.keras_setup import import_keras
 from models import Architecture
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from data import Dataset
     from training.hardware.devices import Device
     from training.hardware.replicas import Replicas
-    from training.state import Settings
+    from training.state import TrainingConfig
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,10 +86,10 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     tile_px = (args.tile_size or TILE_PX) if args.tile else None
     datasets = prepare.load_data(args.data, splits, args.classes, tile_px)
     train_set, _ = datasets
-    surroundings = resume.surroundings(device, precision)
+    environment = resume.environment(device, precision)
     if kept:
         resume.check_data(kept, datasets)
-        for line in resume.differences(kept, surroundings):
+        for line in resume.differences(kept, environment):
             print(f"  {line}", file=sys.stderr)
     with replicas.scope():
         if kept:
@@ -100,7 +100,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     settings = prepare.settings_of(args, train_set, architecture)
     warn(datasets, architecture.layout)
 
-    name = f"{architecture.backbone}-{architecture.trunk}-{train_set.name}"
+    name = f"{architecture.backbone}-{architecture.neck}-{train_set.name}"
     if kept or replicas.worker:
         folder = Path(args.resume or args.output)
     else:
@@ -108,7 +108,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
     batches = Batches(train_set, args.batch_size, seed=args.seed)
     notes = prepare.notes_of(vars(args), precision, train_set)
-    header = resume.header(vars(args), architecture, datasets, surroundings)
+    header = resume.header(vars(args), architecture, datasets, environment)
     with runs.folder_of_worker(folder, replicas.worker) as own:
         if not kept:
             runs.write_split(own / "split.json", datasets)
@@ -160,7 +160,7 @@ def report(
     args: argparse.Namespace,
     folder: Path,
     history: list[dict],
-    settings: "Settings",
+    settings: "TrainingConfig",
     architecture: Architecture,
     device: "Device",
     datasets: "tuple[Dataset, Dataset]",
@@ -194,7 +194,7 @@ def report(
     print(
         f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
         f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
-        f"{next_line(best)}{' --tile' if args.tile else ''}"
+        f"{suggest_command(best)}{' --tile' if args.tile else ''}"
     )
 
 
@@ -211,7 +211,7 @@ def warn(datasets: "tuple[Dataset, Dataset]", layout: str) -> None:
 
     # which priors an object has is a question of overlap in some layouts only
     by_iou = LAYOUTS[layout].matching == "iou"
-    found = doctor.quick(datasets, make_priors(layout if by_iou else "voc"))
+    found = doctor.check_annotations(datasets, make_priors(layout if by_iou else "voc"))
     if grave := [finding for finding in found if finding.severity != "note"]:
         print(findings.table(grave))
 

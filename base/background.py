@@ -16,7 +16,7 @@ WAIT = 0.1  # seconds, ours: how soon a waiting thread notices that it is to sto
 PATIENCE = 2.0  # seconds, ours: a thread that hangs in a camera is not waited for
 
 
-def ahead(items: Iterable[Item], size: int, newest: bool = False) -> Iterator[Item]:
+def prefetch(items: Iterable[Item], size: int, newest: bool = False) -> Iterator[Item]:
     """The items in their order, taken in a thread while the caller works.
 
     At most `size` of them wait. `newest`: where they come faster than they are used,
@@ -48,7 +48,8 @@ def ahead(items: Iterable[Item], size: int, newest: bool = False) -> Iterator[It
 def _fill(
     items: Iterable, ready: queue.Queue, stopped: threading.Event, newest: bool
 ) -> None:
-    """The thread of `ahead`: pairs of an item and None, last of None and why it ended.
+    """The thread of `prefetch`: pairs of an item and None, last of None and why it
+    ended.
 
     Only items are dropped for newer ones, never the end.
     """
@@ -82,7 +83,7 @@ def _drop_oldest(ready: queue.Queue) -> None:
         ready.get_nowait()
 
 
-class Behind:
+class BackgroundWriter:
     """Calls `work` for each item that is put, in order, in a thread.
 
     `put` waits while `size` items wait. What `work` raises is raised by the next `put`

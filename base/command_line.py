@@ -88,10 +88,10 @@ def _say_no_more() -> None:
         os.dup2(nowhere, stream)
 
 
-def next_line(weights: Path | str) -> str:
+def suggest_command(weights: Path | str) -> str:
     """What to do with a detector that has been written, to be copied into a shell.
 
-    >>> next_line("runs/my photos/best.weights.h5")
+    >>> suggest_command("runs/my photos/best.weights.h5")
     "Next: python detect.py PICTURE --weights 'runs/my photos/best.weights.h5'"
     """
     return f"Next: python detect.py PICTURE --weights {quote(str(weights))}"

@@ -15,7 +15,7 @@ from base.errors import UserError
 
 
 @contextmanager
-def written(path: Path | str) -> Iterator[Path]:
+def atomic_write(path: Path | str) -> Iterator[Path]:
     """A name to write to; the file takes the place of `path` when all is well.
 
     Its ending is that of `path`. OSError, with the path, where the disk is full or
@@ -38,7 +38,7 @@ def written(path: Path | str) -> Iterator[Path]:
 
 def write_bytes(path: Path | str, content: bytes) -> None:
     """Write a file whole or not at all."""
-    with written(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 

@@ -10,22 +10,22 @@ from contextlib import suppress
 
 from base.errors import UserError
 from evaluation.cost import count_gflops
-from models import BACKBONES, TRUNKS, Architecture, build
+from models import BACKBONES, NECKS, Architecture, build
 from reports import markdown_table
 
 HEADERS = (
     "--backbone",
     "--neck",
-    "extractor gives",
+    "backbone gives",
     "adapter",
     "M parameters",
     "GFLOPs",
 )
 
 
-def row(backbone: str, trunk: str, num_classes: int) -> list:
+def row(backbone: str, neck: str, num_classes: int) -> list:
     """One line of the table."""
-    architecture = Architecture(backbone, num_classes, trunk=trunk, norm="none")
+    architecture = Architecture(backbone, num_classes, neck=neck, norm="none")
     model = build(architecture)
     features = "x".join(str(n) for n in model.get_layer("features").output.shape[1:])
     names = {layer.name for layer in model.layers}
@@ -34,7 +34,7 @@ def row(backbone: str, trunk: str, num_classes: int) -> list:
         height, _, filters, _ = model.get_layer("conv4_0").kernel.shape
         adapter = f"Conv2DTranspose({filters}, {height})"
     millions = f"{model.count_params() / 1e6:.1f}"
-    return [backbone, trunk, features, adapter, millions, f"{count_gflops(model):.1f}"]
+    return [backbone, neck, features, adapter, millions, f"{count_gflops(model):.1f}"]
 
 
 def main() -> None:
@@ -44,9 +44,9 @@ def main() -> None:
     args = parser.parse_args()
     rows = []
     for backbone in BACKBONES:
-        for trunk in TRUNKS:
-            with suppress(UserError):  # not every backbone has every trunk
-                rows.append(row(backbone, trunk, args.classes + 1))
+        for neck in NECKS:
+            with suppress(UserError):  # not every backbone has every neck
+                rows.append(row(backbone, neck, args.classes + 1))
     print(markdown_table(HEADERS, rows))
 
 

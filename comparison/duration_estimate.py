@@ -76,7 +76,7 @@ def _reason(combination: Combination) -> str | None:
     if combination.adapter_filters != 256 and not plain.has_adapter:
         return f"{combination.backbone} has no adapter"
     if combination.freeze and combination.weights == "none":
-        return "an extractor that starts from nothing can't be frozen"
+        return "a backbone that starts from nothing can't be frozen"
     if combination.freeze and not combination.weights and not plain.has_imagenet:
         return f"{combination.backbone} has no ImageNet weights to keep"
     _architecture(combination)
@@ -84,7 +84,7 @@ def _reason(combination: Combination) -> str | None:
 
 
 def _architecture(combination: Combination) -> Architecture:
-    given = {"width": combination.width, "trunk": combination.trunk}
+    given = {"width": combination.width, "neck": combination.neck}
     return Architecture(
         combination.backbone,
         num_classes=21,  # VOC's: changes the time by nothing that counts

@@ -20,7 +20,7 @@ class Export:
     """
 
     path: Path
-    network: runtimes.Exported
+    network: runtimes.ExportedModel
 
     seed: ClassVar[int] = 0
     data: ClassVar[None] = None
@@ -51,7 +51,7 @@ class Export:
     def about(self) -> str:
         """Where it lies and what it is, for a person to read."""
         metadata = self.network.metadata
-        kind = runtimes.recognise(self.path)
+        kind = runtimes.detect_format(self.path)
         return f"{self.path}, {kind}, {metadata.precision}: {metadata.network}"
 
     def command(self) -> str:
@@ -67,6 +67,6 @@ def read(path: Path) -> Compared:
 
     UserError where it is neither, or the file's runtime is not installed.
     """
-    if runtimes.recognise(path):
+    if runtimes.detect_format(path):
         return Export(path, runtimes.load(path, MIN_SCORE))
     return read_run(path)

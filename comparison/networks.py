@@ -14,25 +14,25 @@ from typing import Any
 import numpy as np
 
 from base.errors import UserError
-from base.files import written
+from base.files import atomic_write
 from comparison.entries import Entry, make_entries
 from comparison.exports import Compared, Export
 from comparison.intervals import draw_pictures
 from comparison.runs import Run
 from comparison.scores import Detected, score
-from data import Batches, Dataset, tell_broken
+from data import Batches, Dataset, report_unreadable
 from evaluation import race
 from evaluation.cost import count_gflops
 from inference.dataset import detect_all
 from inference.runtimes import files_of
 from models import weights
-from training.monitoring.validation import Validation
+from training.monitoring.validation import Evaluator
 
 BATCH_SIZE = 8  # evaluate.py's default
 
 
 @dataclass
-class Network:
+class ComparedModel:
     """A detector and what it is called for.
 
     find: its detections (K, 6) in each picture of the split, and its val acc.
@@ -47,7 +47,7 @@ class Network:
     cost: dict[str, float]
 
 
-def load(compared: Compared, dataset: Dataset) -> Network:
+def load(compared: Compared, dataset: Dataset) -> ComparedModel:
     """The network of an exported file, or of a run's weights.
 
     UserError where its classes are not those of the data set.
@@ -64,13 +64,13 @@ def load(compared: Compared, dataset: Dataset) -> Network:
     return network
 
 
-def _trained(run: Run, dataset: Dataset) -> tuple[Network, list[str]]:
+def _trained(run: Run, dataset: Dataset) -> tuple[ComparedModel, list[str]]:
     """By Keras: the weights that are fair to score on the split, folded; classes."""
     path = run.weights(dataset.split)
     model, metadata = weights.load(path)
     architecture = metadata.architecture
-    plain = weights.fold(model, architecture)
-    check = Validation(plain, architecture.plain(), dataset, BATCH_SIZE)
+    plain = weights.fold_batchnorm(model, architecture)
+    check = Evaluator(plain, architecture.plain(), dataset, BATCH_SIZE)
 
     def find() -> tuple[list[np.ndarray], float]:
         figures, _, _ = check()
@@ -78,11 +78,11 @@ def _trained(run: Run, dataset: Dataset) -> tuple[Network, list[str]]:
 
     cost = {"parameters_m": plain.count_params() / 1e6, "gflops": count_gflops(plain)}
     predict = check.predictor.predict_on_batch
-    network = Network(path, find, predict, metadata.threshold, cost)
+    network = ComparedModel(path, find, predict, metadata.threshold, cost)
     return network, metadata.class_names
 
 
-def _exported(export: Export, dataset: Dataset) -> tuple[Network, list[str]]:
+def _exported(export: Export, dataset: Dataset) -> tuple[ComparedModel, list[str]]:
     """By its own runtime; classes."""
     called = export.network
 
@@ -91,7 +91,7 @@ def _exported(export: Export, dataset: Dataset) -> tuple[Network, list[str]]:
         return detect_all(called, batches)[1], np.nan
 
     cost = {"parameters_m": np.nan, "gflops": np.nan}
-    network = Network(export.path, find, called, called.metadata.threshold, cost)
+    network = ComparedModel(export.path, find, called, called.metadata.threshold, cost)
     return network, export.class_names
 
 
@@ -103,12 +103,12 @@ def readable(dataset: Dataset) -> Dataset:
             picture.pixels()
         except UserError:
             broken.add(picture.path)
-    tell_broken(broken)
+    report_unreadable(broken)
     pictures = [p for p in dataset.pictures if p.path not in broken]
     return replace(dataset, pictures=pictures)
 
 
-def detect(network: Network, dataset: Dataset) -> Detected:
+def detect(network: ComparedModel, dataset: Dataset) -> Detected:
     """What a network finds in each picture of a readable split."""
     content = hashlib.sha256(dataset.fingerprint().encode())
     for path in files_of(network.path):
@@ -137,7 +137,7 @@ def _read(path: Path, key: str) -> tuple[list[np.ndarray], float] | None:
 def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> None:
     rows = [np.asarray(d)[np.asarray(d)[:, 0] > 0] for d in found]  # without padding
     lengths = [len(part) for part in rows]
-    with written(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
             key=key,
@@ -148,7 +148,7 @@ def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> Non
 
 
 def measure_speed(
-    networks: Sequence[Network], dataset: Dataset, rounds: int
+    networks: Sequence[ComparedModel], dataset: Dataset, rounds: int
 ) -> list[dict[str, float]]:
     """Figures of `measure_fps`: fps in batches of 8, latencies of one picture."""
     # each is traced for two sizes of batch, which TensorFlow would warn of

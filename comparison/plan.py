@@ -18,12 +18,12 @@ FREEZE = {"no": (False,), "yes": (True,), "both": (False, True)}
 class Combination:
     """A training to be: options of train.py that differ between combinations.
 
-    `width` and `trunk` None, and `weights` None, are train.py's defaults.
+    `width` and `neck` None, and `weights` None, are train.py's defaults.
     """
 
     backbone: str
     width: float | None = None
-    trunk: str | None = None
+    neck: str | None = None
     adapter_filters: int = 256
     freeze: bool = False
     seed: int = 0
@@ -38,7 +38,7 @@ class Combination:
         """
         parts = [self.backbone]
         parts += [] if self.width is None else [f"{self.width:g}"]
-        parts += [] if self.trunk is None else [self.trunk]
+        parts += [] if self.neck is None else [self.neck]
         parts += [] if self.adapter_filters == 256 else [str(self.adapter_filters)]
         parts += ["frozen"] if self.freeze else []
         return "-".join([*parts, f"seed{self.seed}"])
@@ -46,12 +46,12 @@ class Combination:
     def options(self) -> list[str]:
         """For the command line of train.py.
 
-        >>> Combination("small", trunk="light").options()
+        >>> Combination("small", neck="light").options()
         ['--backbone', 'small', '--neck', 'light', '--seed', '0']
         """
         options = ["--backbone", self.backbone]
         options += [] if self.width is None else ["--alpha", f"{self.width:g}"]
-        options += [] if self.trunk is None else ["--neck", self.trunk]
+        options += [] if self.neck is None else ["--neck", self.neck]
         if self.adapter_filters != 256:
             options += ["--adapter-filters", str(self.adapter_filters)]
         options += [] if self.weights is None else ["--weights", self.weights]
@@ -89,13 +89,13 @@ def combine(
         Combination(
             name,
             width,
-            trunk,
+            neck,
             filters,
             frozen,
             seed,
             by_name.get(name, by_name.get("")),
         )
-        for seed, (name, width, trunk), filters, frozen in itertools.product(
+        for seed, (name, width, neck), filters, frozen in itertools.product(
             range(seeds), wanted, adapter_filters, FREEZE[freeze]
         )
     ]
@@ -103,10 +103,10 @@ def combine(
 
 def _read_backbone(text: str) -> tuple[str, float | None, str | None]:
     """NAME[@WIDTH][/TRUNK] in its three parts."""
-    rest, _, trunk = text.partition("/")
+    rest, _, neck = text.partition("/")
     name, at, width = rest.partition("@")
     try:
-        return name, float(width) if at else None, trunk or None
+        return name, float(width) if at else None, neck or None
     except ValueError:
         raise UserError(
             f"--backbones {text}: expected a number behind @, such as MobileNet@0.25."

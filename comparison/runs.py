@@ -87,12 +87,12 @@ class Run:
         """In a few words, such as `squeezenet light, frozen`."""
         form = self.summary["architecture"]
         width = "" if form["width"] == 1 else f" {form['width']:g}"
-        words = [f"{form['backbone']}{width} {form['trunk']}"]
+        words = [f"{form['backbone']}{width} {form['neck']}"]
         if form["adapter_filters"] != 256:
             words.append(f"adapter {form['adapter_filters']}")
         if form["norm"] != "batch":
             words.append("not normalised")
-        if form["reuse"] != "extractor":
+        if form["reuse"] != "backbone":
             words.append(form["reuse"])
         if self.options["freeze"]:
             words.append("frozen")

@@ -13,12 +13,12 @@
 """
 
 from data.augment import augment, plain
-from data.batches import Batches, pad_truth, tell_broken
+from data.batches import Batches, pad_truth, report_unreadable
 from data.dataset import Dataset, Picture
 from data.images import picture_size, read_picture
 from data.readers.recognise import read_dataset
 from data.shapes.dataset import draw_shapes
-from data.tiles import tile_dataset, typical_side
+from data.tiles import median_image_side, tile_dataset
 
 read_voc = read_dataset  # its name before it knew other formats
 
@@ -28,13 +28,13 @@ __all__ = [
     "Picture",
     "augment",
     "draw_shapes",
+    "median_image_side",
     "pad_truth",
     "picture_size",
     "plain",
     "read_dataset",
     "read_picture",
     "read_voc",
-    "tell_broken",
+    "report_unreadable",
     "tile_dataset",
-    "typical_side",
 ]

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print(dataset.describe())
         for line in dataset.notes:
             print(f"  {line}")
-    found = doctor.examine(args.folders, datasets, priors)
+    found = doctor.check_dataset(args.folders, datasets, priors)
     print(table(found) or "nothing found")
     if plot:
         plot_boxes(doctor.all_boxes(datasets), priors, plot)

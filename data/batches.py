@@ -209,7 +209,7 @@ class Batches:
         return image
 
 
-def tell_broken(paths: set[Path]) -> None:
+def report_unreadable(paths: set[Path]) -> None:
     """A line about the pictures that turned out to be no pictures."""
     if paths:
         some = ", ".join(str(path) for path in sorted(paths)[:3])

@@ -46,7 +46,7 @@ def _starts(length: int, tile_px: int) -> tuple[list[int], int]:
     return np.linspace(0, length - tile_px, count).round().astype(int).tolist(), tile_px
 
 
-def cut(image: np.ndarray, windows: np.ndarray, size: int) -> np.ndarray:
+def crop_tiles(image: np.ndarray, windows: np.ndarray, size: int) -> np.ndarray:
     """What each window (N, 4) shows of uint8 (H, W, 3): uint8 (N, size, size, 3)."""
     tiles = np.empty((len(windows), size, size, 3), np.uint8)
     for row, (left, top, right, bottom) in enumerate(windows):
@@ -54,7 +54,7 @@ def cut(image: np.ndarray, windows: np.ndarray, size: int) -> np.ndarray:
     return tiles
 
 
-def merge(
+def merge_tile_detections(
     found: Sequence[np.ndarray],
     windows: np.ndarray,
     iou_threshold: float,
@@ -117,7 +117,7 @@ def _stay(rows: np.ndarray, is_cut: np.ndarray, iou_threshold: float) -> np.ndar
     return np.flatnonzero(~gone)
 
 
-def typical_side(dataset: Dataset) -> int:
+def median_image_side(dataset: Dataset) -> int:
     """The median side in pixels of a data set's pictures, as squares of their area."""
     sides = [math.sqrt(math.prod(picture.size_wh)) for picture in dataset.pictures]
     return round(float(np.median(sides)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from base.files import written
+from base.files import atomic_write
 from evaluation.coco import to_results
 
 
@@ -21,7 +21,7 @@ class ResultsFile:
         self._open = ExitStack()
         self._file = sys.stdout
         if path is not None:
-            temporary = self._open.enter_context(written(path))
+            temporary = self._open.enter_context(atomic_write(path))
             self._file = self._open.enter_context(temporary.open("w", encoding="utf-8"))
         self._separator = "["
 

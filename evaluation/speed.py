@@ -8,7 +8,7 @@ import numpy as np
 
 from base.errors import UserError
 
-Detect = Callable[[np.ndarray], Any]
+DetectionLayer = Callable[[np.ndarray], Any]
 IMAGE_SIZE = 300  # pixels; SSD300's input
 WARM_UP = 3  # ours: calls that compile and fill caches, not timed
 ROUNDS = 30  # ours: timed calls; a median needs no more
@@ -17,7 +17,7 @@ NORMAL_95 = 1.96  # quantile of the normal distribution
 
 
 def measure_fps(
-    detect: Detect,
+    detect: DetectionLayer,
     batch_size: int,
     rounds: int = ROUNDS,
     images: np.ndarray | None = None,
@@ -39,7 +39,7 @@ def measure_fps(
 
 
 def race(
-    detects: Sequence[Detect],
+    detects: Sequence[DetectionLayer],
     batch_size: int,
     rounds: int = ROUNDS,
     images: np.ndarray | None = None,

@@ -45,7 +45,7 @@ FORMATS = {
 
 
 @dataclass(frozen=True)
-class Exportable:
+class ExportSpec:
     """A detector on its way into a file.
 
     model: plain, without normalisation; its maps `mbox_loc` and `mbox_conf` are
@@ -75,7 +75,7 @@ def check(name: str, precision: str, layout: str) -> None:
             raise UserError(f"--format {name} needs {package}: pip install {package}")
 
 
-def write(name: str, exportable: Exportable, path: Path) -> None:
+def write(name: str, exportable: ExportSpec, path: Path) -> None:
     """Write the file (or folder, or pair of files) of a format."""
     module = "saved_model" if name == "saved_model" else f"{name}_file"
     import_module(f"exporting.{module}").write(exportable, path)

@@ -16,9 +16,9 @@ import keras
 import tensorflow as tf
 
 from base.constants import IMAGE_SIZE, MIN_SCORE, NMS_IOU, TOP_K
-from exporting import Exportable
+from exporting import ExportSpec
 from inference.runtimes.exported import XY_OF_YX
-from ssd_utils import NUM_CANDIDATES, Tensor, best_rows, candidates, make_priors
+from ssd_utils import NUM_CANDIDATES, Tensor, candidates, make_priors, top_k_detections
 
 NETWORK, DETECTIONS = "network", "detections"  # scopes: names of nodes begin with them
 # ours: boxes of different classes are moved apart by twice the picture, so that one
@@ -30,7 +30,7 @@ FLOAT_LAYERS = ("preprocess", "conv4_3_norm/", "conv4_3_norm_1/")
 
 
 def whole(
-    exportable: Exportable,
+    exportable: ExportSpec,
     num_pictures: int | None,
     suppress: Callable[[Tensor, Tensor], Tensor],
 ) -> tf.types.experimental.GenericFunction:
@@ -55,7 +55,7 @@ def whole(
             boxes, scores, class_ids = candidates(offsets, logits, priors, MIN_SCORE)
             apart = boxes + APART * tf.cast(class_ids, tf.float32)[..., None]
             scores = scores * suppress(apart, scores)
-            rows = best_rows(boxes, scores, class_ids, TOP_K)  # (B, K, 6)
+            rows = top_k_detections(boxes, scores, class_ids, TOP_K)  # (B, K, 6)
             return _outputs(rows, layout)
 
     return detect

@@ -12,12 +12,12 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from base.errors import UserError
 from base.keras_setup import native_messages_hidden
-from exporting import Exportable
+from exporting import ExportSpec
 from exporting.graph import OUTPUTS, frozen, is_map, suppress_flat, whole
 from models.weights.metadata import FILE_NAME, LABELS_NAME
 
 
-def write(exportable: Exportable, path: Path) -> None:
+def write(exportable: ExportSpec, path: Path) -> None:
     """Write the file in the card's precision; a zip archive at its end has the card."""
     with native_messages_hidden():  # the converter tells its settings
         content = convert(exportable)
@@ -34,7 +34,7 @@ def write(exportable: Exportable, path: Path) -> None:
         archive.writestr(FILE_NAME, exportable.metadata.to_json())
 
 
-def convert(exportable: Exportable) -> bytes:
+def convert(exportable: ExportSpec) -> bytes:
     """The detector as a flatbuffer, its outputs in any order."""
     module = frozen(whole(exportable, 1, suppress_flat))
     precision = exportable.metadata.precision

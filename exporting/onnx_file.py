@@ -13,7 +13,7 @@ import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 from tf2onnx.utils import make_name
 
-from exporting import Exportable
+from exporting import ExportSpec
 from exporting.graph import suppress_flat, whole
 from models.weights.metadata import ATTRIBUTE, LABELS_NAME
 from ssd_utils import NUM_CANDIDATES
@@ -23,7 +23,7 @@ SUPPRESSION = "NonMaxSuppression"  # onnx/docs/Operators.md
 SMALL = 256  # ours: arrays of fewer numbers stay float32; they are not worth a cast
 
 
-def write(exportable: Exportable, path: Path) -> None:
+def write(exportable: ExportSpec, path: Path) -> None:
     """Write the file in the card's precision."""
     model = convert(exportable)
     if exportable.metadata.precision == "float16":
@@ -39,7 +39,7 @@ def write(exportable: Exportable, path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def convert(exportable: Exportable) -> onnx.ModelProto:
+def convert(exportable: ExportSpec) -> onnx.ModelProto:
     """The detector in float32, or in int8 where the card says so."""
     model = translate(exportable)
     name_batch(model)
@@ -50,7 +50,7 @@ def convert(exportable: Exportable) -> onnx.ModelProto:
     return model
 
 
-def translate(exportable: Exportable) -> onnx.ModelProto:
+def translate(exportable: ExportSpec) -> onnx.ModelProto:
     """The function as an ONNX graph in float32."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     function = whole(exportable, None, suppress_flat)

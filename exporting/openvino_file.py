@@ -13,11 +13,11 @@ sys.modules.setdefault(
 import onnx  # noqa: E402
 import openvino  # noqa: E402
 
-from exporting import Exportable, onnx_file  # noqa: E402
+from exporting import ExportSpec, onnx_file  # noqa: E402
 from models.weights.metadata import ATTRIBUTE  # noqa: E402
 
 
-def write(exportable: Exportable, path: Path) -> None:
+def write(exportable: ExportSpec, path: Path) -> None:
     """Write the pair in the card's precision."""
     temporary = path.with_suffix(".onnx")
     onnx.save(onnx_file.convert(exportable), temporary)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from exporting import Exportable
+from exporting import ExportSpec
 from exporting.graph import frozen, suppress_flat, whole
 from inference.runtimes.saved_model import EXTRAS
 from models.weights.metadata import FILE_NAME, LABELS_NAME
 from ssd_utils import NUM_CANDIDATES, Tensor
 
 
-def write(exportable: Exportable, path: Path) -> None:
+def write(exportable: ExportSpec, path: Path) -> None:
     """Write the folder."""
     module = frozen(whole(exportable, None, _suppress_each))
     signature = module.detect.get_concrete_function()

@@ -1,6 +1,6 @@
 """From pictures of any size to named boxes: what stands between data and a network.
 
-- detector.py: PictureDetector, for pictures as arrays or files
+- detector.py: Detector, for pictures as arrays or files
 - whole.py: all pictures of a data set through a network, for scoring
 - stream.py: frames through a detector, reading and writing beside it
 - outputs.py: what detect.py leaves: drawings, videos, JSON, labels, crops
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # Keras is loaded when a detector is
-    from inference.detector import Network, PictureDetector
+    from inference.detector import Detector, InferenceModel
 
 TILE_PX = 300  # ours: a tile's pixels are the network's, where a file tells nothing
 
@@ -24,7 +24,7 @@ def load(
     batch_size: int = 8,
     tile: bool = False,
     tile_px: int | None = None,
-) -> "PictureDetector":
+) -> "Detector":
     """The detector in a weights file, ready for pictures of any size.
 
     path: a weights file or what export.py made of one, which needs its own runtime and
@@ -38,28 +38,30 @@ def load(
 
     UserError where the file is no detector of this collection.
     """
-    from inference.detector import PictureDetector
+    from inference.detector import Detector
     from models.weights.hub import DEFAULT
 
     network = open_model(path or DEFAULT, threshold, top_k)
     if tile and tile_px is None:
         tile_px = network.metadata.tile_px or TILE_PX
-    return PictureDetector(network, batch_size, tile_px if tile else None)
+    return Detector(network, batch_size, tile_px if tile else None)
 
 
 def open_model(
     path: Path | str, threshold: float | None = None, top_k: int | None = None
-) -> "Network":
+) -> "InferenceModel":
     """The network of `load`, for images of its own size."""
     from inference import runtimes
 
-    if runtimes.recognise(path):
+    if runtimes.detect_format(path):
         return runtimes.load(path, threshold, top_k)
     from base.keras_setup import import_keras
 
     import_keras()
     from base.constants import TOP_K
     from inference.runtimes.keras_file import KerasModel
-    from models.weights.hub import file_of
+    from models.weights.hub import resolve_weights
 
-    return KerasModel(file_of(path), threshold, TOP_K if top_k is None else top_k)
+    return KerasModel(
+        resolve_weights(path), threshold, TOP_K if top_k is None else top_k
+    )

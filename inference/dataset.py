@@ -3,11 +3,11 @@
 import numpy as np
 
 from data import Batches, Picture
-from inference.detector import Network
+from inference.detector import InferenceModel
 
 
 def detect_all(
-    network: Network, batches: Batches
+    network: InferenceModel, batches: Batches
 ) -> tuple[list[Picture], list[np.ndarray]]:
     """The pictures that can be decoded, and the detections (K, 6) of each.
 

@@ -10,11 +10,11 @@ import numpy as np
 from base.constants import IMAGE_SIZE, NMS_IOU
 from base.errors import UserError
 from data import read_picture
-from data.tiles import cut, merge, tile_windows
+from data.tiles import crop_tiles, merge_tile_detections, tile_windows
 from models.weights.metadata import ModelMetadata
 
 
-class Network(Protocol):
+class InferenceModel(Protocol):
     """What finds objects in pictures of one size: a Detector, or an Exported file.
 
     Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3): class from 1, score,
@@ -55,7 +55,7 @@ class Prepared(NamedTuple):
     windows: np.ndarray
 
 
-class PictureDetector:
+class Detector:
     """A network, called on pictures of any size.
 
     `class_names` and `threshold` are the network's. `tile_px`: large pictures are cut
@@ -63,7 +63,7 @@ class PictureDetector:
     """
 
     def __init__(
-        self, network: Network, batch_size: int = 8, tile_px: int | None = None
+        self, network: InferenceModel, batch_size: int = 8, tile_px: int | None = None
     ) -> None:
         self.class_names, self.threshold = network.class_names, network.threshold
         self.batch_size, self.tile_px = batch_size, tile_px
@@ -93,7 +93,7 @@ class PictureDetector:
         """uint8 (H, W, 3) RGB cut and resized, without Keras: for any thread."""
         size_wh = (image.shape[1], image.shape[0])
         windows = tile_windows(size_wh, self.tile_px or max(size_wh))
-        return Prepared(cut(image, windows, IMAGE_SIZE), windows)
+        return Prepared(crop_tiles(image, windows, IMAGE_SIZE), windows)
 
     def detect(self, group: Sequence[Prepared]) -> list[np.ndarray]:
         """Detections (K, 6) of each picture: class, score, corners in 0..1."""
@@ -103,7 +103,7 @@ class PictureDetector:
         found, start = [], 0
         for _, windows in group:
             parts = rows[start : start + len(windows)]
-            found.append(merge(parts, windows, NMS_IOU, rows.shape[1]))
+            found.append(merge_tile_detections(parts, windows, NMS_IOU, rows.shape[1]))
             start += len(windows)
         return found
 

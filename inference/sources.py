@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from base.background import ahead
+from base.background import prefetch
 from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name, read_picture
 from data.readers.text import read_lines
@@ -212,7 +212,7 @@ def _listed(path: Path) -> list[Source]:
 
 
 def read_frames(
-    sources: Sequence[Source], tell_broken: Callable[[str], None]
+    sources: Sequence[Source], report_unreadable: Callable[[str], None]
 ) -> Iterator[Frame]:
     """The frames of all sources, one after the other.
 
@@ -225,7 +225,7 @@ def read_frames(
             else:
                 yield from _read_video(source)
         except UserError as error:
-            tell_broken(str(error))
+            report_unreadable(str(error))
 
 
 def _read_video(source: Source) -> Iterator[Frame]:
@@ -236,7 +236,7 @@ def _read_video(source: Source) -> Iterator[Frame]:
     live = source.kind == "camera" or (source.kind == "stream" and num_frames <= 0)
     frames = _decode(capture, source, fps, live)
     last = -1
-    for frame in ahead(frames, 1, newest=True) if live else frames:
+    for frame in prefetch(frames, 1, newest=True) if live else frames:
         last = frame.index
         yield frame
     if last < 0:

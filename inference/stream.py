@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from base.background import ahead
-from inference.detector import PictureDetector, Prepared
+from base.background import prefetch
+from inference.detector import Detector, Prepared
 from inference.sources import Frame
 
 GROUP_BYTES = 128 * 2**20  # ours: pixels of one group; three groups are in memory
@@ -21,7 +21,7 @@ class _Seen(NamedTuple):
 
 
 def detect_frames(
-    detector: PictureDetector, frames: Iterable[Frame], every: int = 1
+    detector: Detector, frames: Iterable[Frame], every: int = 1
 ) -> Iterator[tuple[Frame, np.ndarray]]:
     """Each frame with its detections (K, 6): class, score, corners in 0..1.
 
@@ -29,7 +29,7 @@ def detect_frames(
     Reading and resizing go on in a thread while the network works, a group ahead.
     """
     shown = NOTHING
-    for group in ahead(_groups(detector, frames, every), 1):
+    for group in prefetch(_groups(detector, frames, every), 1):
         prepared = [seen.prepared for seen in group if seen.prepared is not None]
         found = iter(detector.detect(prepared))
         for frame, is_detected in ((s.frame, s.prepared is not None) for s in group):
@@ -39,7 +39,7 @@ def detect_frames(
 
 
 def _groups(
-    detector: PictureDetector, frames: Iterable[Frame], every: int
+    detector: Detector, frames: Iterable[Frame], every: int
 ) -> Iterator[list[_Seen]]:
     """Frames of which the network gets one batch, or as many as GROUP_BYTES hold.
 

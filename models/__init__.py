@@ -1,12 +1,12 @@
 """The collection of detectors: a backbone's name -> its file, a description -> a model.
 
 A backbone's file offers `PREPROCESSING` (a row of models.layers.PREPROCESSING) and
-`extractor(images, weights, norm)` -> features (B, n, n, F) with n up to 38. It may
-offer `DEFAULT_TRUNK`, `ADAPTER = False` where its features are the 38x38 map itself,
+`backbone(images, weights, norm)` -> features (B, n, n, F) with n up to 38. It may
+offer `DEFAULT_NECK`, `ADAPTER = False` where its features are the 38x38 map itself,
 and `IMAGENET`, address and MD5 of its ImageNet weights where keras.applications has
 none: that file fills all layers of the built model whose names it knows, those of the
-trunk too; None where there are no such weights at all. `APPLICATION` names the whole
-classifier for the trunk `native`; models.keras_applications offers the same for any of
+neck too; None where there are no such weights at all. `APPLICATION` names the whole
+classifier for the neck `native`; models.keras_applications offers the same for any of
 them. A detector's backbone and neck offer `stages(images, weights, norm)`, three maps
 for `native`, and PUBLISHED_DETECTOR where its authors' files are whole detectors.
 `DEPTHWISE` tells that most convolutions are depthwise, `FIXED` which layers never learn
@@ -22,10 +22,10 @@ from base.errors import UserError, in_one_line
 from models.architecture import (
     BACKBONES,
     BOX_LOSSES,
+    NECKS,
     NORMS,
     REUSES,
     STAGED,
-    TRUNKS,
     Architecture,
     check_backbone,
 )
@@ -36,17 +36,17 @@ if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the name
 __all__ = [
     "BACKBONES",
     "BOX_LOSSES",
+    "NECKS",
     "NORMS",
     "REUSES",
-    "TRUNKS",
     "Architecture",
+    "backbone_layers",
     "build",
     "check_backbone",
     "explained",
-    "extractor_layers",
     "fix",
 ]
-ENDS = ("features", "features_19", "features_10")  # ours: where an extractor ends
+ENDS = ("features", "features_19", "features_10")  # ours: where a backbone ends
 
 
 def build(architecture: Architecture, weights: str | None = None) -> "keras.Model":
@@ -67,30 +67,30 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     preprocessing = architecture.preprocessing or module.PREPROCESSING
     x = Preprocess(preprocessing, name="preprocess")(images)
     stages = _extract(architecture, x, weights)
-    # the extractor ends here
+    # the backbone ends here
     stages = [
         keras.layers.Identity(name=name)(stage)
         for name, stage in zip(ENDS, stages, strict=False)
     ]
     filters, norm = architecture.adapter_filters, architecture.norm
-    if architecture.trunk == "native":
+    if architecture.neck == "native":
         is_neck = architecture.staged is module and not architecture.has_adapter
-        sources = native.trunk(stages, None if is_neck else filters, norm)
-    elif architecture.trunk == "yolox":
-        sources = yolox.trunk(stages, architecture.extractor_norm)
+        sources = native.neck(stages, None if is_neck else filters, norm)
+    elif architecture.neck == "yolox":
+        sources = yolox.neck(stages, architecture.backbone_norm)
     else:
         (x,) = stages
         if architecture.has_adapter:
             x = heads.adapter(x, filters, norm)
-        if architecture.trunk == "light":
-            fire_norm = architecture.extractor_norm if architecture.own_file else norm
-            sources = light.trunk(x, norm, fire_norm)
+        if architecture.neck == "light":
+            fire_norm = architecture.backbone_norm if architecture.own_file else norm
+            sources = light.neck(x, norm, fire_norm)
         else:
             block_norm = "none" if architecture.reuse == "deep" else norm
-            sources = ssd.trunk(x, norm, architecture.layout, block_norm)
+            sources = ssd.neck(x, norm, architecture.layout, block_norm)
     predictions = heads.heads(sources, architecture.num_classes, architecture.layout)
     model = keras.Model(images, predictions, name=architecture.backbone)
-    set_momentum(extractor_layers(model))
+    set_momentum(backbone_layers(model))
     fix(model, architecture)
     return model
 
@@ -103,8 +103,8 @@ def fix(model: "keras.Model", architecture: Architecture) -> None:
             layer.trainable = False
 
 
-def extractor_layers(model: "keras.Model") -> list:
-    """The layers of a built detector that belong to its extractor."""
+def backbone_layers(model: "keras.Model") -> list:
+    """The layers of a built detector that belong to its backbone."""
     import keras
 
     ends = [layer.output for layer in model.layers if layer.name in ENDS]
@@ -112,12 +112,12 @@ def extractor_layers(model: "keras.Model") -> list:
 
 
 def _extract(architecture: Architecture, images: Any, weights: str | None) -> list:
-    """The maps that the trunk begins with: three for those of STAGED, else one."""
+    """The maps that the neck begins with: three for those of STAGED, else one."""
     with explained(weights, architecture.backbone):
-        norm = architecture.extractor_norm
-        if architecture.trunk in STAGED:
+        norm = architecture.backbone_norm
+        if architecture.neck in STAGED:
             return architecture.staged.stages(images, weights, norm)
-        return [architecture.module.extractor(images, weights, norm)]
+        return [architecture.module.backbone(images, weights, norm)]
 
 
 @contextmanager

@@ -26,14 +26,14 @@ BACKBONES = {
 }
 
 
-TRUNKS = ("ssd", "light", "native", "yolox")  # models/necks
+NECKS = ("ssd", "light", "native", "yolox")  # models/necks
 STAGED = ("native", "yolox")  # those that begin with three maps
 
 
 NORMS = ("batch", "none")  # models.layers.norm_relu
 
 
-REUSES = ("extractor", "deep")  # models/weights/vgg_trunk.py
+REUSES = ("backbone", "deep")  # models/weights/vgg_trunk.py
 
 
 BOX_LOSSES = ("smooth_l1", "ciou")  # models/losses/multibox_loss.py
@@ -44,51 +44,51 @@ class Architecture:
     """All that decides a detector's layers; kept in its weights file.
 
     `num_classes` counts the background. `norm` "batch" normalises every convolution
-    that starts from nothing; `pretrained` tells that the extractor does not (its
-    convolutions are the plain published ones). `trunk` None is the backbone's default,
-    `layout` None the trunk's: yolox for yolox, else voc.
+    that starts from nothing; `pretrained` tells that the backbone does not (its
+    convolutions are the plain published ones). `neck` None is the backbone's default,
+    `layout` None the neck's: yolox for yolox, else voc.
     `backbone` is a name of BACKBONES or of a classifier of keras.applications; `width`
     is its `alpha`, where it has one. `reuse` "deep": ImageNet weights fill conv4_1 to
-    conv5_3 of the trunk too, so these are not normalised either. `preprocessing` is a
+    conv5_3 of the neck too, so these are not normalised either. `preprocessing` is a
     row of models.layers.PREPROCESSING, None the backbone's own.
     """
 
     backbone: str
     num_classes: int
     adapter_filters: int = 256
-    trunk: str | None = None
+    neck: str | None = None
     norm: str = "batch"
     layout: str | None = None
     pretrained: bool = False
     width: float = 1.0
-    reuse: str = "extractor"
+    reuse: str = "backbone"
     preprocessing: str | None = None
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone)
-        if self.trunk is None:
-            trunk = getattr(self.module, "DEFAULT_TRUNK", "ssd")
-            object.__setattr__(self, "trunk", trunk)
-        _check_known("trunk", self.trunk, TRUNKS)
+        if self.neck is None:
+            neck = getattr(self.module, "DEFAULT_NECK", "ssd")
+            object.__setattr__(self, "neck", neck)
+        _check_known("neck", self.neck, NECKS)
         if self.layout is None:
-            layout = "yolox" if self.trunk == "yolox" else "voc"
+            layout = "yolox" if self.neck == "yolox" else "voc"
             object.__setattr__(self, "layout", layout)
         _check_known("norm", self.norm, NORMS)
         _check_known("layout", self.layout, LAYOUTS)
         _check_known("reuse", self.reuse, REUSES)
-        if self.reuse == "deep" and (self.trunk, self.adapter_filters) != ("ssd", 256):
+        if self.reuse == "deep" and (self.neck, self.adapter_filters) != ("ssd", 256):
             raise UserError("--reuse deep goes with --neck ssd, 256 adapter filters.")
-        if self.layout == "legacy" and self.trunk != "ssd":
+        if self.layout == "legacy" and self.neck != "ssd":
             raise UserError(
-                f"--priors legacy goes with --neck ssd only, not with {self.trunk}: "
+                f"--priors legacy goes with --neck ssd only, not with {self.neck}: "
                 "choose --neck ssd or --priors voc."
             )
-        if (self.layout == "yolox") != (self.trunk == "yolox"):
+        if (self.layout == "yolox") != (self.neck == "yolox"):
             raise UserError(
                 "--priors yolox and --neck yolox belong together, received "
-                f"{self.layout} and {self.trunk}."
+                f"{self.layout} and {self.neck}."
             )
-        if self.trunk == "yolox" and not self.is_detectors:
+        if self.neck == "yolox" and not self.is_detectors:
             raise UserError(
                 f"--neck yolox: it goes with yolox_nano only, not {self.backbone}."
             )
@@ -99,9 +99,9 @@ class Architecture:
             )
         if self.width != 1 and self.backbone in BACKBONES:
             raise UserError(f"--alpha {self.width}: {self.backbone} has one width.")
-        if self.trunk in STAGED and self.staged is None:
+        if self.neck in STAGED and self.staged is None:
             raise UserError(
-                f"--neck {self.trunk}: {self.backbone} is no classifier of "
+                f"--neck {self.neck}: {self.backbone} is no classifier of "
                 "keras.applications; choose ssd or light."
             )
 
@@ -124,7 +124,7 @@ class Architecture:
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether the extractor has depthwise convolutions."""
+        """Whether the backbone has depthwise convolutions."""
         if self.backbone in BACKBONES:
             return getattr(self.module, "DEPTHWISE", False)
         return self.application.is_depthwise
@@ -137,7 +137,7 @@ class Architecture:
 
     @property
     def has_adapter(self) -> bool:
-        """Whether conv4_0 stands between the extractor and the trunk."""
+        """Whether conv4_0 stands between the backbone and the neck."""
         return getattr(self.module, "ADAPTER", True)
 
     @property
@@ -156,15 +156,15 @@ class Architecture:
         return getattr(self.module, "PUBLISHED_DETECTOR", False)
 
     @property
-    def extractor_norm(self) -> str:
+    def backbone_norm(self) -> str:
         """Normalisation of the layers that ImageNet weights can fill."""
         return "none" if self.pretrained else self.norm
 
     def in_words(self) -> str:
-        """What a person chose: backbone, trunk, adapter, layout."""
+        """What a person chose: backbone, neck, adapter, layout."""
         width = "" if self.width == 1 else f" of width {self.width:g}"
         return (
-            f"{self.backbone}{width} with trunk {self.trunk}, adapter of "
+            f"{self.backbone}{width} with neck {self.neck}, adapter of "
             f"{self.adapter_filters} filters, layout {self.layout}"
         )
 

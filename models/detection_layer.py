@@ -8,7 +8,7 @@ import ssd_utils
 from ssd_utils import Tensor
 
 
-class Detect(keras.Layer):
+class DetectionLayer(keras.Layer):
     """Detections (B, K, 6) from raw predictions (B, P, 4 + C); see ssd_utils.detect."""
 
     def __init__(
@@ -35,5 +35,5 @@ def with_detections(
 
     The default threshold is the one for scoring.
     """
-    detect = Detect(layout, score_threshold, top_k, name="detections")
+    detect = DetectionLayer(layout, score_threshold, top_k, name="detections")
     return keras.Model(model.input, [model.output, detect(model.output)])

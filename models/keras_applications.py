@@ -1,4 +1,4 @@
-"""Any classifier of keras.applications as an extractor, its stages found by stride.
+"""Any classifier of keras.applications as a backbone, its stages found by stride.
 
 A stage is all that happens at one map size; what leaves it is the last map through
 which everything deeper passes: the end of a residual block, of an inception module, or,
@@ -35,7 +35,7 @@ class Application:
     name: str
     width: float = 1.0
 
-    DEFAULT_TRUNK = "native"
+    DEFAULT_NECK = "native"
 
     @property
     def PREPROCESSING(self) -> str:
@@ -56,7 +56,7 @@ class Application:
         layers = self.build(keras.Input((300, 300, 3)), None)._flatten_layers()
         return any(isinstance(layer, kinds) for layer in layers)
 
-    def extractor(self, images: Tensor, weights: str | None, norm: str) -> Tensor:
+    def backbone(self, images: Tensor, weights: str | None, norm: str) -> Tensor:
         """Features (B, n, n, F) of preprocessed images, n near 38."""
         return self.stages(images, weights)[0]
 

@@ -8,7 +8,7 @@ from keras import Layer, Model, initializers, layers, ops
 
 from ssd_utils import Tensor
 
-# How the published extractors saw their pictures: reversed to BGR?, mean, divisor.
+# How the published backbones saw their pictures: reversed to BGR?, mean, divisor.
 # keras.applications.imagenet_utils, `preprocess_input`; "none": a classifier that has
 # its preprocessing inside
 PREPROCESSING = {
@@ -34,7 +34,7 @@ BN_EPSILON = 1e-3  # the default of keras.layers.BatchNormalization
 
 
 class Preprocess(Layer):
-    """What an extractor expects, from RGB pictures (B, H, W, 3) in 0..255."""
+    """What a backbone expects, from RGB pictures (B, H, W, 3) in 0..255."""
 
     def __init__(self, mode: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -160,7 +160,7 @@ def norm_relu(x: Tensor, name: str, norm: str) -> Tensor:
 
 
 def set_momentum(parts: Iterable[Layer]) -> None:
-    """Let moving statistics of an extractor follow its weights within an epoch."""
+    """Let moving statistics of a backbone follow its weights within an epoch."""
     for layer in parts:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = BN_MOMENTUM

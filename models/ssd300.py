@@ -1,4 +1,4 @@
-"""SSD300: the ordinary extractor, and the trunk `ssd` and heads that all models share.
+"""SSD300: the ordinary backbone, and the neck `ssd` and heads that all models share.
 
 Liu et al., "SSD: Single Shot MultiBox Detector", 2016, https://arxiv.org/abs/1512.02325,
 fig. 2 and sec. 3.1; VGG16 from conv1_1 to pool3 with `same` pooling: 38x38x256.
@@ -13,7 +13,7 @@ APPLICATION = "VGG16"
 PREPROCESSING = "caffe"
 ADAPTER = False
 
-EXTRACTOR = (  # Simonyan & Zisserman 2014, table 1, column D
+BACKBONE = (  # Simonyan & Zisserman 2014, table 1, column D
     *(Conv("conv1_1", 64, 3), Conv("conv1_2", 64, 3), Pool("pool1", 2, 2)),
     *(Conv("conv2_1", 128, 3), Conv("conv2_2", 128, 3), Pool("pool2", 2, 2)),
     *(Conv("conv3_1", 256, 3), Conv("conv3_2", 256, 3), Conv("conv3_3", 256, 3)),
@@ -21,9 +21,9 @@ EXTRACTOR = (  # Simonyan & Zisserman 2014, table 1, column D
 )
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 256) of preprocessed images; ImageNet's are VGG16's."""
-    features = stack(EXTRACTOR, images, norm)["pool3"]
+    features = stack(BACKBONE, images, norm)["pool3"]
     if weights is not None:
         vgg16 = applications.VGG16(
             include_top=False, weights=weights, input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3)

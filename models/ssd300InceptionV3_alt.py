@@ -12,7 +12,7 @@ APPLICATION = "InceptionV3"
 PREPROCESSING = "tf"
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 35, 35, 288) of preprocessed images; it has norms of its own."""
     inception = applications.InceptionV3(
         include_top=False, weights=weights, input_tensor=images

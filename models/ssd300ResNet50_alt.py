@@ -11,7 +11,7 @@ APPLICATION = "ResNet50"
 PREPROCESSING = "caffe"
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 512) of preprocessed images; ResNet50 has its own norms."""
     resnet50 = applications.ResNet50(
         include_top=False, weights=weights, input_tensor=images

@@ -7,8 +7,8 @@ from models.layers import Conv, Fire, Pool, stack
 from ssd_utils import Tensor
 
 PREPROCESSING = "caffe"
-DEFAULT_TRUNK = "light"  # with F = 256 its ImageNet file fills fire6..9 as well
-EXTRACTOR = (
+DEFAULT_NECK = "light"  # with F = 256 its ImageNet file fills fire6..9 as well
+BACKBONE = (
     Conv("conv1", 64, 3, strides=2, padding="valid"),
     Pool("pool1", 3, 2, padding="valid"),
     *(Fire("fire2", 16, 64), Fire("fire3", 16, 64), Pool("pool3", 3, 2, "valid")),
@@ -22,6 +22,6 @@ IMAGENET = (
 )
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 36, 36, 256) of preprocessed images; `models.build` fills them."""
-    return stack(EXTRACTOR, images, norm)["fire5"]
+    return stack(BACKBONE, images, norm)["fire5"]

@@ -11,7 +11,7 @@ APPLICATION = "VGG16"
 PREPROCESSING = "caffe"
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 37, 37, 256) of preprocessed images; VGG16 is not normalised."""
     vgg16 = applications.VGG16(include_top=False, weights=weights, input_tensor=images)
     return vgg16.get_layer("block3_pool").output

@@ -11,7 +11,7 @@ APPLICATION = "VGG19"
 PREPROCESSING = "caffe"
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 37, 37, 256) of preprocessed images; VGG19 is not normalised."""
     vgg19 = applications.VGG19(include_top=False, weights=weights, input_tensor=images)
     return vgg19.get_layer("block3_pool").output

@@ -13,7 +13,7 @@ from models.yolox_layers import BaseConv, CSPLayer, DWConv, SPPBottleneck, join
 from ssd_utils import Tensor
 
 PREPROCESSING = "bgr"  # yolox/data/data_augment.py, preproc: 0..255 as OpenCV reads
-DEFAULT_TRUNK = "native"
+DEFAULT_NECK = "native"
 ADAPTER = False
 DEPTHWISE = True
 # ours: what stays as published when filled, as in Detectron's FREEZE_AT. Folded, these
@@ -32,7 +32,7 @@ DARKNET = (  # darknet.py, CSPDarknet
 )
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 64) of preprocessed images."""
     return stages(images, weights, norm)[0]
 

@@ -1,4 +1,4 @@
-"""SSD300 behind a small extractor that starts from nothing: 38x38x256.
+"""SSD300 behind a small backbone that starts from nothing: 38x38x256.
 
 The 2018 article's own: VGG16's first blocks without conv3_3, BatchNormalization after
 each block's last relu, average pooling.
@@ -15,7 +15,7 @@ IMAGENET = None
 BLOCKS = (("conv1", 64), ("conv2", 128), ("conv3", 256))  # the article
 
 
-def extractor(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 256) of preprocessed images."""
     x = images
     for name, filters in BLOCKS:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from base.errors import UserError
-from base.files import written
+from base.files import atomic_write
 from base.palette import BLUE, DPI, GREEN, ORANGE, PURPLE, SKY
 from evaluation.average_precision import ClassCurve
 
@@ -227,5 +227,5 @@ def _proxy_ring(axes: Axes, label: str) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    with written(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=DPI, format=Path(path).suffix[1:] or "png")

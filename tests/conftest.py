@@ -91,7 +91,8 @@ def untrained(shapes, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
-    """Exported files of a tiny detector, see tests.helpers.exportables.written_once."""
+    """ExportedModel files of a tiny detector, see
+    tests.helpers.exportables.written_once."""
     from tests.helpers.exportables import written_once
 
     return written_once(tmp_path_factory.mktemp("exports"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 # ours: the peak of the rate at batch 8; the rates beside them: docs/experiments.md
 RATES = {"adamw": 1e-3, "sgd": 1e-2}
-# ours: the extractor's share of the rate where the neck yolox brings a trained
+# ours: the backbone's share of the rate where the neck yolox brings a trained
 # detector; docs/default_detector.md
 FINE_TUNING_SCALE = 0.1
 # ours: auto, and Keras' dtype policies

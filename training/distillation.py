@@ -1,7 +1,7 @@
-"""Another extractor before a trained detection half, without labels.
+"""Another backbone before a trained detection half, without labels.
 
-The 2018 article copied the layers of a trained SSD300 behind a new extractor and
-trained only the adapter between them, with labels. Here the truth is what the donor
+The 2018 article copied the layers of a trained SSD300 behind a new backbone and
+trained only the adapter between them, with labels. Here the truth is what the teacher
 itself computes on any pictures: Romero et al., "FitNets", 2014, sec. 3.1, where one
 network learns another's hidden layer.
 """
@@ -13,13 +13,13 @@ import keras
 from keras import ops
 
 from base.errors import UserError
-from models import extractor_layers
+from models import backbone_layers
 from ssd_utils import Tensor
 from training.engine import Trainer
 
-TRUNK_STARTS = ("conv4_1", "pool5")  # first layers of the trunks ssd and light
+NECK_STARTS = ("conv4_1", "pool5")  # first layers of the necks ssd and light
 ADAPTER = "conv4_0"
-TARGETS = ("junction", "maps", "heads")
+TARGETS = ("hint_layer", "maps", "heads")
 EPSILON = 1e-3  # ours: a channel that is silent in a batch must not weigh much
 
 
@@ -40,12 +40,12 @@ def cosine(found: Tensor, wanted: Tensor) -> Tensor:
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l2": l2, "cosine": cosine}
 
 
-def junction(model: keras.Model) -> Tensor:
-    """The 38x38 map that the trunk begins with; UserError where there is no such."""
+def hint_layer(model: keras.Model) -> Tensor:
+    """The 38x38 map that the neck begins with; UserError where there is no such."""
     for layer in model.layers:
-        if layer.name in TRUNK_STARTS:
+        if layer.name in NECK_STARTS:
             return layer.input
-    raise UserError(f"{model.name}: its trunk has no junction, only ssd and light do.")
+    raise UserError(f"{model.name}: its neck has no junction, only ssd and light do.")
 
 
 def targets(model: keras.Model, names: Iterable[str]) -> keras.Model:
@@ -53,34 +53,34 @@ def targets(model: keras.Model, names: Iterable[str]) -> keras.Model:
     heads = [layer for layer in model.layers if "_mbox_" in layer.name]
     maps = {id(layer.input): layer.input for layer in heads}
     outputs = {
-        "junction": [junction(model)],
+        "hint_layer": [hint_layer(model)],
         "maps": list(maps.values()),
         "heads": [layer.output for layer in heads],
     }
     return keras.Model(model.input, [out for name in names for out in outputs[name]])
 
 
-def learn_only(model: keras.Model, extractor: bool) -> None:
-    """The adapter learns, and the extractor if it is to; all else is fixed."""
-    inside = {layer.name for layer in extractor_layers(model)}
+def learn_only(model: keras.Model, backbone: bool) -> None:
+    """The adapter learns, and the backbone if it is to; all else is fixed."""
+    inside = {layer.name for layer in backbone_layers(model)}
     for layer in model.layers:
         is_adapter = layer.name.startswith(ADAPTER)
-        layer.trainable = is_adapter or (extractor and layer.name in inside)
+        layer.trainable = is_adapter or (backbone and layer.name in inside)
 
 
-class Imitator(Trainer):
-    """A Trainer whose truth is what `donor` makes of the pictures.
+class DistillationTrainer(Trainer):
+    """A Trainer whose truth is what `teacher` makes of the pictures.
 
-    `student` and `donor` are models of `targets`; the truth of the batches is not
+    `student` and `teacher` are models of `targets`; the truth of the batches is not
     looked at, and the parts of the multibox loss stay 0.
     """
 
     def __init__(
-        self, student: keras.Model, donor: keras.Model, layout: str, distance: str
+        self, student: keras.Model, teacher: keras.Model, layout: str, distance: str
     ) -> None:
         super().__init__(student, layout)
-        donor.trainable = False
-        self.donor, self.distance = donor, DISTANCES[distance]
+        teacher.trainable = False
+        self.teacher, self.distance = teacher, DISTANCES[distance]
 
     def compute_loss(
         self,
@@ -90,7 +90,7 @@ class Imitator(Trainer):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        wanted = self.donor(x, training=False)
+        wanted = self.teacher(x, training=False)
         pairs = zip(as_list(y_pred), as_list(wanted), strict=True)
         distances = [
             self.distance(

@@ -13,7 +13,7 @@ DECAY = 0.99  # ours: remembers some hundred steps; docs/experiments.md
 RAMP = 10  # as tf.train.ExponentialMovingAverage: (1 + steps) / (10 + steps) at first
 
 
-class Average:
+class WeightEMA:
     """Polyak & Juditsky, 1992; `update` after each step, `applied` to score and save.
 
     Holds one more copy of the weights in memory.

@@ -107,7 +107,7 @@ class Trainer(keras.Model):
 
 
 @dataclass
-class EpochSoFar:
+class EpochTotals:
     """Sums of the loss's parts over the steps of an epoch that were made.
 
     `steps` were made, `skipped` of them gave nothing to add.
@@ -135,24 +135,25 @@ def train_epoch(
     batches: Iterable,
     schedule: Schedule,
     on_step: Callable[[dict | None], None],
-    so_far: EpochSoFar | None = None,
+    epoch_totals: EpochTotals | None = None,
 ) -> dict:
     """Means over an epoch of the parts of the loss; `on_step` gets those of each step.
 
-    `step(images, truth, rate)` trains (training.recovery.non_finite.Guard.step) and
-    gives the parts of the loss, None where it skipped the batch. `batches` gives
-    images, truth; the epoch ends with them or with the schedule. `so_far` is the part
-    of the epoch before `batches` begin; it is kept up to date.
+    `step(images, truth, rate)` trains
+    (training.recovery.non_finite.NonFiniteGuard.step) and gives the parts of the loss,
+    None where it skipped the batch. `batches` gives images, truth; the epoch ends with
+    them or with the schedule. `so_far` is the part of the epoch before `batches`
+    begin; it is kept up to date.
     """
-    so_far = so_far or EpochSoFar()
+    epoch_totals = epoch_totals or EpochTotals()
     for images, truth in batches:
         parts = step(images, truth, schedule.rate())
         schedule.step += 1
-        so_far.add(parts)
+        epoch_totals.add(parts)
         on_step(parts)
         if schedule.progress >= 1:
             break
-    return so_far.means()
+    return epoch_totals.means()
 
 
 def validate(

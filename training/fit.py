@@ -12,23 +12,23 @@ import keras
 from keras import ops
 from tqdm import tqdm
 
-from data import Batches, Dataset, tell_broken
+from data import Batches, Dataset, report_unreadable
 from models import Architecture, weights
 from training.engine import train_epoch
 from training.hardware.replicas import Replicas
-from training.monitoring.diagnosis import advice, what_is_stuck
-from training.monitoring.validation import Validation
+from training.monitoring.diagnosis import advice, diagnose
+from training.monitoring.validation import Evaluator
 from training.monitoring.whole_split import describe_part, score_whole, scored_part
 from training.recovery.checkpoint_writer import CheckpointWriter
 from training.recovery.interrupt import Interrupt
 from training.runs import RunFolder, best_row, write_history
-from training.state import Settings, State
+from training.state import State, TrainingConfig
 
 # the progress bar's words for the loss's parts
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 
 NEVER_THAWED = (
-    "The time was over after {} of the epochs of --freeze-epochs {}: the extractor "
+    "The time was over after {} of the epochs of --freeze-epochs {}: the backbone "
     "never learned. Go on with more --minutes (--resume {}), or begin with fewer such "
     "epochs."
 )
@@ -42,7 +42,7 @@ def fit(
     model: keras.Model,
     architecture: Architecture,
     datasets: tuple[Dataset, Dataset],
-    settings: Settings,
+    settings: TrainingConfig,
     output: RunFolder,
     resume: bool = False,
     replicas: Replicas | None = None,
@@ -75,7 +75,7 @@ def fit(
     part = scored_part(val_set, len(train_set))
     if words := describe_part(part, val_set):
         print(words)
-    check = Validation(model, architecture, part, settings.batch_size)
+    check = Evaluator(model, architecture, part, settings.batch_size)
     checkpoints = CheckpointWriter(output, state)
     checkpoints.begin(resume)
     at = state.schedule.step
@@ -106,7 +106,7 @@ def fit(
     if state.is_over:
         _finish(state, (part, val_set), output, checkpoints)
     _tell_never_thawed(state, output.folder)
-    tell_broken(batches.broken | check.batches.broken)
+    report_unreadable(batches.broken | check.batches.broken)
     return state.history
 
 
@@ -133,14 +133,16 @@ def _train_epoch(
     state: State, batches: Batches, on_step: Callable[[dict | None], None]
 ) -> dict:
     """The rest of the epoch under way; the beginning of its row of the history."""
-    schedule, so_far = state.schedule, state.so_far
+    schedule, epoch_totals = state.schedule, state.epoch_totals
     first_step, started = schedule.step, schedule.seconds
     try:
-        with closing(batches.epoch(state.epoch, so_far.steps)) as rest:
-            timed = Waited(rest)
-            means = train_epoch(state.guard.step, timed, schedule, on_step, so_far)
+        with closing(batches.epoch(state.epoch, epoch_totals.steps)) as rest:
+            timed = TimedIterator(rest)
+            means = train_epoch(
+                state.guard.step, timed, schedule, on_step, epoch_totals
+            )
     except FloatingPointError as error:
-        where = _where(state, batches, so_far.steps)
+        where = _where(state, batches, epoch_totals.steps)
         raise FloatingPointError(f"{where}: {error}") from error
     num_images = (schedule.step - first_step) * state.settings.update_size
     seconds = schedule.seconds - started
@@ -154,7 +156,7 @@ def _train_epoch(
     }
 
 
-class Waited:
+class TimedIterator:
     """Goes through items and counts the seconds that it waited for them."""
 
     def __init__(self, items: Iterator) -> None:
@@ -179,7 +181,7 @@ def _where(state: State, batches: Batches, step: int) -> str:
     return f"epoch {state.epoch + 1}, step {step + 1} (pictures {pictures})"
 
 
-def _end_epoch(state: State, row: dict, check: Validation, output: RunFolder) -> None:
+def _end_epoch(state: State, row: dict, check: Evaluator, output: RunFolder) -> None:
     """Validate, complete the epoch's row, write weights and history."""
     with state.average.applied() if state.average else nullcontext():
         figures, threshold, f1 = check()
@@ -212,12 +214,12 @@ def _save_weights(
         weights.save(state.model, output.folder / "best.weights.h5", description)
 
 
-def _tell_stuck(state: State, check: Validation, bar: tqdm) -> None:
+def _tell_stuck(state: State, check: Evaluator, bar: tqdm) -> None:
     """Once, what is wrong with the training and what to try."""
     if state.told:
         return
     progress = state.schedule.progress
-    if what := what_is_stuck(state.history, check, progress):
+    if what := diagnose(state.history, check, progress):
         bar.write(advice(what, progress, state.settings, state.architecture.norm))
         state.told = True
 
@@ -244,7 +246,7 @@ def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None
 
 def _skipped_line(state: State, batches: Batches) -> str:
     """A step that was undone; its images the first time, and from then on the count."""
-    step, count = state.so_far.steps - 1, state.guard.skipped
+    step, count = state.epoch_totals.steps - 1, state.guard.skipped
     where = f"epoch {state.epoch + 1}, step {step + 1}"
     if count > 1:
         return f"{where}: not finite, undone and skipped ({count} so far)"
@@ -253,7 +255,7 @@ def _skipped_line(state: State, batches: Batches) -> str:
     return f"{where}: not finite, undone and skipped (images {names})"
 
 
-def _line(row: dict, settings: Settings) -> str:
+def _line(row: dict, settings: TrainingConfig) -> str:
     """What a person reads after each epoch."""
     of = f"/{settings.epochs}" if settings.epochs else ""
     return (

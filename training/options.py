@@ -8,9 +8,9 @@ from base.command_line import Parser
 from base.errors import UserError
 from base.priors import LAYOUTS
 from base.renamed import current_fields
-from models import BACKBONES, BOX_LOSSES, NORMS, REUSES, TRUNKS, check_backbone
+from models import BACKBONES, BOX_LOSSES, NECKS, NORMS, REUSES, check_backbone
 from training import DEMO_EPOCHS, EPOCHS, FINE_TUNING_SCALE, PRECISIONS, RATES, TILE_PX
-from training.schedule import SHAPES
+from training.schedule import SCHEDULES
 
 
 def parse(argv: list[str] | None, description: str | None = None) -> argparse.Namespace:
@@ -18,7 +18,7 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     parser = Parser("train.py", description)
     _data_options(parser.add_argument_group("data"))
     _model_options(parser.add_argument_group("model"))
-    _extractor_options(parser.add_argument_group("extractor"))
+    _extractor_options(parser.add_argument_group("backbone"))
     _training_options(parser.add_argument_group("training"))
     args = parser.parse_args(argv)
     args.tile = args.tile or args.tile_size is not None
@@ -105,7 +105,7 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
         "MobileNetV3Large; default: %(default)s")
     group.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
         help="width of a MobileNet; default: %(default)s")
-    group.add_argument("--neck", choices=TRUNKS,
+    group.add_argument("--neck", choices=NECKS,
         help="default: that of --init-from, or light for squeezenet, ssd for the other "
         "names in small letters, native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
@@ -116,28 +116,28 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--priors", dest="layout", choices=LAYOUTS,
         help="priors; default: those of --init-from, or voc")
     group.add_argument("--weights", metavar="imagenet|none|FILE|voc|coco",
-        help="what to start from; FILE is an extractor's or a detector's, voc and coco "
+        help="what to start from; FILE is a backbone's or a detector's, voc and coco "
         "are published ones, fetched once; default: imagenet where it exists and "
-        "--init-from brings no extractor, none for the demo set")
+        "--init-from brings no backbone, none for the demo set")
     group.add_argument("--init-from", metavar="FILE|voc|coco",
         help="with yolox_nano the detector in weights/ unless --weights is given; "
         "take every layer that fits by name and shape from any SSD300, of "
-        "train.py or published, and the classes that it knows by name; an extractor "
+        "train.py or published, and the classes that it knows by name; a backbone "
         "that --weights brings stays unless FILE is of the same backbone and width")
     group.add_argument("--reuse", choices=REUSES,
         help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
-        "is the full classifier's file; default: extractor")
+        "is the full classifier's file; default: backbone")
 
 
 def _extractor_options(group: argparse._ArgumentGroup) -> None:
     """What of the pretrained layers learns."""
     frozen = group.add_mutually_exclusive_group()
     frozen.add_argument("--freeze", action="store_true",
-        help="keep the extractor as it is")
+        help="keep the backbone as it is")
     frozen.add_argument("--freeze-epochs", type=int, default=0, metavar="N",
         help="keep it for N epochs, then train it too; default: %(default)s")
     group.add_argument("--backbone-lr-scale", type=float, metavar="S",
-        help="the extractor learns at S times the rate; default: 1, where trunk yolox "
+        help="the backbone learns at S times the rate; default: 1, where neck yolox "
         f"brings a trained detector {FINE_TUNING_SCALE:g}")
 
 
@@ -158,10 +158,10 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--lr", type=float, metavar="RATE",
         help="peak of the learning rate; default: "
         f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
-    group.add_argument("--schedule", default="cosine", choices=SHAPES,
+    group.add_argument("--schedule", default="cosine", choices=SCHEDULES,
         help="how the rate falls; default: %(default)s")
     group.add_argument("--box-loss", choices=BOX_LOSSES,
-        help="default: smooth_l1, with trunk yolox ciou")
+        help="default: smooth_l1, with neck yolox ciou")
     group.add_argument("--weigh-classes", action="store_true",
         help="rare classes count more in the loss, by the root of their frequency")
     group.add_argument("--ema", dest="average", action="store_true",

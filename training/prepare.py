@@ -12,13 +12,13 @@ import keras
 import numpy as np
 
 from base.errors import UserError
-from data import Dataset, draw_shapes, read_dataset, tile_dataset, typical_side
-from models import Architecture, build, extractor_layers
+from data import Dataset, draw_shapes, median_image_side, read_dataset, tile_dataset
+from models import Architecture, backbone_layers, build
 from models.weights import WeightsFile, initialise, read_weights, transfer
-from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, file_of
+from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
 from training import DEMO, FINE_TUNING_SCALE, RATES
 from training.options import default_epochs
-from training.state import Settings
+from training.state import TrainingConfig
 
 MOST_TOLD = 10  # ours: lines about the data before a training
 
@@ -79,8 +79,8 @@ def load_model(
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, frozen where that was asked for, and its architecture."""
     init_from = args.init_from or _default_source(args)
-    source = read_weights(file_of(init_from)) if init_from else None
-    given = {name: getattr(args, name) for name in ("trunk", "norm", "layout", "reuse")}
+    source = read_weights(resolve_weights(init_from)) if init_from else None
+    given = {name: getattr(args, name) for name in ("neck", "norm", "layout", "reuse")}
     given = {name: value for name, value in given.items() if value is not None}
     architecture = Architecture(
         backbone=args.backbone,
@@ -89,14 +89,14 @@ def load_model(
         adapter_filters=args.adapter_filters,
         **(initialise.form_of(source, args.backbone, args.width) | given),
     )
-    is_brought = initialise.brings_extractor(source, args.backbone, args.width)
+    is_brought = initialise.brings_backbone(source, args.backbone, args.width)
     has_default = args.data and architecture.has_imagenet and not is_brought
     default = "imagenet" if has_default else "none"
-    wanted = file_of(args.weights or default)
+    wanted = resolve_weights(args.weights or default)
     freezes = args.freeze or args.freeze_epochs
     if wanted == "none" and not is_brought and freezes:
         raise UserError(
-            "--freeze keeps an extractor that --weights or --init-from brings; here "
+            "--freeze keeps a backbone that --weights or --init-from brings; here "
             "neither does."
         )
     if wanted == "none" and args.reuse == "deep":
@@ -108,7 +108,7 @@ def load_model(
         left = _take_over(model, class_names, source, is_brought, wanted != "none")
         if left and freezes:
             raise UserError(
-                f"--init-from {source.path} lacks a part of the extractor, such as "
+                f"--init-from {source.path} lacks a part of the backbone, such as "
                 f"{left[0]}, which would stay as it begins, from nothing: give "
                 "--weights too, or leave out --freeze and --freeze-epochs."
             )
@@ -122,7 +122,7 @@ def _default_source(args: argparse.Namespace) -> str | None:
 
     The demo set's training, without --data, begins from nothing.
     """
-    own_form = args.trunk in (None, "yolox") and args.layout in (None, "yolox")
+    own_form = args.neck in (None, "yolox") and args.layout in (None, "yolox")
     is_asked = args.data and args.backbone == DEFAULT_BACKBONE and own_form
     return str(DEFAULT) if is_asked and not args.weights else None
 
@@ -136,22 +136,22 @@ def _take_over(
 ) -> list[str]:
     """Fill the model from --init-from and print what became of each layer.
 
-    Part of one extractor in another is neither. So where `--weights` brought one
+    Part of one backbone in another is neither. So where `--weights` brought one
     (has_extractor), it stays as it is unless the source brings all of its own.
-    Returns the layers of the extractor that nothing fills.
+    Returns the layers of the backbone that nothing fills.
     """
-    extractor = {layer.name for layer in extractor_layers(model)}
+    backbone = {layer.name for layer in backbone_layers(model)}
     rows = transfer.transfer(model, class_names, source, try_only=True)
     left = [
         row.layer
         for row in rows
-        if row.layer in extractor and row.outcome != transfer.TAKEN
+        if row.layer in backbone and row.outcome != transfer.TAKEN
     ]
     keeps = has_extractor and (left or not is_brought)
-    rows = transfer.transfer(model, class_names, source, extractor if keeps else ())
+    rows = transfer.transfer(model, class_names, source, backbone if keeps else ())
     print(transfer.table(rows))
     if keeps:
-        print("  the extractor stays that of --weights")
+        print("  the backbone stays that of --weights")
     return [] if has_extractor else left
 
 
@@ -167,16 +167,16 @@ def settings_of(
     args: argparse.Namespace,
     train_set: Dataset,
     architecture: Architecture | None = None,
-) -> Settings:
+) -> TrainingConfig:
     """How to train, with the defaults that depend on other options and the start."""
     is_detector = architecture and architecture.pretrained
-    starts_trained = is_detector and architecture.trunk == "yolox"
+    starts_trained = is_detector and architecture.neck == "yolox"
     backbone_lr_scale = FINE_TUNING_SCALE if starts_trained else 1.0
     loss = {"box_loss": args.box_loss} if args.box_loss else {}
     if args.weigh_classes:
         loss["class_weights"] = class_weights(train_set)
     epochs = args.epochs or default_epochs(args.data)
-    return Settings(
+    return TrainingConfig(
         epochs=None if args.minutes else epochs,
         minutes=args.minutes,
         batch_size=args.batch_size,
@@ -211,5 +211,5 @@ def notes_of(options: dict, precision: str, train_set: Dataset) -> dict:
         "options": options,
         "precision": precision,
         "data": train_set.name,
-        "tile_px": typical_side(train_set),  # what detect.py --tile cuts
+        "tile_px": median_image_side(train_set),  # what detect.py --tile cuts
     }

@@ -19,7 +19,7 @@ def steps(progress: float) -> float:
     return 1.0 if progress < 2 / 3 else 0.1 if progress < 5 / 6 else 0.01
 
 
-SHAPES: dict[str, Callable[[float], float]] = {"cosine": cosine, "steps": steps}
+SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "steps": steps}
 
 
 class Schedule:
@@ -34,7 +34,7 @@ class Schedule:
     def __init__(
         self, shape: str, peak: float, num_steps: int | None, minutes: float | None
     ) -> None:
-        self.shape, self.peak = SHAPES[shape], peak
+        self.shape, self.peak = SCHEDULES[shape], peak
         self.num_steps, self.minutes = num_steps, minutes
         self.step = 0
         self._started = time.perf_counter()

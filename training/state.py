@@ -9,25 +9,25 @@ import keras
 from keras import ops
 
 from models import Architecture
-from models.weights.initialise import extractor_variables, freeze, thaw
+from models.weights.initialise import backbone_variables, freeze, thaw
 from training import RATES
-from training.ema import Average
-from training.engine import EpochSoFar, Trainer
+from training.ema import WeightEMA
+from training.engine import EpochTotals, Trainer
 from training.hardware.replicas import Replicas
 from training.optimiser import make_optimiser
 from training.recovery import checkpoint
-from training.recovery.non_finite import Guard
+from training.recovery.non_finite import NonFiniteGuard
 from training.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingConfig:
     """How long and how a training learns.
 
     epochs, minutes: its length; one of them is None.
     batch_size, accumulate: an update sees their product, in `accumulate` parts.
     lr, schedule, optimiser: the rate's peak and shape, and who uses it.
-    freeze_epochs: so long the extractor stays as it is; from then on it learns at
+    freeze_epochs: so long the backbone stays as it is; from then on it learns at
         `backbone_lr_scale` of the rate.
     average: score and save the moving average of the weights.
     skip_bad_batches: undo steps that are not finite and go on.
@@ -92,7 +92,7 @@ class State:
         self,
         model: keras.Model,
         architecture: Architecture,
-        settings: Settings,
+        settings: TrainingConfig,
         num_steps: int | None,
         replicas: Replicas | None = None,
     ) -> None:
@@ -102,12 +102,12 @@ class State:
         self.schedule = Schedule(
             settings.schedule, settings.lr, num_steps, settings.minutes
         )
-        self.average = Average(model) if settings.average else None
+        self.average = WeightEMA(model) if settings.average else None
         self.history: list[dict] = []
-        self.so_far = EpochSoFar()
+        self.epoch_totals = EpochTotals()
         self.told = False
         self.frozen = settings.freeze_epochs > 0
-        self.guard = Guard(self._trainer(), settings.skip_bad_batches)
+        self.guard = NonFiniteGuard(self._trainer(), settings.skip_bad_batches)
 
     @property
     def epoch(self) -> int:
@@ -117,10 +117,10 @@ class State:
     @property
     def is_over(self) -> bool:
         """Whether all steps are made and the last epoch has its row."""
-        return self.schedule.progress >= 1 and not self.so_far.steps
+        return self.schedule.progress >= 1 and not self.epoch_totals.steps
 
     def enter_epoch(self) -> None:
-        """Let the extractor learn where its time has come."""
+        """Let the backbone learn where its time has come."""
         if self.frozen and self.epoch >= self.settings.freeze_epochs:
             self._thaw()
             self.schedule.warm_up()
@@ -128,14 +128,14 @@ class State:
     def end_epoch(self, row: dict) -> None:
         """The epoch under way is over and came to `row`."""
         self.history.append(row)
-        self.so_far = EpochSoFar()
+        self.epoch_totals = EpochTotals()
 
     def save(self, path: Path, header: dict) -> None:
         """Write a checkpoint; `header` (for JSON) is what does not change."""
         state = {
             "schedule": self.schedule.state(),
             "history": self.history,
-            "so_far": vars(self.so_far),
+            "so_far": vars(self.epoch_totals),
             "told": self.told,
             "frozen": self.frozen,
             "skipped": self.guard.skipped,
@@ -167,16 +167,16 @@ class State:
             self.average.steps = state["average_steps"]
         self.schedule.restore(state["schedule"])
         self.history, self.told = state["history"], state["told"]
-        self.so_far = EpochSoFar(**state["so_far"])
+        self.epoch_totals = EpochTotals(**state["so_far"])
         self.guard.skipped = state["skipped"]
 
     def _thaw(self) -> None:
-        """The extractor learns from now on, by a new optimiser."""
+        """The backbone learns from now on, by a new optimiser."""
         self.frozen = False
         self.guard.trainer = self._trainer()
 
     def _trainer(self) -> Trainer:
-        """A new optimiser; the extractor is frozen, or learns at its own rate."""
+        """A new optimiser; the backbone is frozen, or learns at its own rate."""
         settings = self.settings
         if settings.freeze_epochs:
             if self.frozen:
@@ -187,7 +187,7 @@ class State:
             optimiser = make_optimiser(
                 settings.optimiser,
                 self.model.trainable_variables,
-                extractor_variables(self.model),
+                backbone_variables(self.model),
                 settings.backbone_lr_scale,
                 settings.accumulate,
             )

@@ -43,7 +43,7 @@ DATA = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """Differences from the defaults of train.py, squeezenet with trunk light.
+    """Differences from the defaults of train.py, squeezenet with neck light.
 
     architecture, settings: arguments of models.Architecture and of Settings in
     training.state.
@@ -151,7 +151,7 @@ def _slow_adapter(original: Callable) -> Callable:
 
 
 def _all_published_layers(original: Callable) -> Callable:
-    """fire6 to fire9 belong to the extractor too."""
+    """fire6 to fire9 belong to the backbone too."""
 
     def layers(model):
         return [
@@ -192,7 +192,7 @@ def _value(value: Any) -> Callable:
 MOMENTUM = "models.layers.BN_MOMENTUM"
 AUGMENT = "data.batches.augment"
 ADAPTER = "models.necks.heads.adapter"
-FROZEN_LAYERS = "models.weights.initialise.extractor_layers"
+FROZEN_LAYERS = "models.weights.initialise.backbone_layers"
 HEADS = "models.necks.heads.heads"
 CLIP_NORM = "training.optimiser.CLIP_NORM"
 OPTIMISER = "training.state.make_optimiser"
@@ -204,26 +204,26 @@ PROTOTYPE = {  # the crude one that fell: plain adapter, all of ImageNet's layer
     AUGMENT: _mirror_only,
 }
 
-# the extractor's own statistics at the momentum that keras.applications gives them
+# the backbone's own statistics at the momentum that keras.applications gives them
 SLOW = {"models.layers.set_momentum": _value(lambda parts: None)}
 
 SSD_BFLOAT16 = {
     "precision": "mixed_bfloat16",
-    "architecture": {"trunk": "ssd"},
+    "architecture": {"neck": "ssd"},
 }
-SSD_PLAIN = {**SSD_BFLOAT16, "architecture": {"trunk": "ssd", "norm": "none"}}
+SSD_PLAIN = {**SSD_BFLOAT16, "architecture": {"neck": "ssd", "norm": "none"}}
 REGIMES = {"full": {}, "frozen": {"freeze": True}, "scratch": {"weights": "none"}}
 
 EXPERIMENTS = {
     **{regime: Experiment(**options) for regime, options in REGIMES.items()},
     "staged": Experiment(freeze_share=0.25, settings={"backbone_lr_scale": 0.1}),
-    "slow extractor": Experiment(settings={"backbone_lr_scale": 0.1}),
-    # the article's case: the paper's trunk, eight times the work of light
+    "slow backbone": Experiment(settings={"backbone_lr_scale": 0.1}),
+    # the article's case: the paper's neck, eight times the work of light
     **{
         f"ssd {regime}{text}": Experiment(freeze=regime == "frozen", **options)
         for regime in ("full", "frozen")
         for text, options in {
-            "": {"architecture": {"trunk": "ssd"}},
+            "": {"architecture": {"neck": "ssd"}},
             ", bfloat16": SSD_BFLOAT16,
             ", no norm, bfloat16": SSD_PLAIN,
             ", no norm, scaled, bfloat16": {

@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy.feature_scale --data raccoon bccd demo
 
 Standard deviation and greatest value over the first pictures of the training split, of
-`squeezenet` with ImageNet's weights and the trunk `light`. Prints a Markdown table.
+`squeezenet` with ImageNet's weights and the neck `light`. Prints a Markdown table.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from models import Architecture
 from models.weights import initialise
 from reports import markdown_table
 
-# the extractor's, the adapter's, the last of ImageNet's layers behind it, the smallest
+# the backbone's, the adapter's, the last of ImageNet's layers behind it, the smallest
 LAYERS = ("features", "conv4_0_relu", "fire9", "conv9_2_relu")
 HEADERS = ("data", "norm", *(f"{name}: std (max)" for name in LAYERS))
 NUM_PICTURES = 32

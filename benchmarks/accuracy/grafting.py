@@ -1,13 +1,13 @@
 """A graft without labels beside the same minutes of ordinary training.
 
-    python -m benchmarks.accuracy.grafting --teacher runs/donor/best.weights.h5 \\
+    python -m benchmarks.accuracy.grafting --teacher runs/teacher/best.weights.h5 \\
         --data ../shared/data/bccd \\
         --train-split trainval --val-split test --minutes 4 \\
         --backbone squeezenet --weights ../shared/weights/squeezenet_imagenet_notop.h5
 
-The donor was trained on the same data set, in Pascal VOC's format. Every way
+The teacher was trained on the same data set, in Pascal VOC's format. Every way
 of graft.py sees the pictures of the training split without their boxes; ordinary
-training of the same network, from the same extractor, has all of them, or every tenth
+training of the same network, from the same backbone, has all of them, or every tenth
 picture's. Prints a Markdown table of mAP50 on the validation split, last weights.
 """
 
@@ -21,12 +21,12 @@ import tempfile
 from pathlib import Path
 
 WAYS = {
-    "graft: adapter and extractor": ["--train-backbone"],
+    "graft: adapter and backbone": ["--train-backbone"],
     "the same, cosine": ["--train-backbone", "--distance", "cosine"],
     "the same, junction and heads": [
         "--train-backbone",
         "--targets",
-        "junction",
+        "hint_layer",
         "heads",
     ],
     "graft: adapter": [],
@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name in ("donor", "data", "train-split", "val-split", "backbone", "weights"):
+    for name in ("teacher", "data", "train-split", "val-split", "backbone", "weights"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--alpha", default="1")
     parser.add_argument("--minutes", required=True)
@@ -55,30 +55,30 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     network = ["--backbone", args.backbone, "--alpha", args.width]
     network += ["--weights", args.weights, "--minutes", args.minutes]
     what = f"{args.backbone}, {args.minutes} minutes"
-    print(f"| {what} | before | mAP50 | of the donor's |")
+    print(f"| {what} | before | mAP50 | of the teacher's |")
     print("| --- | ---: | ---: | ---: |")
     for number, (way, options) in enumerate(WAYS.items()):
         output = ["--output", str(folder / f"{number}.weights.h5"), *options]
         score = ["--data", str(data), "--split", args.val_split]
-        sources = ["--teacher", args.donor, "--images", str(pictures)]
+        sources = ["--teacher", args.teacher, "--images", str(pictures)]
         text = run("graft.py", *sources, *network, *score, *output)
-        found = re.findall(r"^(donor|graft \w+): mAP50 (\S+)$", text, re.MULTILINE)
+        found = re.findall(r"^(teacher|graft \w+): mAP50 (\S+)$", text, re.MULTILINE)
         figures = {name: float(value) for name, value in found}
-        of_donor = figures["graft after"] / figures["donor"]
-        cells = (way, figures["graft before"], figures["graft after"], of_donor)
+        of_teacher = figures["graft after"] / figures["teacher"]
+        cells = (way, figures["graft before"], figures["graft after"], of_teacher)
         print("| {} | {:.3f} | {:.3f} | {:.2f} |".format(*cells), flush=True)
-    trunk = describe(args.donor).architecture.trunk
+    neck = describe(args.teacher).architecture.neck
     splits = ["--train-split", args.train_split, "--val-split", args.val_split]
     for labelled in (data, tenth):
         output = labelled.with_suffix(".run")
-        options = [*network, *splits, "--neck", trunk, "--output", str(output)]
+        options = [*network, *splits, "--neck", neck, "--output", str(output)]
         run("train.py", "--data", str(labelled), *options)
         summary = json.loads((output / "summary.json").read_text())
         count, last = summary["pictures"]["train"], summary["last"]["mAP50"]
-        of_donor = last / figures["donor"]
-        cells = (f"training, labels of {count} pictures", last, of_donor)
+        of_teacher = last / figures["teacher"]
+        cells = (f"training, labels of {count} pictures", last, of_teacher)
         print("| {} | | {:.3f} | {:.2f} |".format(*cells), flush=True)
-    print(f"| the donor | | {figures['donor']:.3f} | 1.00 |")
+    print(f"| the teacher | | {figures['teacher']:.3f} | 1.00 |")
 
 
 def prepare(args: argparse.Namespace, folder: Path) -> tuple[Path, Path, Path]:

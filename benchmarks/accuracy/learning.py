@@ -33,7 +33,7 @@ from benchmarks.accuracy.learned import TABLE, append, key, plot, print_table, r
 from training import DEMO
 
 if TYPE_CHECKING:
-    from training.state import Settings
+    from training.state import TrainingConfig
 
 
 def main() -> None:
@@ -157,18 +157,18 @@ def ready(data: str, name: str, seed: int) -> Iterator[tuple]:
 
 def settings_of(
     experiment: Experiment, epochs: int, seed: int, train_set: Any
-) -> "Settings":
+) -> "TrainingConfig":
     """How the experiment is trained."""
     from training import RATES
     from training.prepare import class_weights
-    from training.state import Settings
+    from training.state import TrainingConfig
 
     options = {"lr": RATES["adamw"], **experiment.settings}
     options["lr"] *= experiment.lr_factor
     if experiment.weigh_classes:
         options["loss"] = {"class_weights": class_weights(train_set)}
     freeze_epochs = round(experiment.freeze_share * epochs)
-    return Settings(epochs, freeze_epochs=freeze_epochs, seed=seed, **options)
+    return TrainingConfig(epochs, freeze_epochs=freeze_epochs, seed=seed, **options)
 
 
 def measure(
@@ -179,9 +179,9 @@ def measure(
     batch_size: that of the training, in which its statistics were taken.
     """
     from evaluation import evaluate_coco
-    from training.monitoring.validation import Validation
+    from training.monitoring.validation import Evaluator
 
-    check = Validation(model, architecture, val_set, 8)
+    check = Evaluator(model, architecture, val_set, 8)
     check()
     coco = evaluate_coco(
         check.detections,
@@ -190,7 +190,7 @@ def measure(
         [picture.size_wh for picture in check.pictures],
         val_set.class_names,
     )
-    on_train, _, _ = Validation(model, architecture, train_set, 8)()
+    on_train, _, _ = Evaluator(model, architecture, train_set, 8)()
     with fresh_statistics(model, train_set, batch_size):
         fresh, _, _ = check()
     return {

@@ -105,16 +105,16 @@ def train_ours(
     from training import RATES
     from training.fit import fit
     from training.runs import RunFolder
-    from training.state import Settings
+    from training.state import TrainingConfig
 
     architecture = Architecture(
-        "squeezenet", len(train_set.class_names) + 1, trunk="light"
+        "squeezenet", len(train_set.class_names) + 1, neck="light"
     )
     weights = str(SQUEEZENET) if name.endswith("ImageNet") else "none"
     model, architecture = initialise.initialise_weights(
         architecture, weights, train_set.class_names
     )
-    settings = Settings(None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"])
+    settings = TrainingConfig(None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"])
     with tempfile.TemporaryDirectory() as folder:
         output = RunFolder(Path(folder), on_epoch=lambda row: keep(row["mAP50"]))
         fit(model, architecture, (train_set, test_set), settings, output)

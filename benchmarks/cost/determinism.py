@@ -2,7 +2,7 @@
 
     python -m benchmarks.cost.determinism [--strict]
 
-squeezenet with trunk light on the drawn set, batch 2, from scratch. --strict asks
+squeezenet with neck light on the drawn set, batch 2, from scratch. --strict asks
 TensorFlow for deterministic kernels (tf.config.experimental.enable_op_determinism).
 """
 

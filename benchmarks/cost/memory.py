@@ -16,8 +16,8 @@ from models import BACKBONES
 STEPS = 3  # the fastest one counts; the first is traced
 HEADERS = (
     "backbone",
-    "trunk",
-    "extractor",
+    "neck",
+    "backbone",
     "batch size",
     "GiB",
     "s a step",
@@ -30,24 +30,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backbones", nargs="+", default=list(BACKBONES))
-    parser.add_argument("--trunks", nargs="+", default=[None])
+    parser.add_argument("--necks", nargs="+", default=[None])
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[1, 4, 8])
     parser.add_argument("--precision", default="auto")
     args = parser.parse_args()
     print("| " + " | ".join(HEADERS) + " |\n" + "| --- " * len(HEADERS) + "|")
     spawn = multiprocessing.get_context("spawn")
     for backbone in args.backbones:
-        for trunk in args.trunks:
+        for neck in args.necks:
             for is_frozen in (False, True):
                 for batch_size in args.batch_sizes:
-                    case = backbone, trunk, is_frozen, batch_size, args.precision
+                    case = backbone, neck, is_frozen, batch_size, args.precision
                     process = spawn.Process(target=measure, args=case)
                     process.start()
                     process.join()
 
 
 def measure(
-    backbone: str, trunk: str | None, is_frozen: bool, batch_size: int, precision: str
+    backbone: str, neck: str | None, is_frozen: bool, batch_size: int, precision: str
 ) -> None:
     """One row."""
     from base.keras_setup import import_keras
@@ -59,7 +59,7 @@ def measure(
     from training.hardware.memory import peak_bytes
 
     device = devices.find_device()
-    architecture = Architecture(backbone, 21, trunk=trunk)
+    architecture = Architecture(backbone, 21, neck=neck)
     keras.config.set_dtype_policy(
         devices.choose_precision(precision, device, architecture)
     )
@@ -67,7 +67,7 @@ def measure(
     seconds = step_seconds(architecture, is_frozen, batch_size, STEPS)
     figures = (
         backbone,
-        architecture.trunk,
+        architecture.neck,
         "frozen" if is_frozen else "trained",
         batch_size,
         f"{(peak_bytes(device) - before) / 2**30:.2f}",

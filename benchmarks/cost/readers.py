@@ -15,7 +15,7 @@ import numpy as np
 from data.readers import coco, cvat, label_studio, labelme, via, voc_xml
 from data.readers.annotation import Missing
 from data.readers.assemble import picture_of, read_chosen
-from data.readers.splits import Chosen
+from data.readers.splits import SplitAssignment
 from models.weights import hdf5
 from models.weights.published import pth
 
@@ -45,7 +45,7 @@ def read_tool(module: ModuleType) -> Callable[[Path], list[str]]:
             image.write_bytes(cv2.imencode(".png", np.zeros((40, 60, 3)))[1].tobytes())
         found = []
         for source in module.find(path):
-            chosen = Chosen([(source, source.keys(None))], [], made=False)
+            chosen = SplitAssignment([(source, source.keys(None))], [], made=False)
             names = source.class_names()
             dataset = read_chosen(chosen, "all", names, picture_of)
             rows = [row for image in dataset.pictures for row in image.truth]

@@ -29,7 +29,7 @@ def main() -> None:
     from base.keras_setup import import_keras
 
     import_keras()
-    print("| backbone | trunk | checkpoint, MB | s | step, s | look, s | copy, s |")
+    print("| backbone | neck | checkpoint, MB | s | step, s | look, s | copy, s |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for backbone in args.backbones:
         print(f"| {' | '.join(row(backbone, args.steps))} |", flush=True)
@@ -40,16 +40,16 @@ def row(backbone: str, num_steps: int) -> list[str]:
     import numpy as np
 
     from models import Architecture, build
-    from training.recovery.non_finite import Guard, are_finite
-    from training.state import Settings, State
+    from training.recovery.non_finite import NonFiniteGuard, are_finite
+    from training.state import State, TrainingConfig
 
     architecture = Architecture(backbone, 21)
-    state = State(build(architecture), architecture, Settings(epochs=1), 1)
+    state = State(build(architecture), architecture, TrainingConfig(epochs=1), 1)
     trainer = state.guard.trainer
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BATCH_SIZE, 300, 300, 3), dtype="uint8")
     truth = np.tile(np.float32([0.2, 0.2, 0.6, 0.7, 1]), (BATCH_SIZE, 8, 1))
-    guard = Guard(trainer, skip=True)
+    guard = NonFiniteGuard(trainer, skip=True)
     actions = (
         lambda: trainer.step(images, truth, 1e-4),
         lambda: are_finite(trainer.detector.weights),
@@ -66,7 +66,7 @@ def row(backbone: str, num_steps: int) -> list[str]:
         megabytes = path.stat().st_size / 1e6
     return [
         backbone,
-        architecture.trunk,
+        architecture.neck,
         f"{megabytes:.0f}",
         f"{write:.2f}",
         f"{step:.2f}",

@@ -32,8 +32,8 @@ def main() -> None:
     rate = loader_rate()
     print(f"loader: {rate:.0f} pictures a second and core\n")
     rows = []
-    for backbone, trunk in BACKBONES:
-        megabytes = gradient_bytes(backbone, trunk) / 1e6
+    for backbone, neck in BACKBONES:
+        megabytes = gradient_bytes(backbone, neck) / 1e6
         for name, (machines, gpus) in SETTINGS.items():
             devices = machines * gpus
             images = args.images_per_second * devices
@@ -43,7 +43,7 @@ def main() -> None:
             steps = args.images_per_second / args.per_device
             rows.append(
                 (
-                    f"{backbone}, {trunk}",
+                    f"{backbone}, {neck}",
                     name,
                     f"{images:.0f}",
                     f"{PICTURES / images:.0f}",
@@ -69,11 +69,11 @@ def loader_rate() -> float:
     return 8 * batches.steps_per_epoch / (time.process_time() - started)
 
 
-def gradient_bytes(backbone: str, trunk: str) -> int:
+def gradient_bytes(backbone: str, neck: str) -> int:
     """What is exchanged in a step: a float32 for each trained number."""
     from models import Architecture, build
 
-    model = build(Architecture(backbone, CLASSES, trunk=trunk))
+    model = build(Architecture(backbone, CLASSES, neck=neck))
     return 4 * sum(math.prod(v.shape) for v in model.trainable_variables)
 
 

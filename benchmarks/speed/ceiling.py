@@ -84,7 +84,7 @@ def main() -> None:
     from training.hardware import devices
 
     device = devices.find_device()
-    architecture = Architecture(args.backbone, 21, trunk=args.trunk)
+    architecture = Architecture(args.backbone, 21, neck=args.neck)
     precision = devices.choose_precision(args.precision, device, architecture)
     print(machine("tensorflow", "torch"))
     model = build(architecture)

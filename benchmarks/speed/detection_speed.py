@@ -56,13 +56,13 @@ def main() -> None:
     from reports import markdown_table
     from training.hardware import devices
 
-    architecture = Architecture(args.backbone, NUM_CLASSES, trunk=args.trunk)
+    architecture = Architecture(args.backbone, NUM_CLASSES, neck=args.neck)
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device, architecture)
     keras.config.set_dtype_policy(precision)
     print(machine("tensorflow", "keras", "torch", "torchvision"))
-    network = weights.fold(build(architecture), architecture)
-    ours = f"{architecture.backbone} {architecture.trunk}, {precision}"
+    network = weights.fold_batchnorm(build(architecture), architecture)
+    ours = f"{architecture.backbone} {architecture.neck}, {precision}"
     contestants = our_contestants(ours, network, architecture, args.batch_size)
     peers = in_every_setting(args.peer, NUM_CLASSES, precision == "mixed_bfloat16")
     contestants |= {n: to_boxes_by(p, args.batch_size) for n, p in peers.items()}
@@ -100,7 +100,7 @@ def our_contestants(
     name: str, network, architecture, batch_size: int
 ) -> dict[str, Contestant]:
     """From files to boxes, and the bare network."""
-    from inference.detector import PictureDetector
+    from inference.detector import Detector
     from inference.sources import find_sources, read_frames
     from inference.stream import detect_frames
     from models.detection_layer import with_detections
@@ -113,7 +113,7 @@ def our_contestants(
         def __call__(self, images: np.ndarray) -> np.ndarray:
             return np.asarray(model.predict_on_batch(images)[1])
 
-    detector = PictureDetector(Model(), batch_size)
+    detector = Detector(Model(), batch_size)
     ready = np.random.default_rng(0).integers(
         0, 256, (batch_size, 300, 300, 3), "uint8"
     )

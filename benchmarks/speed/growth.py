@@ -85,7 +85,7 @@ def by_batch(dataset, size: int) -> dict[str, float]:
     made.batch(0, 0)
     truth, priors = draw_truth(size, 20), make_priors()
     matching = compiled(match, jit_compile=True)
-    model = build(Architecture("squeezenet", 21, trunk="light"))
+    model = build(Architecture("squeezenet", 21, neck="light"))
     images = np.zeros((size, 300, 300, 3), np.uint8)
     return {
         "loader, s": seconds_of(lambda: made.batch(0, 0)),
@@ -170,7 +170,7 @@ def by_classes(dataset, number: int) -> dict[str, float]:
     from ssd_utils import detect, make_priors
 
     keras.utils.clear_session()
-    model = build(Architecture("squeezenet", number + 1, trunk="light"))
+    model = build(Architecture("squeezenet", number + 1, neck="light"))
     images = np.zeros((8, 300, 300, 3), np.uint8)
     truth, priors = draw_truth(8, 20), make_priors()
     truth[..., 4] = truth[..., 4] % number + 1

@@ -54,10 +54,10 @@ def draw_truth(batch_size: int, num_boxes: int) -> np.ndarray:
 
 def match_and_encode(truth, priors):
     """Offsets (B, P, 4), class indices and positives (B, P)."""
-    from ssd_utils import encode, match, take_rows
+    from ssd_utils import batched_gather, encode, match
 
     matches, positives = match(truth, priors)
-    matched = take_rows(truth, matches)
+    matched = batched_gather(truth, matches)
     return encode(matched[..., :4], priors), matched[..., 4], positives
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     from models import Architecture, build
     from reports import markdown_table
 
-    architecture = Architecture(args.backbone, 21, trunk=args.trunk, pretrained=True)
+    architecture = Architecture(args.backbone, 21, neck=args.neck, pretrained=True)
     print(machine("tensorflow", "keras"))
     shape = (args.batch_size, 300, 300, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

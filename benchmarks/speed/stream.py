@@ -97,13 +97,13 @@ def at_once(detector, sources, folder: Path) -> int:
     """The loop of detect.py."""
     from contextlib import closing
 
-    from base.background import Behind
+    from base.background import BackgroundWriter
     from inference.outputs import Outputs
     from inference.sources import read_frames
     from inference.stream import detect_frames
 
     outputs, number = Outputs(folder, detector.class_names), 0
-    with outputs, closing(Behind(outputs.write, 4)) as writer:
+    with outputs, closing(BackgroundWriter(outputs.write, 4)) as writer:
         for frame, rows in detect_frames(detector, read_frames(sources, print)):
             writer.put(frame, rows)
             number += 1

@@ -35,7 +35,7 @@ def main() -> None:
 
     dataset = read_voc(args.data, args.split)
     architecture = Architecture(
-        args.backbone, len(dataset.class_names) + 1, trunk=args.trunk
+        args.backbone, len(dataset.class_names) + 1, neck=args.neck
     )
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device, architecture)
@@ -113,7 +113,7 @@ def detection_parts(model, architecture, dataset, batch_size: int) -> dict[str, 
     from models import weights
     from models.detection_layer import with_detections
 
-    folded = weights.fold(model, architecture)
+    folded = weights.fold_batchnorm(model, architecture)
     detector = with_detections(folded, architecture.layout)
     picture = dataset.pictures[0]
     image = read_picture(picture.path)

@@ -50,13 +50,13 @@ def main() -> None:
     dataset = read_dataset([args.data], args.split)
     num_classes = len(dataset.class_names) + 1
     architecture = Architecture(  # of train.py's default, which starts from ImageNet
-        args.backbone, num_classes, trunk=args.trunk, pretrained=True
+        args.backbone, num_classes, neck=args.neck, pretrained=True
     )
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device, architecture)
     keras.config.set_dtype_policy(precision)
     print(machine("tensorflow", "keras", "torch", "torchvision"))
-    ours = f"{architecture.backbone} {architecture.trunk}, {precision}"
+    ours = f"{architecture.backbone} {architecture.neck}, {precision}"
     quick = our_step(build(architecture), architecture.layout)
     plain = our_step(build(architecture), architecture.layout, is_quick=False)
     peers = in_every_setting(args.peer, num_classes, precision == "mixed_bfloat16")

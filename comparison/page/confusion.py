@@ -34,7 +34,7 @@ class Box:
         return self.kind != "right"
 
 
-def judge(
+def classify_errors(
     detected: Detected, pictures: Sequence[Picture], num_classes: int
 ) -> list[list[Box]]:
     """The boxes of each picture: what VOC calls right is right here.

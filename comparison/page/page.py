@@ -10,7 +10,7 @@ from base.files import write_text
 from comparison.entries import Entry
 from comparison.intervals import DRAWS, SHARE
 from comparison.page import markup
-from comparison.page.confusion import confusion, judge
+from comparison.page.confusion import classify_errors, confusion
 from comparison.page.images import page_data
 from comparison.runs import Run, learned
 from comparison.verdict import front, pick, sentence
@@ -119,7 +119,7 @@ def _page(
     picks = pick(entries)
     num_classes = len(dataset.class_names) + 1
     judged = [
-        judge(entry.scores[0].detected, dataset.pictures, num_classes)
+        classify_errors(entry.scores[0].detected, dataset.pictures, num_classes)
         for entry in entries
     ]
     confusions = [

@@ -21,7 +21,7 @@ from data.convert import writers
 from data.readers.annotation import Annotated, Source
 from data.readers.assemble import names_of, read_chosen
 from data.readers.recognise import find_sources
-from data.readers.splits import SPLITS, Chosen
+from data.readers.splits import SPLITS, SplitAssignment
 
 WRITERS = {
     "voc": writers.write_voc,
@@ -58,7 +58,7 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     class_names = names_of(sources)
     parts: dict[str | None, list[Annotated]] = {}
     for split, keys in _parts(sources).items():
-        chosen = Chosen(keys, [], made=False)
+        chosen = SplitAssignment(keys, [], made=False)
         dataset = read_chosen(chosen, split or "all", class_names, _annotated)
         yield f"{split or 'no split'}: {len(dataset)} pictures"
         yield from (f"  {line}" for line in dataset.problems)

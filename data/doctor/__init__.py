@@ -5,6 +5,6 @@
 - plot.py: sizes and aspect ratios of boxes against the priors
 """
 
-from data.doctor.checks import all_boxes, examine, quick, read_splits
+from data.doctor.checks import all_boxes, check_annotations, check_dataset, read_splits
 
-__all__ = ["all_boxes", "examine", "quick", "read_splits"]
+__all__ = ["all_boxes", "check_annotations", "check_dataset", "read_splits"]

@@ -41,7 +41,7 @@ def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
     return datasets
 
 
-def examine(
+def check_dataset(
     roots: Sequence[Path | str], datasets: Sequence[Dataset], priors: np.ndarray
 ) -> list[Finding]:
     """All findings about folders and the splits that `read_splits` finds in them.
@@ -56,7 +56,7 @@ def examine(
         lines = [line for line in lines if _id(line) not in ("reader", *KINDS)]
     found += _problems(lines)
     found += check_unread([Path(source.root) for source in sources], datasets)
-    return found + quick(datasets, priors) + check_pictures(datasets)
+    return found + check_annotations(datasets, priors) + check_pictures(datasets)
 
 
 def _problems(lines: Sequence[str]) -> list[Finding]:
@@ -76,7 +76,7 @@ def _id(line: str) -> str:
     return getattr(line, "id", "reader")
 
 
-def quick(datasets: Sequence[Dataset], priors: np.ndarray) -> list[Finding]:
+def check_annotations(datasets: Sequence[Dataset], priors: np.ndarray) -> list[Finding]:
     """Those that need no file; the first data set is the training split."""
     return check_boxes(datasets) + check_priors(all_boxes(datasets), priors)
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from base.files import written
+from base.files import atomic_write
 from base.palette import BLUE, DPI, ORANGE
 
 SIDE = 300  # pixels of the network's picture; SSD300
@@ -27,7 +27,7 @@ def plot_boxes(boxes: np.ndarray, priors: np.ndarray, path: Path) -> None:
     right.set_xlabel("width / height")
     left.set_ylabel(f"of {len(boxes)} boxes")
     right.legend(frameon=False, fontsize=9)
-    with written(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png")
 
 

@@ -68,7 +68,7 @@ NAMED = {
 }
 
 
-def roots_of(name: str) -> list[Path]:
+def download_dataset(name: str) -> list[Path]:
     """Folders of a named data set, downloaded and unpacked where they are not yet.
 
     UserError as of `fetch` and `unpack`; what has come so far stays.

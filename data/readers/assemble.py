@@ -22,7 +22,7 @@ from data.readers.annotation import (
     Source,
 )
 from data.readers.edges import valid_edges
-from data.readers.splits import Chosen, choose
+from data.readers.splits import SplitAssignment, choose
 from data.readers.text import MISSING, check_names, clean_name
 
 READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in memory
@@ -65,7 +65,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def read_chosen(
-    chosen: Chosen,
+    chosen: SplitAssignment,
     split: str,
     class_names: Sequence[str],
     keep: Callable[[Annotated, dict[str, int]], Any],

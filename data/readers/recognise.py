@@ -16,7 +16,7 @@ from types import ModuleType
 
 from base.errors import UserError
 from data.dataset import Dataset
-from data.downloads.named import NAMED, roots_of
+from data.downloads.named import NAMED, download_dataset
 from data.images import UNREAD_SUFFIXES
 from data.readers import foreign
 from data.readers.annotation import Source
@@ -73,7 +73,7 @@ def _paths(root: Path | str) -> list[Path]:
     if Path(root).exists():
         return [Path(root)]
     if str(root) in NAMED:
-        return roots_of(str(root))
+        return download_dataset(str(root))
     close = get_close_matches(str(root), NAMED, n=1)
     raise UserError(
         f"{root}: no such folder; expected an annotated data set or one of "

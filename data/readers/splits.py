@@ -40,7 +40,7 @@ FILLERS = frozenset(
 TAILS = ("set", "data", "split", "list", "images", "imgs", "labels")  # trainset
 
 
-class Chosen(NamedTuple):
+class SplitAssignment(NamedTuple):
     """Keys of a split per source, notes on how it came about, whether it was made."""
 
     keys: list[tuple[Source, list[str]]]
@@ -97,7 +97,7 @@ def _words(name: str) -> list[str]:
     ]
 
 
-def choose(sources: Sequence[Source], split: str) -> Chosen:
+def choose(sources: Sequence[Source], split: str) -> SplitAssignment:
     """The pictures of a split in each source that has it.
 
     Several sources are joined; those without the split are passed over as long as one
@@ -114,11 +114,11 @@ def choose(sources: Sequence[Source], split: str) -> Chosen:
     found = [(source, _keys(source, split, notes)) for source in sources]
     found = [(source, keys) for source, keys in found if keys is not None]
     if found:
-        return Chosen(found, notes, made=bool(notes))
+        return SplitAssignment(found, notes, made=bool(notes))
     if split == "test" and _can_give_val(sources):
         keys, notes, made = choose(sources, "val")
         notes.append("There is no test split: val stands in for it.")
-        return Chosen(keys, notes, made)
+        return SplitAssignment(keys, notes, made)
     roots = ", ".join(str(source.root) for source in sources)
     raise UserError(
         f"{roots}: no split {split!r}; the lists there are: "

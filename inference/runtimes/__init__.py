@@ -17,7 +17,7 @@ import numpy as np
 
 from base.constants import TOP_K
 from base.errors import UserError
-from inference.runtimes.exported import Exported
+from inference.runtimes.exported import ExportedModel
 from models.weights.metadata import ModelMetadata
 
 # format -> module and the package of its runtime
@@ -30,7 +30,7 @@ ADAPTERS = {
 HEAD = 256  # ours: bytes at a file's beginning that tell its format
 
 
-def recognise(path: Path | str) -> str | None:
+def detect_format(path: Path | str) -> str | None:
     """The format of an exported file or folder by its content; None for all others.
 
     UserError for a part of one, which says what to name instead.
@@ -57,7 +57,7 @@ def _check_whole(path: Path) -> None:
     if path.name == "saved_model.pb":
         raise UserError(f"{path}: a part of a SavedModel; name its folder.")
     graph = path.with_suffix(".xml")
-    if path.suffix == ".bin" and recognise(graph) == "openvino":
+    if path.suffix == ".bin" and detect_format(graph) == "openvino":
         raise UserError(f"{path}: OpenVINO's weights; name {graph.name} beside it.")
 
 
@@ -70,7 +70,7 @@ def files_of(path: Path) -> list[Path]:
 
 def load(
     path: Path | str, threshold: float | None = None, top_k: int | None = None
-) -> Exported:
+) -> ExportedModel:
     """An exported file, to be called like a network.
 
     threshold: least score, 0..1; None is the file's own.
@@ -78,7 +78,7 @@ def load(
 
     UserError where its runtime is not installed or the file is not one of export.py's.
     """
-    module, package = ADAPTERS[recognise(path)]
+    module, package = ADAPTERS[detect_format(path)]
     try:
         adapter = import_module(f"inference.runtimes.{module}")
     except ImportError as error:
@@ -105,7 +105,7 @@ def load(
             ) from error
 
     least = metadata.threshold if threshold is None else threshold
-    return Exported(metadata, run_told, least, TOP_K if top_k is None else top_k)
+    return ExportedModel(metadata, run_told, least, TOP_K if top_k is None else top_k)
 
 
 def _line(error: Exception) -> str:

@@ -12,7 +12,7 @@ Run: TypeAlias = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 XY_OF_YX = [1, 0, 3, 2]  # ymin, xmin, ymax, xmax -> xmin, ymin, xmax, ymax
 
 
-class Exported:
+class ExportedModel:
     """An exported file in its runtime, called like a KerasModel."""
 
     def __init__(

@@ -27,7 +27,7 @@ class KerasModel:
         self.class_names = self.metadata.class_names
         self.threshold = self.metadata.threshold if threshold is None else threshold
         architecture = self.metadata.architecture
-        self.plain = weights.fold(model, architecture)
+        self.plain = weights.fold_batchnorm(model, architecture)
         layout = architecture.layout
         self._model = with_detections(self.plain, layout, self.threshold, top_k)
 

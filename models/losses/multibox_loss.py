@@ -10,7 +10,7 @@ from keras.utils.bounding_boxes import compute_ciou
 
 from base.compiled import compiled
 from models import BOX_LOSSES
-from ssd_utils import Tensor, decode, encode, match, take_rows
+from ssd_utils import Tensor, batched_gather, decode, encode, match
 
 NEGATIVE_RATIO = 3  # the paper, sec. 2.2, "hard negative mining": at most 3:1
 # ours: a picture without objects teaches the background with as many as one object
@@ -41,7 +41,7 @@ def multibox_loss(
     truth = ops.cast(truth, "float32")
     offsets, logits = predictions[..., :4], predictions[..., 4:]
     matches, positives = compiled(match, jit_compile=True)(truth, priors)  # (B, P)
-    matched = take_rows(truth, matches)  # (B, P, 5)
+    matched = batched_gather(truth, matches)  # (B, P, 5)
     class_ids = ops.where(positives, matched[..., 4], 0.0 * matched[..., 4])
     class_ids = ops.cast(class_ids, "int32")  # (B, P)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from keras import ops
 
 from models.losses.multibox_loss import DISTANCES
-from ssd_utils import Tensor, decode, iou, take_rows
+from ssd_utils import Tensor, batched_gather, decode, iou
 
 CENTRE_RADIUS = 1.5  # yolo_head.py, get_geometry_constraint: strides
 STRIDES_OF_SIDE = 0.25  # ssd_utils.LAYOUTS["yolox"]: a prior is 4 strides wide
@@ -49,7 +49,7 @@ def simota_loss(
     matches, positives = match_simota(
         ops.stop_gradient(boxes), ops.stop_gradient(log_scores), truth, priors
     )
-    matched = take_rows(truth, matches)  # (B, P, 5)
+    matched = batched_gather(truth, matches)  # (B, P, 5)
     class_ids = ops.cast(ops.where(positives, matched[..., 4], 0.0), "int32")  # (B, P)
     quality = ops.stop_gradient(_iou_pairs(boxes, matched[..., :4]))  # (B, P)
     log_score = ops.take_along_axis(log_scores, class_ids[..., None], axis=-1)[..., 0]
@@ -104,7 +104,7 @@ def match_simota(
     overlaps = ops.where(near, iou(truth[..., :4], boxes), 0.0)  # (B, M, P)
     class_ids = ops.cast(truth[..., 4], "int32")  # (B, M)
     by_class = ops.transpose(log_scores, (0, 2, 1))  # (B, C, P)
-    class_cost = -take_rows(by_class, class_ids)  # (B, M, P)
+    class_cost = -batched_gather(by_class, class_ids)  # (B, M, P)
     cost = class_cost - IOU_COST * ops.log(overlaps + EPSILON)
     cost = ops.where(near, cost, FAR)
     best, _ = ops.top_k(overlaps, MAX_POSITIVES)  # (B, M, 10)

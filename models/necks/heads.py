@@ -34,7 +34,7 @@ def heads(
 
     One 3x3 convolution for the offsets and one for the class logits of each map; on a
     mean over the map 3x3 would only see padding, so there it is 1x1. So it is too
-    where a trunk has a map for either, a pair, behind convolutions of their own.
+    where a neck has a map for either, a pair, behind convolutions of their own.
     """
     offsets, logits = [], []
     counts = LAYOUTS[layout].priors_per_cell

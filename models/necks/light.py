@@ -1,7 +1,7 @@
-"""The trunk `light`: SqueezeNet's own fire6 to fire9 and narrow extra layers.
+"""The neck `light`: SqueezeNet's own fire6 to fire9 and narrow extra layers.
 
 For people without a GPU: 3.6 million parameters at 20 classes behind SqueezeNet, an
-eighth of the work of the trunk `ssd`.
+eighth of the work of the neck `ssd`.
 Iandola et al., "SqueezeNet", 2016, https://arxiv.org/abs/1602.07360, v1.1.
 """
 
@@ -13,7 +13,7 @@ FIRST = (Pool("pool5", 3, 2), Fire("fire6", 48, 192))
 MIDDLE = (Fire("fire7", 48, 192), Fire("fire8", 64, 256))
 LAST = (Fire("fire9", 64, 256),)
 PUBLISHED_WIDTH = 256  # SqueezeNet v1.1: filters of the map that fire6 sees
-EXTRAS = (  # ours: the widths of the trunk `ssd`, halved or quartered
+EXTRAS = (  # ours: the widths of the neck `ssd`, halved or quartered
     Conv("conv6_1", 128, 1),
     Conv("conv6_2", 256, 3, strides=2),
     Conv("conv7_1", 64, 1),
@@ -25,7 +25,7 @@ EXTRAS = (  # ours: the widths of the trunk `ssd`, halved or quartered
 )
 
 
-def trunk(features: Tensor, norm: str, fire_norm: str) -> dict[str, Tensor]:
+def neck(features: Tensor, norm: str, fire_norm: str) -> dict[str, Tensor]:
     """The six maps that the heads look at, by name, from features (B, 38, 38, F).
 
     `fire_norm` is the normalisation of fire6 to fire8, "none" where ImageNet weights

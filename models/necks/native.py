@@ -1,6 +1,6 @@
-"""The trunk `native`: the extractor's own stages give the maps of 38, 19 and 10 cells.
+"""The neck `native`: the backbone's own stages give the maps of 38, 19 and 10 cells.
 
-Only those of 5, 3 and 1 cells are new, as narrow as the trunk `light`'s. No layer of
+Only those of 5, 3 and 1 cells are new, as narrow as the neck `light`'s. No layer of
 the classifier is left unused: what the 2018 article asked for. The maps of a detector's
 neck are taken as they are.
 """
@@ -15,7 +15,7 @@ SOURCES = ("conv4_3_norm", "fc7", "conv6_2")  # the paper's names, which heads h
 EXTRAS = light.EXTRAS[2:]  # from conv7_1 on
 
 
-def trunk(stages: list[Tensor], filters: int | None, norm: str) -> dict[str, Tensor]:
+def neck(stages: list[Tensor], filters: int | None, norm: str) -> dict[str, Tensor]:
     """The six maps that the heads look at, by name, from three (B, n, n, F).
 
     Each stage is brought to `filters` channels, by a 1x1 convolution where its map has

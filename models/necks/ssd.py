@@ -45,7 +45,7 @@ TAILS = {
 }
 
 
-def trunk(
+def neck(
     features: Tensor, norm: str, layout: str, block_norm: str
 ) -> dict[str, Tensor]:
     """The six maps that the heads look at, by name, from features (B, 38, 38, F).

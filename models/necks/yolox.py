@@ -1,4 +1,4 @@
-"""The trunk `yolox`: YOLOX's decoupled head behind three maps, one prior in each cell.
+"""The neck `yolox`: YOLOX's decoupled head behind three maps, one prior in each cell.
 
 Ge et al., "YOLOX", 2021, sec. 2.1, "Decoupled head"; layer names and sizes of
 Megvii-BaseDetection/YOLOX yolo_head.py. Behind it the heads of models.necks.heads are
@@ -17,7 +17,7 @@ DEPTH = 2  # yolo_head.py: convolutions of each branch
 SOURCES = ("p3", "p4", "p5")  # Lin et al., "FPN", 2017: strides of 8, 16, 32
 
 
-def trunk(stages: list[Tensor], norm: str) -> dict[str, tuple[Tensor, Tensor]]:
+def neck(stages: list[Tensor], norm: str) -> dict[str, tuple[Tensor, Tensor]]:
     """What the heads look at, by name, from three maps (B, n, n, F).
 
     Each is a pair: (B, n, n, 64) for the offsets, (B, n, n, 128) for class logits.

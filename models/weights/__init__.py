@@ -24,7 +24,7 @@ MODULES = {  # public name -> its module; ours
     "load": "file",
     "read_detector": "read",
     "read_weights": "read",
-    "plain_arrays": "arrays",
+    "folded_arrays": "arrays",
     "save": "file",
     "save_threshold": "file",
 }

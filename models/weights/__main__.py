@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         "file",
         metavar="FILE|voc|coco",
         help="a detector of train.py's, a published SSD300 (voc and coco are fetched "
-        "once) or YOLOX-nano (.pth or .onnx), or an extractor's Keras file",
+        "once) or YOLOX-nano (.pth or .onnx), or a backbone's Keras file",
     )
     parser.add_argument(
         "written", nargs="?", metavar="OUT", help="the same as --output OUT"
@@ -47,13 +47,13 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Tell or write; Keras is loaded."""
     import_keras()
-    from models.weights.hub import file_of
+    from models.weights.hub import resolve_weights
 
     args.output = args.output or args.written
     changes = (args.keep, args.classes, args.licence, args.half or None)
     if any(change is not None for change in changes) and not args.output:
         raise UserError("--keep, --classes, --half and --licence need --output.")
-    path = file_of(args.file)
+    path = resolve_weights(args.file)
     if args.output:
         write(path, args)
     else:

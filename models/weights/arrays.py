@@ -12,7 +12,7 @@ Arrays = dict[str, list[np.ndarray]]  # of a layer, by its name
 FILTERS_BEFORE_LAST = (keras.layers.Conv2DTranspose, keras.layers.DepthwiseConv2D)
 
 
-def plain_arrays(model: keras.Model) -> Arrays:
+def folded_arrays(model: keras.Model) -> Arrays:
     """All weights by layer name, normalised convolutions as the plain ones they equal.
 
     kernel * gamma / sigma and beta - mean * gamma / sigma: what inference computes.
@@ -50,13 +50,13 @@ def fill(model: keras.Model, arrays: Arrays) -> list[str]:
                 f"layer {name}: expected shapes {expected}, received {received}."
             )
         if norm is not None:
-            values, statistics = with_identity(values, norm.epsilon)
+            values, statistics = identity_batchnorm(values, norm.epsilon)
             norm.set_weights(statistics)
         layers[name].set_weights(values)
     return filled
 
 
-def with_identity(
+def identity_batchnorm(
     values: list[np.ndarray], epsilon: float
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """A plain convolution's weights as a normalised one's: kernel, and statistics.

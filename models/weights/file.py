@@ -17,9 +17,9 @@ import keras
 import numpy as np
 
 from base.errors import UserError
-from base.files import written
+from base.files import atomic_write
 from models import Architecture, build
-from models.weights.arrays import fill, plain_arrays
+from models.weights.arrays import fill, folded_arrays
 from models.weights.metadata import ATTRIBUTE, ModelMetadata
 from models.weights.read import TRAINED, read_detector
 
@@ -59,13 +59,13 @@ def save_threshold(path: Path | str, threshold: float, f1: float) -> None:
 
 @contextmanager
 def _with_room(path: Path, size: int) -> Iterator[Path]:
-    """A name to write to, as base.files.written, with room for `size` bytes.
+    """A name to write to, as base.files.atomic_write, with room for `size` bytes.
 
     It is asked for first, with what HDF5 itself needs: when a disk fills up while it
     writes, the HDF5 library ends the process instead of raising.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written(path) as temporary:
+    with atomic_write(path) as temporary:
         if hasattr(os, "posix_fallocate"):
             with temporary.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, size + size // 10 + HDF5_ROOM)
@@ -102,8 +102,8 @@ def load(path: Path | str) -> tuple[keras.Model, ModelMetadata]:
     return file.build(), file.metadata
 
 
-def fold(model: keras.Model, architecture: Architecture) -> keras.Model:
+def fold_batchnorm(model: keras.Model, architecture: Architecture) -> keras.Model:
     """The plain network, without normalisation, that computes the same in inference."""
     plain = build(architecture.plain())
-    fill(plain, plain_arrays(model))
+    fill(plain, folded_arrays(model))
     return plain

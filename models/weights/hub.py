@@ -43,7 +43,7 @@ NAMED = {
 }
 
 
-def file_of(weights: str) -> str:
+def resolve_weights(weights: str) -> str:
     """The path that --weights means: a published detector's by name, else as given.
 
     What was fetched stays in weights/, as published and in our format. UserError in

@@ -6,7 +6,7 @@ from dataclasses import replace
 import keras
 
 from base.errors import UserError
-from models import Architecture, build, extractor_layers, fix
+from models import Architecture, backbone_layers, build, fix
 from models.necks.light import PUBLISHED_WIDTH
 from models.weights.arrays import fill
 from models.weights.published.keras_legacy import download
@@ -118,18 +118,18 @@ def form_of(source: WeightsFile | None, backbone: str, width: float = 1.0) -> di
         return {}
     theirs = source.architecture
     form = {"norm": theirs.norm, "layout": theirs.layout}
-    if theirs.trunk != "native":  # that one belongs to its classifier
-        form["trunk"] = theirs.trunk
-    if brings_extractor(source, backbone, width):  # its extractor's form too
+    if theirs.neck != "native":  # that one belongs to its classifier
+        form["neck"] = theirs.neck
+    if brings_backbone(source, backbone, width):  # its backbone's form too
         for name in ("pretrained", "reuse", "preprocessing"):
             form[name] = getattr(theirs, name)
     return form
 
 
-def brings_extractor(
+def brings_backbone(
     source: WeightsFile | None, backbone: str, width: float = 1.0
 ) -> bool:
-    """Whether a source fills the extractor too: its file, or a detector with it."""
+    """Whether a source fills the backbone too: its file, or a detector with it."""
     if source is None:
         return False
     theirs = source.architecture
@@ -137,18 +137,18 @@ def brings_extractor(
 
 
 def freeze(model: keras.Model) -> None:
-    """Keep the extractor as it is: weights, and statistics in inference mode too."""
-    for layer in extractor_layers(model):
+    """Keep the backbone as it is: weights, and statistics in inference mode too."""
+    for layer in backbone_layers(model):
         layer.trainable = False
 
 
 def thaw(model: keras.Model, architecture: Architecture) -> None:
-    """Let the extractor learn again, but for what its file fixes."""
-    for layer in extractor_layers(model):
+    """Let the backbone learn again, but for what its file fixes."""
+    for layer in backbone_layers(model):
         layer.trainable = True
     fix(model, architecture)
 
 
-def extractor_variables(model: keras.Model) -> list[keras.Variable]:
+def backbone_variables(model: keras.Model) -> list[keras.Variable]:
     """The weights that `freeze` keeps and `--backbone-lr-scale` slows down."""
-    return [weight for layer in extractor_layers(model) for weight in layer.weights]
+    return [weight for layer in backbone_layers(model) for weight in layer.weights]

@@ -12,7 +12,7 @@ import keras
 from base.errors import UserError, in_one_line
 from models import Architecture, build
 from models.weights import hdf5
-from models.weights.arrays import Arrays, fill, plain_arrays
+from models.weights.arrays import Arrays, fill, folded_arrays
 from models.weights.metadata import ATTRIBUTE, ModelMetadata
 from models.weights.published import keras_legacy, pth, ssd300s, yolox
 from models.weights.published.class_names import known_names
@@ -77,7 +77,7 @@ class WeightsFile:
     @cached_property
     def plain(self) -> Arrays:
         """By layer name, normalisation folded into the convolutions."""
-        return self.stored if self.origin != TRAINED else plain_arrays(self._model)
+        return self.stored if self.origin != TRAINED else folded_arrays(self._model)
 
     @cached_property
     def _model(self) -> keras.Model:

@@ -12,7 +12,7 @@ import keras
 from base.errors import UserError
 from models import Architecture, build
 from models.layers import NORM_SUFFIX
-from models.weights.arrays import with_identity
+from models.weights.arrays import identity_batchnorm
 from models.weights.metadata import ModelMetadata
 from models.weights.published.class_names import same_class
 from models.weights.read import UNNAMED, WeightsFile
@@ -98,7 +98,7 @@ def _fill_layer(
     elif norm is None:
         values = [source.plain[layer.name]]
     else:
-        values = with_identity(source.plain[layer.name], norm.epsilon)
+        values = identity_batchnorm(source.plain[layer.name], norm.epsilon)
     expected = [tuple(w.shape) for target in targets for w in target.weights]
     received = [value.shape for group in values for value in group]
     if expected != received:
@@ -123,7 +123,7 @@ def _fill_classes(
     put_to = [at for at, name in enumerate(ours) if name in theirs]
     taken_from = [theirs.index(ours[at]) for at in put_to]
     new, old = [], source.plain[layer.name]
-    has_objectness = source.architecture and source.architecture.trunk == "yolox"
+    has_objectness = source.architecture and source.architecture.neck == "yolox"
     for weight, value in zip(layer.weights, old, strict=True):
         mine = keras.ops.convert_to_numpy(weight)
         mine = mine.reshape(*mine.shape[:-1], -1, len(ours))  # (..., priors, C)
@@ -185,13 +185,13 @@ def which_fit(
     fits = []
     theirs = source.architecture
     for backbone in backbones:
-        options = {} if theirs is None else {"trunk": theirs.trunk, "norm": theirs.norm}
+        options = {} if theirs is None else {"neck": theirs.neck, "norm": theirs.norm}
         if theirs is not None and theirs.layout == "legacy":
             options["layout"] = "legacy"
         num_classes = len(source.class_names) + 1 if theirs else 2
         try:
             architecture = Architecture(backbone, num_classes, **options)
-        except UserError:  # no such trunk for this backbone
+        except UserError:  # no such neck for this backbone
             continue
         rows = transfer(build(architecture), source.class_names, source, try_only=True)
         fits.append((backbone, sum(r.outcome == TAKEN for r in rows), len(rows)))

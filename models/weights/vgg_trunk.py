@@ -1,4 +1,4 @@
-"""More of VGG than the extractor: its later blocks and dense layers fill the trunk.
+"""More of VGG than the backbone: its later blocks and dense layers fill the neck.
 
 The 2018 article used half of the classifier and asked for the rest. The paper, sec. 3:
 SSD begins with all of VGG16, fc6 and fc7 turned into convolutions by sampling.
@@ -30,12 +30,12 @@ MAP_SIZE, CELL_STEP = 7, 3
 def fill_deep(
     model: keras.Model, classifier: Application | None, wanted: str
 ) -> list[str]:
-    """Fill extractor, conv4_1 to conv5_3 and, from a full file, fc6 and fc7.
+    """Fill backbone, conv4_1 to conv5_3 and, from a full file, fc6 and fc7.
 
     `wanted` is "imagenet" or a file of the classifier's, with its dense layers or not;
     with "imagenet" the full file is used where Keras has fetched it before. VGG19's
-    fourth convolutions of block4 and block5 have no place in the trunk. Returns the
-    names of the layers of the trunk that were filled; UserError where the classifier,
+    fourth convolutions of block4 and block5 have no place in the neck. Returns the
+    names of the layers of the neck that were filled; UserError where the classifier,
     or the file, has no such blocks.
     """
     if classifier is None or not classifier.name.startswith("VGG"):
@@ -51,7 +51,7 @@ def fill_deep(
             f"--weights {wanted}: expected a file of {classifier.name}; its "
             "block5_conv3 is missing."
         )
-    # what is no layer of the extractor by that name is SSD's: block4_conv1, conv4_1
+    # what is no layer of the backbone by that name is SSD's: block4_conv1, conv4_1
     known = {layer.name for layer in model.layers}
     filled = fill(
         model,

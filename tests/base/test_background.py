@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from base.background import Behind, ahead
+from base.background import BackgroundWriter, prefetch
 
 
 def wait_for(condition):
@@ -19,7 +19,7 @@ def wait_for(condition):
 @pytest.mark.parametrize("number", [0, 1, 2, 50])
 @pytest.mark.parametrize("size", [1, 3])
 def test_ahead_keeps_order_and_loses_nothing(number, size):
-    assert list(ahead(iter(range(number)), size)) == list(range(number))
+    assert list(prefetch(iter(range(number)), size)) == list(range(number))
 
 
 def test_ahead_runs_ahead_but_not_further():
@@ -30,7 +30,7 @@ def test_ahead_runs_ahead_but_not_further():
             made.append(i)
             yield i
 
-    stream = ahead(items(), 2)
+    stream = prefetch(items(), 2)
     assert next(stream) == 0
     # one taken, two that wait, one in the thread's hand
     assert wait_for(lambda: len(made) == 4)
@@ -45,7 +45,7 @@ def test_ahead_raises_in_its_place():
         yield 2
         raise ValueError("three")
 
-    stream = ahead(items(), 5)
+    stream = prefetch(items(), 5)
     assert [next(stream), next(stream)] == [1, 2]
     with pytest.raises(ValueError, match="three"):
         next(stream)
@@ -61,7 +61,7 @@ def test_closing_ahead_closes_its_items():
         finally:
             closed.set()
 
-    stream = ahead(items(), 2)
+    stream = prefetch(items(), 2)
     next(stream)
     stream.close()
     assert closed.is_set()
@@ -77,7 +77,7 @@ def test_the_newest_is_never_dropped():
         yield from range(1, 100)
         done.set()
 
-    stream = ahead(items(), 2, newest=True)
+    stream = prefetch(items(), 2, newest=True)
     assert next(stream) == 0
     taken.set()
     assert done.wait(10)
@@ -91,7 +91,7 @@ def test_behind_works_in_order_and_waits_at_its_end():
         time.sleep(0.001)
         done.append((item, more))
 
-    behind = Behind(work, 2)
+    behind = BackgroundWriter(work, 2)
     for i in range(20):
         behind.put(i, -i)
     behind.close()
@@ -101,7 +101,7 @@ def test_behind_works_in_order_and_waits_at_its_end():
 
 def test_behind_holds_at_most_its_size():
     go = threading.Event()
-    behind = Behind(lambda item: go.wait(10), 2)
+    behind = BackgroundWriter(lambda item: go.wait(10), 2)
     put = []
 
     def fill():
@@ -127,13 +127,13 @@ def test_behind_hands_errors_on_and_does_no_more():
             raise OSError("disk full")
         done.append(item)
 
-    behind = Behind(work, 1)
+    behind = BackgroundWriter(work, 1)
     with pytest.raises(OSError, match="disk full"):
         for i in range(50):
             behind.put(i)
     behind.close()
     assert done == [0]
-    behind = Behind(work, 1)
+    behind = BackgroundWriter(work, 1)
     behind.put(1)
     with pytest.raises(OSError, match="disk full"):
         behind.close()

@@ -11,7 +11,7 @@ from benchmarks.accuracy.dead_channels import dead_channels
 from benchmarks.accuracy.experiments import DATA, EXPERIMENTS, PLOTS
 from data import read_voc
 from models import Architecture
-from training.state import Settings
+from training.state import TrainingConfig
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -20,7 +20,7 @@ def test_what_an_experiment_changes_is_there(name):
     Architecture(
         **{"backbone": "squeezenet", "num_classes": 2, **experiment.architecture}
     )
-    Settings(1, **experiment.settings)
+    TrainingConfig(1, **experiment.settings)
     for target, change in experiment.patches.items():
         original = resolve_name(target)
         assert change(original) != original

@@ -17,7 +17,7 @@ def judged(found, truth, difficult=None, threshold=0.5):
     hard = np.zeros(len(truth), bool) if difficult is None else np.array(difficult)
     picture = Picture("x", (10, 10), truth, hard)
     rows = np.array(found, float).reshape(-1, 6)
-    (boxes,) = confusion.judge(Detected([rows], 0, threshold), [picture], 3)
+    (boxes,) = confusion.classify_errors(Detected([rows], 0, threshold), [picture], 3)
     return boxes
 
 
@@ -57,7 +57,7 @@ def test_confusion_by_hand():
 def test_what_is_right_is_what_voc_counts(tmp_path):
     dataset, found = comparisons.scored(tmp_path, num_pictures=40)
     pictures = dataset.pictures
-    boxes = confusion.judge(Detected(found, 0, 0.4), pictures, 3)
+    boxes = confusion.classify_errors(Detected(found, 0, 0.4), pictures, 3)
     counts = confusion.confusion(boxes, 3)
     curves = evaluate_voc(
         found,

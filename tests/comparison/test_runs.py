@@ -47,7 +47,7 @@ def test_combinations_are_what_train_py_is_told():
         args = parse(combination.options())
         assert args.backbone == combination.backbone
         assert args.width == (combination.width or 1)
-        assert args.trunk == combination.trunk
+        assert args.neck == combination.neck
         assert args.adapter_filters == combination.adapter_filters
         assert args.freeze == combination.freeze
         assert args.seed == combination.seed

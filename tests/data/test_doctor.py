@@ -20,10 +20,10 @@ LISTS = {"train": ["a", "b"], "val": ["v"]}
 
 
 def all_findings(root):
-    return doctor.examine([root], doctor.read_splits([root]), make_priors())
+    return doctor.check_dataset([root], doctor.read_splits([root]), make_priors())
 
 
-def examine(root):
+def check_dataset(root):
     """Findings by id, without what a set this small always has."""
     found = {finding.id: finding for finding in all_findings(root)}
     return {id: f for id, f in found.items() if id not in ("priors", "class-rare")}
@@ -35,7 +35,7 @@ def root(tmp_path):
 
 
 def test_nothing_is_wrong(root):
-    assert examine(root) == {}
+    assert check_dataset(root) == {}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_nothing_is_wrong(root):
 )
 def test_boxes(objects, id, severity, count, tmp_path):
     root = write_voc(tmp_path / "set", {**PICTURES, "b": objects}, LISTS)
-    found = examine(root)
+    found = check_dataset(root)
     if severity is None:
         assert id not in found
         return
@@ -73,21 +73,21 @@ def test_tiny_boxes(tmp_path):
     objects = [("cat", (5, 5, 13, 90)), ("cat", (5, 5, 11, 90))]
     pictures = {**PICTURES, "b": objects}
     root = write_voc(tmp_path / "set", pictures, LISTS, size_wh=(600, 400))
-    tiny = examine(root)["tiny"]
+    tiny = check_dataset(root)["tiny"]
     assert (tiny.severity, tiny.count) == ("warning", 1)
     assert "cat of 3.5x64.5" in tiny.examples[0]
 
 
 def test_a_class_that_training_lacks(tmp_path):
     root = write_voc(tmp_path / "set", {**PICTURES, "v": [("dog", BOX)]}, LISTS)
-    assert examine(root)["class-absent"].examples == ["dog"]
+    assert check_dataset(root)["class-absent"].examples == ["dog"]
 
 
 def test_similar_names(tmp_path):
     names = ["platelets", "platelet"]
     objects = [(name, box) for name in names for _, box in MANY[:3]]
     root = write_voc(tmp_path / "set", {**PICTURES, "b": objects}, LISTS)
-    (example,) = examine(root)["class-similar"].examples
+    (example,) = check_dataset(root)["class-similar"].examples
     assert example == "platelet (3) and platelets (3)"
 
 
@@ -99,7 +99,7 @@ def test_xml_and_missing_files(root):
     write_picture(root / "JPEGImages" / "w.png", (50, 40), 10)
     lists = root / "ImageSets" / "Main"
     (lists / "train.txt").write_text("w\n")
-    found = examine(root)
+    found = check_dataset(root)
     ids = ("xml", "picture-missing", "annotation-missing", "size")
     assert all(found[id].count == 1 for id in ids)
     assert "broken XML" in found["xml"].examples[0]
@@ -122,9 +122,9 @@ def test_a_size_that_is_not_the_pictures(tmp_path):
     from tests.data.readers.test_coco import BOXES, write_json
 
     write_json(tmp_path / "a.json", ["a.png", "b.png"], BOXES[:2])
-    assert "picture-size" not in examine(tmp_path)
+    assert "picture-size" not in check_dataset(tmp_path)
     write_picture(tmp_path / "b.png", (40, 60))  # as annotators see it without EXIF
-    finding = examine(tmp_path)["picture-size"]
+    finding = check_dataset(tmp_path)["picture-size"]
     assert (finding.severity, finding.count) == ("error", 1)
     assert "b.png: annotated as 60x40, upright it is 40x60" in finding.examples[0]
 
@@ -137,7 +137,7 @@ def test_what_a_coco_reader_mends_and_what_it_leaves_out(bbox, severity, tmp_pat
 
     boxes = [BOXES[0], {**BOXES[1], "bbox": bbox}]  # clipped; outside of 60x40
     write_json(tmp_path / "a.json", ["a.png", "b.png"], boxes)
-    finding = examine(tmp_path)["reader"]
+    finding = check_dataset(tmp_path)["reader"]
     assert (finding.severity, finding.count) == (severity, 1)
 
 
@@ -150,20 +150,20 @@ def test_one_picture_in_two_splits(root):
     )
     for stem, image in (("a", photo), ("v", photo), ("b", 255 - photo)):
         cv2.imwrite(str(folder / f"{stem}.png"), image)
-    assert examine(root)["two-splits"].count == 1
+    assert check_dataset(root)["two-splits"].count == 1
     # compressed again in a JPEG's way: other bytes, nearly the same picture
     jpeg = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
     cv2.imwrite(str(folder / "v.png"), cv2.imdecode(jpeg, cv2.IMREAD_COLOR))
-    found = examine(root)
+    found = check_dataset(root)
     assert "two-splits" not in found
     assert found["nearly-two-splits"].count == 1
     shutil.copy(folder / "a.png", folder / "b.png")  # both of train
-    assert examine(root)["same-file"].severity == "warning"
+    assert check_dataset(root)["same-file"].severity == "warning"
 
 
 def test_one_file_that_two_lists_name(tmp_path):
     lists = {**LISTS, "val": ["v", "a"]}
-    finding = examine(write_voc(tmp_path / "set", PICTURES, lists))["two-splits"]
+    finding = check_dataset(write_voc(tmp_path / "set", PICTURES, lists))["two-splits"]
     assert (finding.severity, finding.count) == ("error", 1)
     assert finding.examples[0].count("a.png") == 2
 
@@ -209,7 +209,7 @@ def test_command_line(root, tmp_path, capsys):
 
 
 def test_blood_cells(shared):
-    found = examine(shared / "data/bccd")
+    found = check_dataset(shared / "data/bccd")
     assert found.keys() == {"no-area"}
     assert found["no-area"].count == 2
     names = ("BloodImage_00338.xml: object 13", "BloodImage_00343.xml: object 4")
@@ -218,6 +218,6 @@ def test_blood_cells(shared):
 
 
 def test_raccoons(shared):
-    found = examine(shared / "data/raccoon")
+    found = check_dataset(shared / "data/raccoon")
     same = [f for id, f in found.items() if id in ("two-splits", "same-file")]
     assert sum(f.count for f in same) == 4

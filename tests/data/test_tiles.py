@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data import Dataset, Picture
-from data.tiles import OVERLAP, cut, merge, tile_dataset, tile_windows
+from data.tiles import (
+    OVERLAP,
+    crop_tiles,
+    merge_tile_detections,
+    tile_dataset,
+    tile_windows,
+)
 from tests.helpers.detectors import colour_detector, scene
 
 
@@ -47,7 +53,7 @@ def test_every_object_up_to_the_overlap_lies_whole_in_a_tile(wide, high, tile, d
 
 def test_cut_shows_the_windows():
     image = scene((500, 300), red=(200, 0, 500, 300))
-    tiles = cut(image, tile_windows((500, 300), 300), 300)
+    tiles = crop_tiles(image, tile_windows((500, 300), 300), 300)
     np.testing.assert_array_equal(tiles[0], image[:, :300])
     np.testing.assert_array_equal(tiles[1], image[:, 200:])
     assert (tiles[2][:, 125:, 0] > 200).all()  # the whole, squeezed
@@ -64,7 +70,7 @@ NONE = rows()
 
 
 def merged(left, right, whole=NONE):
-    found = merge([left, right, whole], WINDOWS, 0.45, 200)
+    found = merge_tile_detections([left, right, whole], WINDOWS, 0.45, 200)
     boxes = found[:, 2:] * (175, 100, 175, 100)
     return [
         (int(row[0]), round(float(row[1]), 2), *np.round(box, 1).tolist())
@@ -129,7 +135,7 @@ def test_the_whole_picture_counts_for_large_objects_alone():
 
 def test_one_window_is_left_as_it_is():
     found = rows((1, 0.9, (0, 0, 10, 10)), (0, 0, (0, 0, 0, 0)))
-    (row,) = merge([found], tile_windows((80, 60), 100), 0.45, 200)
+    (row,) = merge_tile_detections([found], tile_windows((80, 60), 100), 0.45, 200)
     np.testing.assert_array_equal(row, found[0])
 
 

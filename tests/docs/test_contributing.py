@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from models import BACKBONES, Architecture, build, extractor_layers, weights
+from models import BACKBONES, Architecture, backbone_layers, build, weights
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
 
@@ -26,11 +26,11 @@ def example(monkeypatch):
 
 
 def test_example_builds_saves_and_folds(example, tmp_path):
-    architecture = Architecture(example, 3, trunk="light")
+    architecture = Architecture(example, 3, neck="light")
     model = build(architecture)
     assert model.get_layer("features").output.shape[1:] == (37, 37, 256)
     assert model.get_layer("conv4_0").kernel_size == (2, 2)
-    assert len(extractor_layers(model)) > 30
+    assert len(backbone_layers(model)) > 30
     path = tmp_path / "example.weights.h5"
     weights.save(model, path, weights.ModelMetadata(architecture, ["cat", "dog"]))
     loaded, _ = weights.load(path)

@@ -74,7 +74,7 @@ def test_each_backbone_is_converted(tmp_path, backbone, name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_files_tell_what_they_are(written, name):
     path = written(name)
-    assert runtimes.recognise(path) == name
+    assert runtimes.detect_format(path) == name
     network = runtimes.load(path)
     assert network.metadata == exportable().metadata
     assert network.class_names == NAMES
@@ -207,9 +207,9 @@ def test_frigate_reads_outputs_by_index(written, ours):
 def test_formats_are_told_by_content(tmp_path, head, name):
     path = tmp_path / "file"
     path.write_bytes(head)
-    assert runtimes.recognise(path) == name
-    assert runtimes.recognise(tmp_path / "nowhere") is None
-    assert runtimes.recognise(tmp_path) is None
+    assert runtimes.detect_format(path) == name
+    assert runtimes.detect_format(tmp_path / "nowhere") is None
+    assert runtimes.detect_format(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_part_of_an_export_names_the_whole(tmp_path, capsys, name, mend):
     line = capsys.readouterr().err
     assert f"{name}: " in line and mend in line and line.count("\n") == 1
     (tmp_path / name).rename(tmp_path / "other.bin")
-    assert runtimes.recognise(tmp_path / "other.bin") is None  # nobody's part
+    assert runtimes.detect_format(tmp_path / "other.bin") is None  # nobody's part
 
 
 @pytest.mark.parametrize(

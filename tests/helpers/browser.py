@@ -24,7 +24,7 @@ class Page:
     def __init__(self, socket):
         self._socket, self._ids = socket, itertools.count(1)
         self.complaints, self.requests = [], []
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Page", "Runtime", "Log", "InferenceModel"):
             self.call(f"{domain}.enable")
 
     def call(self, method, **parameters):
@@ -43,7 +43,7 @@ class Page:
             self.complaints.append(json.dumps(details))
         if kind == "Runtime.consoleAPICalled" and details["type"] != "log":
             self.complaints.append(json.dumps(details))
-        if kind == "Network.requestWillBeSent":
+        if kind == "InferenceModel.requestWillBeSent":
             self.requests.append(details["request"]["url"])
         return message
 

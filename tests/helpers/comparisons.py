@@ -25,11 +25,11 @@ OPTIONS = {
 }
 FORM = {
     "backbone": "small",
-    "trunk": "light",
+    "neck": "light",
     "width": 1.0,
     "adapter_filters": 256,
     "norm": "batch",
-    "reuse": "extractor",
+    "reuse": "backbone",
     "pretrained": True,
 }
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from inference.detector import PictureDetector
+from inference.detector import Detector
 from models.weights.hub import FOLDER
 
 # a real detector that drawn images are enough for
@@ -50,7 +50,7 @@ def _boxes(mask):
 
 
 def colour_detector(**options):
-    return PictureDetector(ColourNetwork(), **options)
+    return Detector(ColourNetwork(), **options)
 
 
 def scene(size_wh, red=None, blue=None, ground=110):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import exporting
-from exporting import FORMATS, Exportable
+from exporting import FORMATS, ExportSpec
 from models import BACKBONES, Architecture, build, weights
 from models.necks.heads import heads, images_input
 from models.weights.metadata import ModelMetadata
@@ -45,7 +45,7 @@ def exportable(precision="float32", layout="plain", calibration=0):
     metadata = ModelMetadata(
         None, NAMES, 0.25, 0.5, {"tile_px": 480}, "free", "tiny", precision, layout
     )
-    return Exportable(model, "voc", metadata, pictures(calibration, seed=1))
+    return ExportSpec(model, "voc", metadata, pictures(calibration, seed=1))
 
 
 def expected(exportable, images):
@@ -59,23 +59,21 @@ def exportable_of(path):
     model, description = weights.load(path)
     architecture = description.architecture
     said = replace(description, architecture=None)
-    plain = weights.fold(model, architecture)
-    return Exportable(plain, architecture.layout, said, pictures(0))
+    plain = weights.fold_batchnorm(model, architecture)
+    return ExportSpec(plain, architecture.layout, said, pictures(0))
 
 
 def untrained(backbone, class_names):
-    """A detector with trunk `light` or `native`, and scores of all sizes."""
-    trunk = "light" if backbone in BACKBONES else "native"
-    architecture = Architecture(
-        backbone, len(class_names) + 1, trunk=trunk, norm="none"
-    )
+    """A detector with neck `light` or `native`, and scores of all sizes."""
+    neck = "light" if backbone in BACKBONES else "native"
+    architecture = Architecture(backbone, len(class_names) + 1, neck=neck, norm="none")
     keras.utils.set_random_seed(0)
     model = build(architecture)
     layers = [layer for layer in model.layers if "_mbox_" in layer.name]
     maps = keras.Model(model.input, [layer.output for layer in layers])
     for layer, values in zip(layers, maps(pictures(1)), strict=True):
         layer.kernel.assign(np.array(layer.kernel) / np.array(values).std())
-    return Exportable(model, "voc", ModelMetadata(None, class_names), pictures(0))
+    return ExportSpec(model, "voc", ModelMetadata(None, class_names), pictures(0))
 
 
 def written_once(folder):

@@ -1,4 +1,4 @@
-"""squeezenet with trunk light, three convolutions long: traced in a fifth of the time.
+"""squeezenet with neck light, three convolutions long: traced in a fifth of the time.
 
 For tests of what stands around a network: scripts, trainings, the files that they
 leave. The names, the sizes of the maps, adapter, normalisation and heads are those of
@@ -21,12 +21,12 @@ def slim():
     from models.layers import Conv, Pool
     from models.necks import light
 
-    extractor = (
+    backbone = (
         Conv("conv1", 16, 9, strides=4, padding="valid"),  # 300 -> 73
         Pool("fire5", 2, 2, padding="valid"),  # 36
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssd300SqueezeNet_alt, "EXTRACTOR", extractor)
+        patch.setattr(ssd300SqueezeNet_alt, "EXTRACTOR", backbone)
         patch.setattr(light, "FIRST", (Pool("pool5", 3, 2), Conv("fire6", 16, 1)))
         patch.setattr(light, "MIDDLE", (Pool("fire8", 3, 1),))
         patch.setattr(light, "LAST", (Pool("fire9", 3, 1),))

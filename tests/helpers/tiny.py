@@ -15,14 +15,14 @@ from ssd_utils import make_priors
 from training.fit import fit
 from training.recovery import checkpoint, checkpoint_writer
 from training.runs import RunFolder
-from training.state import Settings
+from training.state import TrainingConfig
 
 ARCHITECTURE = Architecture("squeezenet", 3)  # its prior layout is what counts
 NAMES = ["x", "y"]
 
 
 def detector(seed):
-    """Normalisation, dropout (a random state of its own), an extractor to freeze."""
+    """Normalisation, dropout (a random state of its own), a backbone to freeze."""
     keras.utils.set_random_seed(seed)
     images = images_input()
     x = keras.layers.Rescaling(1 / 255)(images)
@@ -54,7 +54,7 @@ def dataset(folder, num_pictures, split="train"):
 def train(folder, resume=False, seed=0, on_epoch=None, **settings):
     """Epochs of three steps in `folder`, pictures beside it; the history."""
     folder.mkdir(exist_ok=True)
-    settings = Settings(**{"epochs": 3, "batch_size": 2, **settings})
+    settings = TrainingConfig(**{"epochs": 3, "batch_size": 2, **settings})
     data = folder.parent / "data"
     train_set, val_set = dataset(data, 7), dataset(data, 2, "val")
     model = detector(seed)

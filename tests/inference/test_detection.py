@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import inference
-from inference.detector import PictureDetector
+from inference.detector import Detector
 from inference.sources import Frame, Source
 from inference.stream import detect_frames
 from models.weights.metadata import ModelMetadata
@@ -64,7 +64,7 @@ def test_one_picture_or_several_paths_or_arrays(tmp_path):
 
 def test_batches_have_one_shape_and_a_single_picture_is_not_padded():
     network = ColourNetwork()
-    detector = PictureDetector(network, batch_size=4)
+    detector = Detector(network, batch_size=4)
     detector([scene((30, 20))] * 7)
     assert network.calls == [4, 4]
     detector(scene((30, 20)))
@@ -132,7 +132,7 @@ def lefts(pairs):
 )
 def test_every_nth_frame_is_looked_at(every, expected, calls):
     network = ColourNetwork()
-    detector = PictureDetector(network, batch_size=4)
+    detector = Detector(network, batch_size=4)
     pairs = list(detect_frames(detector, video(7), every))
     assert [frame.index for frame, _ in pairs] == list(range(7))
     assert lefts(pairs) == expected
@@ -148,7 +148,7 @@ def test_pictures_and_the_next_video_are_always_looked_at():
 
 def test_live_frames_do_not_wait_for_a_batch():
     network = ColourNetwork()
-    detector = PictureDetector(network, batch_size=4)
+    detector = Detector(network, batch_size=4)
     assert len(list(detect_frames(detector, video(3, live=True)))) == 3
     assert network.calls == [1, 1, 1]
 
@@ -156,7 +156,7 @@ def test_live_frames_do_not_wait_for_a_batch():
 def test_memory_bounds_a_group(monkeypatch):
     monkeypatch.setattr("inference.stream.GROUP_BYTES", 2 * 60 * 40 * 3)
     network = ColourNetwork()
-    detector = PictureDetector(network, batch_size=4)
+    detector = Detector(network, batch_size=4)
     assert lefts(detect_frames(detector, video(6))) == [0, 1, 2, 3, 4, 5]
     assert network.calls == [4, 4, 4]  # two frames each, padded
 

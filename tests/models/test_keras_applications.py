@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import applications, ops
 
-from models import Architecture, build, extractor_layers, weights
+from models import Architecture, backbone_layers, build, weights
 from models.keras_applications import Application, names
 from models.layers import Preprocess
 from models.weights.initialise import freeze, initialise_weights, pretrained_backbone
@@ -105,22 +105,22 @@ def test_structure():
         *((5, 5, 128), (3, 3, 128), (1, 1, 128)),
     ]
     outside = {layer.name for layer in model.layers} - {
-        layer.name for layer in extractor_layers(model)
+        layer.name for layer in backbone_layers(model)
     }
     assert "conv4_0" in outside
     assert "conv_pw_13" not in outside
 
 
-@pytest.mark.parametrize("trunk", ["ssd", "light"])
-def test_the_other_trunks_take_the_first_stage(trunk):
-    model = build(Architecture("MobileNetV2", 4, trunk=trunk))
+@pytest.mark.parametrize("neck", ["ssd", "light"])
+def test_the_other_trunks_take_the_first_stage(neck):
+    model = build(Architecture("MobileNetV2", 4, neck=neck))
     assert tuple(model.get_layer("features").output.shape[1:]) == (38, 38, 192)
     assert model.output.shape[1] == len(make_priors())
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50"])
 def test_named_backbones_have_the_trunk_too(name):
-    model = build(Architecture(name, 4, trunk="native"))
+    model = build(Architecture(name, 4, neck="native"))
     assert model.output.shape == (None, len(make_priors()), 8)
 
 
@@ -137,7 +137,7 @@ def test_weights_file_of_the_classifier(name, width, tmp_path):
     architecture = Architecture(name, 3, width=width)
     model = pretrained_backbone(architecture, str(path))
     kernels = [w for w in classifier.weights if w.path.endswith("kernel")]
-    ours = [w for layer in extractor_layers(model) for w in layer.weights]
+    ours = [w for layer in backbone_layers(model) for w in layer.weights]
     ours = [w for w in ours if w.path.endswith("kernel")]
     for expected, received in zip(kernels, ours, strict=True):
         np.testing.assert_array_equal(numpy(received), numpy(expected))
@@ -158,7 +158,7 @@ def test_real_imagenet_weights(shared):
     expected = classifier(images / np.float32(127.5) - 1)
     np.testing.assert_allclose(numpy(features(images)), numpy(expected), atol=1e-4)
     freeze(model)
-    assert not any(layer.trainable for layer in extractor_layers(model))
+    assert not any(layer.trainable for layer in backbone_layers(model))
 
 
 def test_save_load_fold(tmp_path):
@@ -171,7 +171,7 @@ def test_save_load_fold(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (1, 300, 300, 3), dtype="uint8")
     expected = numpy(model(images))
     np.testing.assert_array_equal(numpy(loaded(images)), expected)
-    plain = numpy(weights.fold(loaded, architecture)(images))
+    plain = numpy(weights.fold_batchnorm(loaded, architecture)(images))
     np.testing.assert_allclose(plain, expected, atol=1e-3)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evaluation.cost import count_gflops, describe_cost
-from models import BACKBONES, TRUNKS, Architecture, build, extractor_layers, weights
+from models import BACKBONES, NECKS, Architecture, backbone_layers, build, weights
 from models.layers import L2Norm, Preprocess
 from models.weights.initialise import pretrained_backbone
 from ssd_utils import LAYOUTS, MAP_SIZES, decode, make_priors
@@ -31,7 +31,7 @@ BatchNorm = keras.layers.BatchNormalization
 
 @pytest.fixture(scope="module", params=EACH)
 def detector(request):
-    """Architecture and model of a backbone with its default trunk, as if trained."""
+    """Architecture and model of a backbone with its default neck, as if trained."""
     architecture = Architecture(request.param, NUM_CLASSES)
     keras.utils.set_random_seed(1)
     model = build(architecture)
@@ -105,7 +105,7 @@ def check_structure(model, filters, layout="voc", sources=SOURCES):
 def test_structure(detector):
     architecture, model = detector
     check_structure(model, width_of(architecture.backbone))
-    assert architecture.trunk in TRUNKS
+    assert architecture.neck in NECKS
     if architecture.backbone in FEATURES:
         features, kernel = FEATURES[architecture.backbone]
         assert shape_of(model, "features") == features
@@ -120,9 +120,9 @@ def test_table_holds_no_backbone_that_is_gone():
 
 @pytest.mark.parametrize("name", EACH)
 def test_the_other_trunk(name):
-    default = Architecture(name, NUM_CLASSES).trunk
+    default = Architecture(name, NUM_CLASSES).neck
     for other in {"ssd", "light"} - {default}:
-        model = build(Architecture(name, NUM_CLASSES, trunk=other))
+        model = build(Architecture(name, NUM_CLASSES, neck=other))
         check_structure(model, width_of(name))
 
 
@@ -133,7 +133,7 @@ def test_adapter_of_512(name):
 
 
 @pytest.mark.core
-def test_trunk_ssd_is_the_published_one():
+def test_neck_ssd_is_the_published_one():
     """What makes a published SSD300's detection half load: names and shapes."""
     model = build(Architecture("ssd300", 21, norm="none"))
     kernels = {
@@ -174,7 +174,7 @@ def test_legacy_layout():
 
 def test_light_is_light():
     light = build(Architecture("squeezenet", 21))
-    other = build(Architecture("squeezenet", 21, trunk="ssd"))
+    other = build(Architecture("squeezenet", 21, neck="ssd"))
     assert light.count_params() < other.count_params() / 5
     assert count_gflops(light) < count_gflops(other) / 8
 
@@ -193,20 +193,20 @@ def test_cost_by_hand():
 
 def test_norm_batch_is_in_all_that_starts_from_nothing(detector):
     _, model = detector
-    names, extractor = layer_names(model), extractor_layers(model)
+    names, backbone = layer_names(model), backbone_layers(model)
     for layer in model.layers:
         is_convolution = isinstance(
             layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose
         )
-        if layer in extractor or not is_convolution or "_mbox_" in layer.name:
+        if layer in backbone or not is_convolution or "_mbox_" in layer.name:
             continue
         assert f"{layer.name}_batchnorm" in names
         assert not layer.use_bias
 
 
-@pytest.mark.parametrize("trunk", ["ssd", "light"])
-def test_norm_none_has_no_norms(trunk):
-    model = build(Architecture("squeezenet", NUM_CLASSES, trunk=trunk, norm="none"))
+@pytest.mark.parametrize("neck", ["ssd", "light"])
+def test_norm_none_has_no_norms(neck):
+    model = build(Architecture("squeezenet", NUM_CLASSES, neck=neck, norm="none"))
     assert not [layer for layer in model.layers if isinstance(layer, BatchNorm)]
     assert model.get_layer("conv6_1").use_bias
     check_structure(model, 256)
@@ -243,13 +243,13 @@ def test_layer_names_hold_when_built_again(detector):
     [
         ({"backbone": "vgg_16"}, "vgg_16.*Did you mean vgg16"),
         ({"backbone": "resnet"}, "resnet.*Did you mean resnet50"),
-        ({"trunk": "lihgt"}, "lihgt.*Did you mean light"),
+        ({"neck": "lihgt"}, "lihgt.*Did you mean light"),
         ({"norm": "bacth"}, "bacth.*Did you mean batch"),
         ({"layout": "cooc"}, "cooc.*Did you mean coco"),
         ({"layout": "legacy"}, "legacy goes with --neck ssd"),
         ({"backbone": "xyzzy"}, "choose from vgg16, vgg19"),
         ({"backbone": "MobilNet"}, "such as MobileNetV3Large. Did you mean MobileNet"),
-        ({"trunk": "native"}, "squeezenet is no classifier of keras.applications"),
+        ({"neck": "native"}, "squeezenet is no classifier of keras.applications"),
         ({"width": 0.5}, "--alpha 0.5: squeezenet has one width"),
     ],
 )
@@ -339,7 +339,7 @@ def boxes_and_scores(model, images):
 def test_folded_model_computes_the_same(detector):
     architecture, model = detector
     images, _ = pictures(2, seed=3)
-    plain = weights.fold(model, architecture)
+    plain = weights.fold_batchnorm(model, architecture)
     assert not [
         name for name in layer_names(plain) if name.startswith("conv4_1_batchnorm")
     ]
@@ -351,22 +351,22 @@ def test_folded_model_computes_the_same(detector):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("trunk", ["ssd", "light"])
-def test_plain_weights_are_exact_in_a_normalised_model(trunk):
-    architecture = Architecture("squeezenet", NUM_CLASSES, trunk=trunk)
+@pytest.mark.parametrize("neck", ["ssd", "light"])
+def test_plain_weights_are_exact_in_a_normalised_model(neck):
+    architecture = Architecture("squeezenet", NUM_CLASSES, neck=neck)
     images, _ = pictures(2, seed=4)
     plain, normalised = build(architecture.plain()), build(architecture)
     for layer in plain.layers:  # biases start at 0, which would hide them
         if getattr(layer, "use_bias", False):
             bias = np.random.default_rng(5).normal(0, 0.1, layer.bias.shape)
             layer.bias.assign(bias)
-    arrays = weights.plain_arrays(plain)
+    arrays = weights.folded_arrays(plain)
     filled = weights.fill(normalised, arrays)
     assert set(filled) == {layer.name for layer in plain.layers if layer.weights}
     expected = infer(plain, images)
     received = infer(normalised, images)
     assert np.abs(received - expected).max() < 1e-5 * np.abs(expected).max()
-    for name, values in weights.plain_arrays(normalised).items():  # and back
+    for name, values in weights.folded_arrays(normalised).items():  # and back
         for value, before in zip(values, arrays[name], strict=True):
             np.testing.assert_allclose(value, before, rtol=1e-5, atol=1e-6)
 

@@ -28,19 +28,19 @@ def test_training_lowers_the_loss(name):
     assert min(losses[1:]) < 0.8 * losses[0]
 
 
-# resnet50 and inceptionv3 have norms of their own in the extractor
+# resnet50 and inceptionv3 have norms of their own in the backbone
 @pytest.mark.parametrize("name", ["squeezenet", "resnet50", "inceptionv3"])
 def test_frozen_extractor_stays_as_it_is(name):
-    model = build(Architecture(name, NUM_CLASSES, trunk="light"))
+    model = build(Architecture(name, NUM_CLASSES, neck="light"))
     freeze(model)
     images, truth = pictures(1, seed=7)
     features = keras.Model(model.input, model.get_layer("features").output)
-    extractor = [weight for layer in features.layers for weight in layer.weights]
-    others = [w for w in model.weights if all(w is not e for e in extractor)]
-    assert extractor
-    before, others_before = [[np.array(w) for w in ws] for ws in (extractor, others)]
+    backbone = [weight for layer in features.layers for weight in layer.weights]
+    others = [w for w in model.weights if all(w is not e for e in backbone)]
+    assert backbone
+    before, others_before = [[np.array(w) for w in ws] for ws in (backbone, others)]
     train(model, "voc", (images, truth), steps=2)
-    for weight, value in zip(extractor, before, strict=True):
+    for weight, value in zip(backbone, before, strict=True):
         np.testing.assert_array_equal(np.array(weight), value, err_msg=weight.path)
     for weight, value in zip(others, others_before, strict=True):
         # a bias or shift before relu or of a far map may well have had no gradient

@@ -20,7 +20,7 @@ from inference import runtimes
 from inference.dataset import detect_all
 from models import weights
 from tests.helpers import comparisons, exportables, tiny
-from training.monitoring.validation import Validation
+from training.monitoring.validation import Evaluator
 
 
 @pytest.fixture
@@ -43,7 +43,9 @@ def two_runs(tmp_path, monkeypatch):
         return model, weights.read_detector(path).metadata
 
     monkeypatch.setattr("comparison.networks.weights.load", load)
-    monkeypatch.setattr("comparison.networks.weights.fold", lambda model, _: model)
+    monkeypatch.setattr(
+        "comparison.networks.weights.fold_batchnorm", lambda model, _: model
+    )
     monkeypatch.setattr("data.read_dataset", lambda *_: pictures)
     return folders, pictures
 
@@ -66,13 +68,13 @@ def test_runs_that_are_there(two_runs, tmp_path, capsys, monkeypatch):
     for folder in folders:
         row = table[f"squeezenet light ({folder.name})"]
         model = tiny.detector(len(folder.name))
-        figures, _, _ = Validation(model, tiny.ARCHITECTURE, pictures, 2)()
+        figures, _, _ = Evaluator(model, tiny.ARCHITECTURE, pictures, 2)()
         assert float(row["mAP50"]) == pytest.approx(figures["mAP50"])
         assert float(row["val_acc"]) == pytest.approx(figures["val_acc"])
         assert float(row["parameters_m"]) * 1e6 == model.count_params()
         assert float(row["fps"]) > 0
     # what is scored is not scored again
-    monkeypatch.setattr("training.monitoring.validation.Validation.__call__", None)
+    monkeypatch.setattr("training.monitoring.validation.Evaluator.__call__", None)
     assert compare.main([*options, "--rounds", "0"]) == 0
     again = read_table(output)
     for name, row in table.items():

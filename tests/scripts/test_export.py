@@ -119,7 +119,7 @@ def again(exported, shapes, tmp_path, monkeypatch):
             return network
 
         def call(network, images):
-            rows = runtimes.Exported.__call__(network, images)
+            rows = runtimes.ExportedModel.__call__(network, images)
             return rows + (rows[..., 1:2] > 0) * np.float32([0, 0, shift, 0, shift, 0])
 
         monkeypatch.setattr(exporting, "write", write)

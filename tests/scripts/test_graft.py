@@ -1,4 +1,4 @@
-"""Another extractor before a trained detection half: what is copied, what learns."""
+"""Another backbone before a trained detection half: what is copied, what learns."""
 
 import cv2
 import keras
@@ -8,11 +8,11 @@ import pytest
 import graft
 from data import draw_shapes
 from data.unlabelled import read_unlabelled
-from models import Architecture, build, extractor_layers, weights
+from models import Architecture, backbone_layers, build, weights
 from models.weights.initialise import pretrained_backbone
 from models.weights.metadata import ModelMetadata
 from tests.helpers.slim import slim
-from training.distillation import DISTANCES, TARGETS, junction, targets
+from training.distillation import DISTANCES, TARGETS, hint_layer, targets
 
 NAMES = ["a", "b"]
 
@@ -23,17 +23,19 @@ def numpy(tensor):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A donor, an extractor's weights, pictures: their paths."""
+    """A teacher, a backbone's weights, pictures: their paths."""
     folder = tmp_path_factory.mktemp("graft")
     keras.utils.set_random_seed(0)
     architecture = Architecture("squeezenet", 3)
     with slim():
-        donor = build(architecture)
-    for layer in donor.layers:  # statistics as after a training
+        teacher = build(architecture)
+    for layer in teacher.layers:  # statistics as after a training
         if layer.name.endswith("_batchnorm"):
             gamma, beta, mean, variance = layer.get_weights()
             layer.set_weights([gamma, beta + 0.1, mean, variance])
-    weights.save(donor, folder / "donor.weights.h5", ModelMetadata(architecture, NAMES))
+    weights.save(
+        teacher, folder / "teacher.weights.h5", ModelMetadata(architecture, NAMES)
+    )
     mobilenet = keras.applications.MobileNet(
         input_shape=(300, 300, 3), alpha=0.25, include_top=False, weights=None
     )
@@ -45,7 +47,7 @@ def files(tmp_path_factory):
         image = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype="uint8"), (80, 60))
         assert cv2.imwrite(str(pictures / f"{number}.png"), image)
     return {
-        "donor": folder / "donor.weights.h5",
+        "teacher": folder / "teacher.weights.h5",
         "weights": folder / "mobilenet.weights.h5",
         "images": folder / "pictures",
     }
@@ -59,7 +61,7 @@ def options(files, output, *more):
 
 def half_of(model):
     """The arrays of the detection half, the adapter left out."""
-    own = {layer.name for layer in extractor_layers(model)}
+    own = {layer.name for layer in backbone_layers(model)}
     return {
         layer.name: layer.get_weights()
         for layer in model.layers
@@ -75,8 +77,8 @@ def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
     model, description = weights.load(out)
     assert description.class_names == NAMES
     assert description.architecture.backbone == "MobileNet"
-    donor, _ = weights.load(files["donor"])
-    ours, theirs = half_of(model), half_of(donor)
+    teacher, _ = weights.load(files["teacher"])
+    ours, theirs = half_of(model), half_of(teacher)
     assert ours.keys() == theirs.keys()
     for name, values in theirs.items():
         for a, b in zip(ours[name], values, strict=True):
@@ -99,10 +101,10 @@ def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
     cases = [
         (options(files, out), "exists already"),
         (options(files, tmp_path / "a.h5"), "ending in .weights.h5"),
-        (options(files | {"donor": files["weights"]}, a), "mobilenet"),
+        (options(files | {"teacher": files["weights"]}, a), "mobilenet"),
         (
-            options(files | {"donor": tmp_path / "native.weights.h5"}, a),
-            "junction",
+            options(files | {"teacher": tmp_path / "native.weights.h5"}, a),
+            "hint_layer",
         ),
         (options(files | {"images": tmp_path / "gone"}, a), "a folder"),
     ]
@@ -116,7 +118,7 @@ def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
 
 def test_no_junction_in_native():
     with pytest.raises(ValueError, match="only ssd and light"):
-        junction(build(Architecture("MobileNet", 3, width=0.25)))
+        hint_layer(build(Architecture("MobileNet", 3, width=0.25)))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,9 @@ def test_no_junction_in_native():
 )
 def test_targets(backbone, shapes):
     model = build(Architecture(backbone, 3))
-    assert [tuple(o.shape[1:]) for o in targets(model, ["junction"]).outputs] == shapes
+    assert [
+        tuple(o.shape[1:]) for o in targets(model, ["hint_layer"]).outputs
+    ] == shapes
     maps = [o.shape[1] for o in targets(model, ["maps"]).outputs]
     assert maps == [38, 19, 10, 5, 3, 1]
     assert len(targets(model, TARGETS).outputs) == 1 + 6 + 12

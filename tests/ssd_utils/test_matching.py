@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base.compiled import compiled
-from ssd_utils import NUM_WISHES, centers_to_corners, iou, make_priors, match
+from ssd_utils import NUM_PROPOSALS, centers_to_corners, iou, make_priors, match
 from tests.helpers.random_boxes import numpy, random_boxes, relaxed, seeds
 
 pytestmark = pytest.mark.core
@@ -84,7 +84,7 @@ def test_match_where_many_want_the_same_prior(seed, rows):
             assert found == set(range(rows))
 
 
-@pytest.mark.parametrize("rows", [NUM_WISHES, NUM_WISHES + 1, 5 * NUM_WISHES])
+@pytest.mark.parametrize("rows", [NUM_PROPOSALS, NUM_PROPOSALS + 1, 5 * NUM_PROPOSALS])
 def test_match_where_more_want_the_same_than_there_are_wishes(rows):
     """Equal objects refuse each other one by one: the last has rows - 1 refusals."""
     priors = make_priors()[-200:]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data import Dataset, Picture
-from training.fit import Waited
+from training.fit import TimedIterator
 from training.prepare import class_weights
 
 
@@ -30,7 +30,7 @@ def test_waiting_is_counted_not_work(monkeypatch):
             clock[0] += 2
             yield item
 
-    waited = Waited(slow())
+    waited = TimedIterator(slow())
     for _ in waited:
         clock[0] += 5
     assert waited.seconds == 6  # three items of 2

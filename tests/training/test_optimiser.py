@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from models import Architecture, build
-from training.ema import Average
+from training.ema import WeightEMA
 from training.optimiser import OPTIMISERS, make_optimiser
 
 
@@ -77,7 +77,7 @@ def test_large_gradients_are_clipped_together():
 def test_average_follows_and_gives_the_weights_back():
     layer = dense()
     model = keras.Sequential([keras.Input((2,)), layer])
-    average = Average(model)
+    average = WeightEMA(model)
     expected, now = np.zeros(2), np.zeros(2)
     for step in range(1, 40):
         now = np.array([step, -2.0 * step])

@@ -11,9 +11,9 @@ from models import weights
 from models.weights import hub
 from training.options import parse, resumed
 from training.prepare import class_weights, load_data, load_model, settings_of
-from training.state import Settings
+from training.state import TrainingConfig
 
-DEFAULT = Settings(60)
+DEFAULT = TrainingConfig(60)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_options_reach_the_training(options, expected, shapes):
     [
         ("--backbone yolox_nano", True, 0.1),
         ("--backbone yolox_nano --backbone-lr-scale 1", True, 1),
-        ("--backbone yolox_nano --weights none --trunk yolox", False, 1),
+        ("--backbone yolox_nano --weights none --neck yolox", False, 1),
         ("--backbone yolox_nano --weights none", False, 1),
         ("--backbone squeezenet --weights none", False, 1),
     ],
@@ -59,7 +59,7 @@ def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
     args = parse(["--data", str(shapes), *options.split()])
     model, architecture = load_model(args, train_set.class_names)
     assert settings_of(args, train_set, architecture).backbone_lr_scale == scale
-    assert (architecture.trunk == "yolox" and architecture.pretrained) == starts
+    assert (architecture.neck == "yolox" and architecture.pretrained) == starts
     taken = "taken" in capsys.readouterr().out
     assert taken == starts
     if starts:

@@ -1,4 +1,4 @@
-"""Whole trainings, tiny: frozen first, slower extractors, the clock, the average."""
+"""Whole trainings, tiny: frozen first, slower backbones, the clock, the average."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -9,19 +9,19 @@ import pytest
 from keras import ops
 
 from data import draw_shapes, read_voc
-from models import Architecture, build, extractor_layers, weights
+from models import Architecture, backbone_layers, build, weights
 from models.weights.initialise import freeze
 from training.fit import fit
 from training.monitoring.diagnosis import (
     DEAD_SHARE,
     STUCK_BELOW,
-    blind_share,
-    looks_at_nothing,
-    what_is_stuck,
+    dead_prior_share,
+    diagnose,
+    ignores_input,
 )
-from training.monitoring.validation import Validation
+from training.monitoring.validation import Evaluator
 from training.runs import RunFolder
-from training.state import Settings
+from training.state import TrainingConfig
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
@@ -44,7 +44,7 @@ def train(sets, folder, frozen=False, **settings):
     if frozen:
         freeze(model)
     start = arrays(model)
-    settings = Settings(**{"epochs": 2, "batch_size": 2, **settings})
+    settings = TrainingConfig(**{"epochs": 2, "batch_size": 2, **settings})
     history = fit(model, architecture, sets, settings, RunFolder(folder))
     return model, history, start
 
@@ -54,8 +54,8 @@ def arrays(model):
 
 
 def distance(model, start):
-    """How far the kernels of the extractor, and all others, went."""
-    inside = {w.path for layer in extractor_layers(model) for w in layer.weights}
+    """How far the kernels of the backbone, and all others, went."""
+    inside = {w.path for layer in backbone_layers(model) for w in layer.weights}
     moved = {True: 0.0, False: 0.0}
     for path, now in arrays(model).items():
         if path.endswith("kernel"):
@@ -72,7 +72,7 @@ def test_frozen_first_then_all(sets, tmp_path, monkeypatch):
 
     monkeypatch.setattr("training.fit.weights.save", save)
     model, _, start = train(sets, tmp_path, epochs=3, freeze_epochs=2)
-    inside = {w.path for layer in extractor_layers(model) for w in layer.weights}
+    inside = {w.path for layer in backbone_layers(model) for w in layer.weights}
     for path in inside:  # statistics included
         np.testing.assert_array_equal(seen[1][path], start[path])
     assert any((seen[0][path] != start[path]).any() for path in start)
@@ -83,7 +83,7 @@ def test_frozen_first_then_all(sets, tmp_path, monkeypatch):
 def test_an_extractor_that_never_learned_is_told(sets, tmp_path, capsys):
     train(sets, tmp_path, epochs=None, minutes=0.01, freeze_epochs=99)
     told = capsys.readouterr().err
-    assert "after 1 of the epochs of --freeze-epochs 99: the extractor" in told
+    assert "after 1 of the epochs of --freeze-epochs 99: the backbone" in told
     assert f"--resume {tmp_path}" in told
     train(sets, tmp_path, epochs=2, freeze_epochs=1)
     assert "--freeze-epochs" not in capsys.readouterr().err
@@ -91,8 +91,8 @@ def test_an_extractor_that_never_learned_is_told(sets, tmp_path, capsys):
 
 def test_frozen_all_along(sets, tmp_path):
     model, _, start = train(sets, tmp_path, frozen=True)
-    extractor, rest = distance(model, start)
-    assert extractor == 0
+    backbone, rest = distance(model, start)
+    assert backbone == 0
     assert rest > 1
 
 
@@ -125,7 +125,7 @@ def test_average_is_scored_and_saved(sets, tmp_path):
     model, history, start = train(sets, tmp_path, epochs=1, average=True)
     saved, description = weights.load(tmp_path / "last.weights.h5")
     scored, last = (
-        Validation(net, description.architecture, sets[1], 2)()[0]["val_loss"]
+        Evaluator(net, description.architecture, sets[1], 2)()[0]["val_loss"]
         for net in (saved, model)
     )
     assert history[-1]["val_loss"] == pytest.approx(scored, rel=1e-4)
@@ -159,11 +159,11 @@ def test_who_looks_at_nothing(others, classes, expected):
     detections[:, 0] = [[1, 0.3, *place] for place in rng.uniform(size=(10, 4))]
     detections = list(detections)
     truths = [np.array([[*place, 1]]) for place in rng.uniform(size=(10, 4))]
-    assert looks_at_nothing(detections, truths) == expected
-    assert not looks_at_nothing(detections[:7], truths[:7])
+    assert ignores_input(detections, truths) == expected
+    assert not ignores_input(detections[:7], truths[:7])
     empty = [np.zeros((4, 6))] * 10
-    assert not looks_at_nothing(empty, truths)
-    assert not looks_at_nothing(detections + empty, truths * 2)
+    assert not ignores_input(empty, truths)
+    assert not ignores_input(detections + empty, truths * 2)
 
 
 FIXED = [0.1, 0.2, 0.8, 0.9]
@@ -188,40 +188,40 @@ def test_a_fixed_camera_looks_at_something(pictures, expected):
     """The same box in every picture with objects: no fault where it is right."""
     detections = [np.array([row]) for row, _ in pictures]
     truths = [np.reshape(truth, (-1, 5)).astype(float) for _, truth in pictures]
-    assert looks_at_nothing(detections, truths) == expected
+    assert ignores_input(detections, truths) == expected
 
 
 def test_who_does_not_see_the_picture():
     """Of ten priors; the last that sees is what counts."""
     predictions = np.random.default_rng(0).normal(size=(8, 10, 6))
-    assert blind_share(predictions) == 0
+    assert dead_prior_share(predictions) == 0
     predictions[:, 7:] = predictions[:1, 7:]
     predictions[:, 2] = predictions[:1, 2]  # as a cell far from all objects
-    assert blind_share(predictions) == 0.3
+    assert dead_prior_share(predictions) == 0.3
     predictions[3, 9, 5] += 0.1
-    assert blind_share(predictions) == 0
+    assert dead_prior_share(predictions) == 0
     predictions[:] = predictions[:1]
-    assert blind_share(predictions) == 1
-    assert blind_share(predictions[:1]) == 0
+    assert dead_prior_share(predictions) == 1
+    assert dead_prior_share(predictions[:1]) == 0
 
 
 def test_a_dead_layer_is_noticed(sets):
     keras.utils.set_random_seed(0)
     architecture = Architecture("squeezenet", len(sets[0].class_names) + 1, norm="none")
     model = build(architecture)
-    check = Validation(model, architecture, sets[0], 3)  # the last batch is filled up
+    check = Evaluator(model, architecture, sets[0], 3)  # the last batch is filled up
     predictions = check.first_predictions(8)
     assert len(predictions) == len(sets[0].pictures)
-    assert blind_share(predictions) == 0
+    assert dead_prior_share(predictions) == 0
     history = [{"mAP50": score, "val_loss": 1.0} for score in (0.0, 0.4)]
     check()
-    assert not what_is_stuck(history, check, 0.4)
+    assert not diagnose(history, check, 0.4)
     bias = model.get_layer("fire6").bias
     bias.assign(bias - 1e6)
-    assert DEAD_SHARE < blind_share(check.first_predictions(8)) < 0.4
-    assert "34% of the predictions are the same" in what_is_stuck(history, check, 0.4)
+    assert DEAD_SHARE < dead_prior_share(check.first_predictions(8)) < 0.4
+    assert "34% of the predictions are the same" in diagnose(history, check, 0.4)
     copies = dataclasses.replace(sets[0], pictures=sets[0].pictures[:1] * 4)
-    assert len(Validation(model, architecture, copies, 3).first_predictions(8)) == 1
+    assert len(Evaluator(model, architecture, copies, 3).first_predictions(8)) == 1
 
 
 def test_stuck_is_noticed(sets, tmp_path, capsys):
@@ -234,13 +234,13 @@ def test_stuck_is_noticed(sets, tmp_path, capsys):
     seen = np.random.default_rng(0).normal(size=(8, 9, 6))
     check.first_predictions = lambda count: seen
     check.detections = [np.zeros((1, 6))] * 9
-    assert what_is_stuck(little, check, 0.4) == "next to nothing is detected"
-    assert not what_is_stuck(much, check, 0.4)
-    assert not what_is_stuck(little, check, 0.2)
-    assert not what_is_stuck(little[:1], check, 1.0)
+    assert diagnose(little, check, 0.4) == "next to nothing is detected"
+    assert not diagnose(much, check, 0.4)
+    assert not diagnose(little, check, 0.2)
+    assert not diagnose(little[:1], check, 1.0)
     check.detections = [np.array([[1, 0.6, 0.1, 0.1, 0.9, 0.9]])] * 9
-    assert "the same box" in what_is_stuck(much, check, 0.4)
-    assert not what_is_stuck(much, check, 0.2)
+    assert "the same box" in diagnose(much, check, 0.4)
+    assert not diagnose(much, check, 0.2)
     train(sets, tmp_path, epochs=2, lr=1e-9)
     lines = [line for line in capsys.readouterr().out.splitlines() if "try" in line]
     assert len(lines) == 1

@@ -15,7 +15,7 @@ from models.detection_layer import with_detections
 from tests.helpers.tiny import ARCHITECTURE, dataset, detector
 from training.engine import train_epoch
 from training.recovery import checkpoint
-from training.state import Settings, State
+from training.state import State, TrainingConfig
 
 STEPS, DETECTIONS, BATCH = 3_000, 20_000, 10
 WARM = 0.2  # of the work: by then all is traced, cached and allocated once
@@ -57,7 +57,7 @@ def assert_flat(warm, end):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux's /proc")
 def test_training_does_not_grow(tmp_path):
     train_set = dataset(tmp_path / "data", 30)
-    settings = Settings(epochs=STEPS // 30, batch_size=1, average=True)
+    settings = TrainingConfig(epochs=STEPS // 30, batch_size=1, average=True)
     state = State(detector(0), ARCHITECTURE, settings, STEPS)
     batches = Batches(train_set, settings.batch_size)
 
@@ -68,7 +68,7 @@ def test_training_does_not_grow(tmp_path):
             state.average.update()
 
         means = train_epoch(
-            state.guard.step, steps, state.schedule, on_step, state.so_far
+            state.guard.step, steps, state.schedule, on_step, state.epoch_totals
         )
         state.end_epoch(means)
         state.save(tmp_path / checkpoint.NAME, {})

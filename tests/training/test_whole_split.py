@@ -12,7 +12,7 @@ from tests.helpers import tiny
 from training.monitoring import whole_split
 from training.monitoring.whole_split import describe_part, scored_part
 from training.runs import best_row, figures
-from training.state import Settings
+from training.state import TrainingConfig
 
 
 def split(count):
@@ -79,5 +79,5 @@ def test_a_run_whose_time_is_over_is_finished(tmp_path, monkeypatch):
     settings = {"epochs": None, "minutes": 90}
     history = tiny.train(tmp_path / "run", on_epoch=late, **settings)
     assert len(history) == 1
-    assert Settings(**settings).is_over(history)
+    assert TrainingConfig(**settings).is_over(history)
     assert tiny.train(tmp_path / "run", resume=True, **settings) == history

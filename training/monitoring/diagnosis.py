@@ -8,9 +8,9 @@ import numpy as np
 from evaluation.average_precision import MATCH_IOU
 from ssd_utils import iou
 from training import RATES
-from training.monitoring.validation import Validation
+from training.monitoring.validation import Evaluator
 from training.runs import best_row
-from training.state import Settings
+from training.state import TrainingConfig
 
 # ours: two rows of docs/learning.csv are below at a third of their time, which end at
 # 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at 0.33
@@ -26,28 +26,28 @@ EQUAL, DEAD_SHARE = 1e-4, 0.2
 SAME_FROM, SAME_SHARE, SAME_PLACE = 8, 0.9, 0.02
 
 
-def what_is_stuck(history: list[dict], check: Validation, progress: float) -> str:
+def diagnose(history: list[dict], check: Evaluator, progress: float) -> str:
     """In words what is wrong with a training `progress` 0..1 over; "" for nothing.
 
     check: has just been called. The first epoch is not judged.
     """
     if progress < STUCK_FROM or len(history) < 2:
         return ""
-    share = blind_share(check.first_predictions(SAME_FROM))
+    share = dead_prior_share(check.first_predictions(SAME_FROM))
     if share >= DEAD_SHARE:
         return f"{share:.0%} of the predictions are {DEAD}"
     if best_row(history)["mAP50"] < STUCK_BELOW:
         return "next to nothing is detected"
     truths = [picture.truth for picture in check.pictures]
-    if looks_at_nothing(check.detections, truths):
+    if ignores_input(check.detections, truths):
         return "nearly all pictures get the same box, whatever is in them"
     return ""
 
 
-def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
+def advice(what: str, progress: float, settings: TrainingConfig, norm: str) -> str:
     """What a person who trains something stuck may try, the likeliest first.
 
-    norm: the architecture's; without normalisation the trunk `light` hardly learned
+    norm: the architecture's; without normalisation the neck `light` hardly learned
     photographs. At its default the rate comes last: from scratch a quarter of it ends
     clearly lower on four of the five data sets of docs/experiments.md. A dead layer
     takes a new beginning; whether it dies differs from seed to seed there.
@@ -67,7 +67,7 @@ def advice(what: str, progress: float, settings: Settings, norm: str) -> str:
     return STUCK.format(what=what, progress=progress, tries=tries)
 
 
-def blind_share(predictions: np.ndarray) -> float:
+def dead_prior_share(predictions: np.ndarray) -> float:
     """The share of the priors, counted from the last, that don't see the picture.
 
     Their `predictions` (N, P, 4 + C), of different pictures, are the same in all N. The
@@ -81,7 +81,7 @@ def blind_share(predictions: np.ndarray) -> float:
     return float(sees[::-1].argmax() / len(sees)) if sees.any() else 1.0
 
 
-def looks_at_nothing(
+def ignores_input(
     detections: Sequence[np.ndarray], truths: Sequence[np.ndarray]
 ) -> bool:
     """Whether SAME_SHARE of the pictures have the same best box, but fewer a right one.

@@ -9,7 +9,7 @@ from base.errors import UserError
 from base.memory import is_out_of_memory
 from training import RATES
 from training.hardware.replicas import Replicas
-from training.state import Settings
+from training.state import TrainingConfig
 
 # times the default rate, ours: above it the rate is blamed before the pictures; all
 # fifteen trainings of docs/experiments.md at four times the rate stayed finite
@@ -19,7 +19,7 @@ TOO_HIGH = 4
 def explain(
     error: Exception,
     folder: Path,
-    settings: Settings,
+    settings: TrainingConfig,
     replicas: Replicas,
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
@@ -47,7 +47,9 @@ def explain(
 
 
 @contextmanager
-def explained(folder: Path, settings: Settings, replicas: Replicas) -> Iterator[None]:
+def explained(
+    folder: Path, settings: TrainingConfig, replicas: Replicas
+) -> Iterator[None]:
     """UserError of one line in place of an accident of a training; see `explain`."""
     try:
         yield
@@ -58,7 +60,7 @@ def explained(folder: Path, settings: Settings, replicas: Replicas) -> Iterator[
         raise UserError(line) from error
 
 
-def _memory_line(settings: Settings, replicas: Replicas, resume: str) -> str:
+def _memory_line(settings: TrainingConfig, replicas: Replicas, resume: str) -> str:
     out_of_memory = f"out of memory at --batch-size {settings.batch_size}"
     close = f"or close other programs and go on: {resume}"
     smaller = settings.batch_size // replicas.devices // 2  # a device's share

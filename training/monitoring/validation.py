@@ -10,7 +10,7 @@ from models.detection_layer import with_detections
 from training.engine import validate
 
 
-class Validation:
+class Evaluator:
     """A split's figures of a model, as often as it is called.
 
     Each call leaves the `pictures` that could be decoded, their `detections` (K, 6) and

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data import Dataset, Picture
 from models import weights
-from training.monitoring.validation import Validation
+from training.monitoring.validation import Evaluator
 from training.runs import WHOLE, best_row
 from training.state import State
 
@@ -52,19 +52,19 @@ def score_whole(state: State, dataset: Dataset, folder: Path) -> None:
     settings, last = state.settings, state.history[-1]
     if f"{WHOLE}mAP50" in last:
         return
-    check = Validation(state.model, state.architecture, dataset, settings.batch_size)
+    check = Evaluator(state.model, state.architecture, dataset, settings.batch_size)
     with state.average.applied() if state.average else nullcontext():
         _score(check, last, folder / "last.weights.h5")
     best, path = best_row(state.history), folder / "best.weights.h5"
     if best is not last:
         model, _ = weights.load(path)
-        check = Validation(model, state.architecture, dataset, settings.batch_size)
+        check = Evaluator(model, state.architecture, dataset, settings.batch_size)
         _score(check, best, path)
     else:
         _keep(path, folder / "last.weights.h5")
 
 
-def _score(check: Validation, row: dict, path: Path) -> None:
+def _score(check: Evaluator, row: dict, path: Path) -> None:
     figures, threshold, f1 = check()
     row.update({f"{WHOLE}{name}": value for name, value in figures.items()})
     weights.keep_threshold(path, threshold, f1)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from base.errors import UserError
-from base.files import written
+from base.files import atomic_write
 
 NAME = "checkpoint.npz"  # ours: in the run's folder
 FORMAT = 1  # ours: counts changes that old files don't fit
@@ -39,7 +39,7 @@ def save(path: Path, state: dict, groups: Groups) -> None:
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise FloatingPointError(f"{path}: {group} has become not finite")
             arrays[f"{group}/{number}"] = array
-    with written(path) as temporary:
+    with atomic_write(path) as temporary:
         np.savez(temporary, **arrays)
 
 

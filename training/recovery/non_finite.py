@@ -13,7 +13,7 @@ from training.engine import Trainer
 MAX_IN_A_ROW = 10  # ours: so many bad batches are no accident, the training is lost
 
 
-class Guard:
+class NonFiniteGuard:
     """The steps of a trainer; `step` gives what the trainer's own gives.
 
     A step is bad when its loss or any weight after it is not finite. With `skip` it is

@@ -19,18 +19,18 @@ def header(
     options: dict,
     architecture: Architecture,
     datasets: tuple[Dataset, ...],
-    surroundings: dict,
+    environment: dict,
 ) -> dict:
     """What a run's checkpoints keep beside the training's state, for JSON."""
     return {
         "options": options,
         "architecture": architecture.to_dict(),
         "fingerprints": [dataset.fingerprint() for dataset in datasets],
-        "surroundings": surroundings,
+        "surroundings": environment,
     }
 
 
-def surroundings(device: Device, precision: str) -> dict:
+def environment(device: Device, precision: str) -> dict:
     """All that the last bits of a training hang on."""
     backend = keras.backend.backend()
     return {

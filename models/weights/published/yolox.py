@@ -75,14 +75,14 @@ def _published(plain: Arrays, path: str) -> Published:
     arrays["stem"] = [unfocused(kernel), bias]
     num_classes = arrays["cls_preds_0"][1].size + 1
     architecture = Architecture(
-        "yolox_nano", num_classes, trunk="yolox", pretrained=True
+        "yolox_nano", num_classes, neck="yolox", pretrained=True
     )
     metadata = ModelMetadata(architecture, numbered(num_classes), licence=LICENCE)
     return "YOLOX", arrays | head_arrays(arrays), metadata
 
 
 def head_arrays(arrays: Arrays) -> Arrays:
-    """The heads of trunk and layout `yolox` that compute what YOLOX's own do.
+    """The heads of neck and layout `yolox` that compute what YOLOX's own do.
 
     A cell of stride s whose prior has the side w: dx = (tx - 0.5) s / (0.1 w) and
     dw = (tw + ln(s / w)) / 0.2, alike for y and h; the background's logit is 0, a

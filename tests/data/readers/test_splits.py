@@ -12,7 +12,7 @@ NAMES = [
     ("TrainSet", "train"),
     ("trainset", "train"),
     ("valid", "val"),
-    ("Validation", "val"),
+    ("Evaluator", "val"),
     ("val_images", "val"),
     ("dev", "val"),
     ("my dev kit", None),

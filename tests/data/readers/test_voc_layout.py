@@ -30,7 +30,7 @@ def findings(root):
 @pytest.mark.parametrize(
     "words",
     [
-        ("Train", "Validation", "Test"),  # CVAT
+        ("Train", "Evaluator", "Test"),  # CVAT
         ("TRAINING", "VALID", "TESTING"),
         ("train2012", "val_set", "test2012"),
     ],

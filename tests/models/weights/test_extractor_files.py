@@ -1,4 +1,4 @@
-"""ImageNet files of extractors: read, fetched, refused in one line."""
+"""ImageNet files of backbones: read, fetched, refused in one line."""
 
 import hashlib
 import warnings
@@ -103,7 +103,7 @@ def test_extractor_file_with_trunk_ssd_fills_the_extractor_only(tmp_path):
     arrays = squeezenet_arrays(np.random.default_rng(2))
     path = tmp_path / "squeezenet.h5"
     write_legacy(path, arrays)
-    architecture = Architecture("squeezenet", 3, trunk="ssd", pretrained=True)
+    architecture = Architecture("squeezenet", 3, neck="ssd", pretrained=True)
     model = pretrained_backbone(architecture, str(path))
     check_filled(model, {k: v for k, v in arrays.items() if k[4:5] in ("1", *"2345")})
 
@@ -178,7 +178,7 @@ def test_file_of_keras_applications_fills_the_extractor(name, tmp_path):
     path = tmp_path / "vgg16.weights.h5"
     published.save_weights(path)
     keras.utils.set_random_seed(4)
-    wanted = Architecture(name, 3, trunk="light")
+    wanted = Architecture(name, 3, neck="light")
     model, architecture = initialise.initialise_weights(
         wanted, str(path), ["cat", "dog"]
     )
@@ -200,7 +200,7 @@ def test_keras_applications_file_that_does_not_serve(name, spoil, whole, tmp_pat
     refused = pytest.raises(ValueError, match=r"spoiled\.weights\.h5")
     with warnings.catch_warnings(action="error"), refused as error:
         pretrained_backbone(
-            Architecture(name, 3, trunk="light", pretrained=True), str(path)
+            Architecture(name, 3, neck="light", pretrained=True), str(path)
         )
     one_line(error)
 
@@ -219,7 +219,7 @@ def test_imagenet_without_a_network_says_what_to_do(name, tmp_path, monkeypatch)
     assert file_utils.get_file.__globals__["urlretrieve"] is offline
     with pytest.raises(ValueError, match="--weights imagenet") as error:
         pretrained_backbone(
-            Architecture(name, 3, trunk="light", pretrained=True), "imagenet"
+            Architecture(name, 3, neck="light", pretrained=True), "imagenet"
         )
     text = one_line(error)
     assert "Name or service not known" in text
@@ -238,7 +238,7 @@ def served(server, tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()  # Keras takes another folder where it is missing
     monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(home))
-    path = tmp_path / "extractor.h5"
+    path = tmp_path / "backbone.h5"
     write_legacy(path, squeezenet_arrays(np.random.default_rng(6)))
     content = server.files["/extractor.h5"] = path.read_bytes()
     return f"{server.url}/extractor.h5", hashlib.md5(content).hexdigest()

@@ -180,7 +180,7 @@ def test_a_sound_file_passes(sound, model):
         {"backbone": "os"},
         {"backbone": "../evil"},
         {"backbone": "__builtins__"},
-        {"trunk": "exec"},
+        {"neck": "exec"},
         {"layout": None},
         {"surprise": 1},
     ],

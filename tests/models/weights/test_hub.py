@@ -11,7 +11,7 @@ import detect
 from models import Architecture, build, weights
 from models.weights import hub
 from models.weights.__main__ import main
-from models.weights.arrays import plain_arrays
+from models.weights.arrays import folded_arrays
 from models.weights.published.class_names import COCO, COCO_BY_ID, VOC
 from tests.helpers.torch_files import state_of, write_zip
 from tests.models.weights.test_published import torchvision_state
@@ -23,7 +23,7 @@ def published(tmp_path_factory):
     keras.utils.set_random_seed(0)
     model = build(Architecture("ssd300", 91, norm="none", layout="coco"))
     path = tmp_path_factory.mktemp("published") / "x.pth"
-    write_zip(path, state_of(torchvision_state(91, plain_arrays(model))))
+    write_zip(path, state_of(torchvision_state(91, folded_arrays(model))))
     return path
 
 
@@ -98,5 +98,5 @@ def test_the_table():
 
 
 def test_other_names_are_paths():
-    assert hub.file_of("imagenet") == "imagenet"
-    assert hub.file_of("./coco") == "./coco"
+    assert hub.resolve_weights("imagenet") == "imagenet"
+    assert hub.resolve_weights("./coco") == "./coco"

@@ -1,4 +1,4 @@
-"""--init-from an extractor that Keras 3 wrote."""
+"""--init-from a backbone that Keras 3 wrote."""
 
 import h5py
 import keras
@@ -9,7 +9,7 @@ from models import weights
 from models.weights import transfer
 
 
-def extractor():
+def backbone():
     x = images = keras.Input((16, 16, 3))
     x = keras.layers.Conv2D(4, 3, name="block1_conv1")(x)
     x = keras.layers.BatchNormalization(name="bn1")(x)
@@ -17,7 +17,7 @@ def extractor():
 
 
 def test_layers_are_known_by_their_names(tmp_path):
-    model, path = extractor(), tmp_path / "a.weights.h5"
+    model, path = backbone(), tmp_path / "a.weights.h5"
     model.save_weights(path)
     arrays = weights.read_weights(path).stored
     assert list(arrays) == ["bn1", "block1_conv1", "block1_conv2"]
@@ -28,16 +28,16 @@ def test_layers_are_known_by_their_names(tmp_path):
 
 def test_a_whole_model_says_what_to_give(tmp_path):
     path = tmp_path / "a.keras"
-    extractor().save(path)
+    backbone().save(path)
     with pytest.raises(ValueError, match=r"a.keras: a whole model of .*save_weights"):
         weights.read_weights(path)
 
 
 def test_without_names_of_layers_it_says_so(tmp_path):
     path = tmp_path / "a.weights.h5"
-    extractor().save_weights(path)
+    backbone().save_weights(path)
     with h5py.File(path, "a") as file:
         for group in file["layers"].values():
             group["vars"].attrs.pop("name", None)
     with pytest.raises(ValueError, match=r"a.weights.h5: .*no names of layers"):
-        transfer.transfer(extractor(), [], weights.read_weights(path))
+        transfer.transfer(backbone(), [], weights.read_weights(path))

@@ -9,7 +9,7 @@ import pytest
 
 from models import Architecture, build, weights
 from models.weights import initialise, transfer
-from models.weights.arrays import fill, plain_arrays
+from models.weights.arrays import fill, folded_arrays
 from models.weights.published.class_names import COCO, COCO_BY_ID, VOC
 from models.weights.published.ssd300s import CONVOLUTIONS, HEADS
 from ssd_utils import make_priors
@@ -120,7 +120,7 @@ def predict(model, images):
 @pytest.mark.parametrize("state", [torchvision_state, amdegroot_state])
 def test_there_and_back(state, model, tmp_path):
     path = tmp_path / "x.pth"
-    write_zip(path, state_of(state(4, plain_arrays(model))))
+    write_zip(path, state_of(state(4, folded_arrays(model))))
     published = weights.read_weights(path)
     assert published.class_names == ["class 1", "class 2", "class 3"]
     other, description = weights.load(path)
@@ -137,12 +137,12 @@ def test_there_and_back(state, model, tmp_path):
 
 def test_a_training_starts_from_it(model, tmp_path):
     path = tmp_path / "x.pth"
-    write_zip(path, state_of(torchvision_state(4, plain_arrays(model))))
+    write_zip(path, state_of(torchvision_state(4, folded_arrays(model))))
     names = ["class 1", "class 2", "class 3"]
     architecture = Architecture("ssd300", 4, norm="none", layout="coco")
     started, theirs = initialise.initialise_weights(architecture, str(path), names)
     assert theirs.preprocessing == "torchvision"
-    for name, values in plain_arrays(model).items():
+    for name, values in folded_arrays(model).items():
         for ours, expected in zip(
             started.get_layer(name).get_weights(), values, strict=True
         ):

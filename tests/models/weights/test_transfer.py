@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from models import Architecture, build, extractor_layers, weights
+from models import Architecture, backbone_layers, build, weights
 from models.weights import transfer
 from models.weights.__main__ import main
-from models.weights.arrays import plain_arrays
-from models.weights.initialise import brings_extractor, form_of
+from models.weights.arrays import folded_arrays
+from models.weights.initialise import brings_backbone, form_of
 from models.weights.metadata import ModelMetadata
 from models.weights.transfer import ABSENT, DIFFERS, PARTLY, TAKEN
 from training.options import parse
@@ -74,7 +74,7 @@ def test_normalised_and_plain_take_each_other(there, here, tmp_path):
 
 
 def test_another_extractor_keeps_the_detection_half(file):
-    other = build(Architecture("MobileNet", 4, trunk="light", width=0.25))
+    other = build(Architecture("MobileNet", 4, neck="light", width=0.25))
     before = {layer.name: layer.get_weights() for layer in other.layers}
     rows = transfer.transfer(other, ANIMALS, weights.read_weights(file[1]))
     outcome = outcomes(rows)
@@ -196,17 +196,17 @@ def test_the_table(file):
 
 
 @pytest.mark.parametrize(
-    ("options", "trunk", "norm"),
+    ("options", "neck", "norm"),
     [([], "light", "none"), (["--norm=batch"], "light", "batch")],
 )
-def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
+def test_init_from_of_the_command_line(options, neck, norm, tmp_path, capsys):
     architecture = Architecture("squeezenet", 4, norm="none")
     model, path = disturbed(architecture), tmp_path / "x.weights.h5"
     weights.save(model, path, ModelMetadata(architecture, ANIMALS))
     args = ["--backbone=MobileNet", "--alpha=0.25", f"--init-from={path}", *options]
     taker, form = load_model(parse(args), ["fox", "cow"])
-    assert (form.trunk, form.norm) == (trunk, norm)
-    ours, theirs = plain_arrays(taker), plain_arrays(model)
+    assert (form.neck, form.norm) == (neck, norm)
+    ours, theirs = folded_arrays(taker), folded_arrays(model)
     np.testing.assert_allclose(
         ours["fire6_squeeze1x1"][0], theirs["fire6_squeeze1x1"][0]
     )
@@ -221,19 +221,19 @@ def test_init_from_of_the_command_line(options, trunk, norm, tmp_path, capsys):
 def test_the_extractor_of_weights_stays_whole(tmp_path, capsys):
     """Some layers of a MobileNetV2 of another width have the same name and shape."""
     architecture = Architecture("MobileNetV2", 4, width=0.35)
-    detector, extractor = tmp_path / "x.weights.h5", tmp_path / "y.weights.h5"
+    detector, backbone = tmp_path / "x.weights.h5", tmp_path / "y.weights.h5"
     weights.save(
         disturbed(architecture), detector, ModelMetadata(architecture, ANIMALS)
     )
     classifier = keras.applications.MobileNetV2(
         input_shape=(300, 300, 3), alpha=0.5, include_top=False, weights=None
     )
-    classifier.save_weights(extractor)
-    args = ["--backbone=MobileNetV2", "--freeze", f"--weights={extractor}"]
+    classifier.save_weights(backbone)
+    args = ["--backbone=MobileNetV2", "--freeze", f"--weights={backbone}"]
     args += ["--alpha=0.5", f"--init-from={detector}"]
     model, _ = load_model(parse(args), ANIMALS)
-    assert "the extractor stays that of --weights" in capsys.readouterr().out
-    for layer in [layer for layer in extractor_layers(model) if layer.weights]:
+    assert "the backbone stays that of --weights" in capsys.readouterr().out
+    for layer in [layer for layer in backbone_layers(model) if layer.weights]:
         expected = classifier.get_layer(layer.name).get_weights()
         for received, value in zip(layer.get_weights(), expected, strict=True):
             np.testing.assert_array_equal(received, value)
@@ -248,18 +248,18 @@ def test_part_of_an_extractor_is_not_frozen(freeze, tmp_path):
         group["kernel"], group["bias"] = np.ones((3, 3, 3, 64)), np.zeros(64)
     args = ["--backbone=squeezenet", f"--init-from={path}"]
     load_model(parse(args), ANIMALS)
-    with pytest.raises(ValueError, match="lacks a part of the extractor"):
+    with pytest.raises(ValueError, match="lacks a part of the backbone"):
         load_model(parse([*args, freeze]), ANIMALS)
 
 
 def test_who_brings_the_extractor(file, shared):
     source = weights.read_weights(file[1])
-    assert brings_extractor(source, "squeezenet")
-    assert not brings_extractor(source, "vgg16")  # which starts from ImageNet then
-    assert not brings_extractor(source, "squeezenet", width=0.5)
-    assert not brings_extractor(None, "vgg16")
-    extractor = shared / "weights/squeezenet_imagenet_notop.h5"
-    assert brings_extractor(weights.read_weights(extractor), "squeezenet")
+    assert brings_backbone(source, "squeezenet")
+    assert not brings_backbone(source, "vgg16")  # which starts from ImageNet then
+    assert not brings_backbone(source, "squeezenet", width=0.5)
+    assert not brings_backbone(None, "vgg16")
+    backbone = shared / "weights/squeezenet_imagenet_notop.h5"
+    assert brings_backbone(weights.read_weights(backbone), "squeezenet")
 
 
 def test_the_form_that_fits(file):
@@ -268,7 +268,7 @@ def test_the_form_that_fits(file):
     assert form_of(source, "vgg16") == {
         "norm": "batch",
         "layout": "voc",
-        "trunk": "light",
+        "neck": "light",
     }
     assert form_of(source, "squeezenet", width=0.5) == form_of(source, "vgg16")
     form = form_of(source, "squeezenet")

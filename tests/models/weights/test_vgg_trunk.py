@@ -1,4 +1,4 @@
-"""VGG's later blocks and dense layers in the trunk `ssd`."""
+"""VGG's later blocks and dense layers in the neck `ssd`."""
 
 import h5py
 import keras
@@ -149,7 +149,7 @@ def test_a_normalised_layer_takes_the_kernel_only():
     ("options", "message"),
     [
         ({"backbone": "vgg16", "adapter_filters": 512}, "256 adapter filters"),
-        ({"backbone": "vgg16", "trunk": "light"}, "goes with --neck ssd"),
+        ({"backbone": "vgg16", "neck": "light"}, "goes with --neck ssd"),
     ],
 )
 def test_what_it_does_not_go_with(options, message):
@@ -159,7 +159,7 @@ def test_what_it_does_not_go_with(options, message):
 
 @pytest.mark.parametrize("name", ["squeezenet", "small", "resnet50", "MobileNet"])
 def test_other_backbones_have_no_such_blocks(name, vgg16):
-    classifier = Architecture(name, 3, trunk="ssd").application
+    classifier = Architecture(name, 3, neck="ssd").application
     with pytest.raises(ValueError, match=r"--reuse deep needs VGG.* vgg16"):
         fill_deep(keras.Sequential(), classifier, vgg16[1])
 

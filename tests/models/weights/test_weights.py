@@ -203,7 +203,7 @@ def folder(path, source):
 def other_backbone(path, source):
     """The description of one detector, the arrays of another."""
     path.write_bytes(source.read_bytes())
-    description = ModelMetadata(Architecture("small", 3, trunk="light"), ["a", "b"])
+    description = ModelMetadata(Architecture("small", 3, neck="light"), ["a", "b"])
     with h5py.File(path, "r+") as file:
         file.attrs[weights.ATTRIBUTE] = description.to_json()
 
@@ -246,7 +246,7 @@ def test_file_that_does_not_serve(spoil, saved, tmp_path):
 
 
 def test_load_into_another_model(saved):
-    other = build(Architecture("small", 3, trunk="light"))
+    other = build(Architecture("small", 3, neck="light"))
     with pytest.raises(ValueError, match="does not fit small") as error:
         weights.read_detector(saved).fill(other)
     assert str(saved) in one_line(error)
@@ -350,7 +350,7 @@ def test_start_from_a_detector_keeps_its_plain_extractor(tmp_path):
         (ARCHITECTURE, ["dog", "cat"]),
         (Architecture("squeezenet", 2), ["cat"]),
         (Architecture("squeezenet", 3, 512), ["cat", "dog"]),
-        (Architecture("squeezenet", 3, trunk="ssd"), ["cat", "dog"]),
+        (Architecture("squeezenet", 3, neck="ssd"), ["cat", "dog"]),
         (Architecture("squeezenet", 3, layout="coco"), ["cat", "dog"]),
     ],
 )

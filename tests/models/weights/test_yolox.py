@@ -167,7 +167,7 @@ def test_onnx_file_fills_the_extractor_and_survives_saving(tmp_path):
     again, kept = weights.load(tmp_path / "a.weights.h5")
     assert kept.architecture == architecture
     np.testing.assert_array_equal(infer(again, images), infer(model, images))
-    plain = weights.fold(model, architecture)
+    plain = weights.fold_batchnorm(model, architecture)
     np.testing.assert_allclose(
         infer(plain, images), infer(model, images), rtol=1e-3, atol=1e-3
     )
@@ -180,7 +180,7 @@ def test_computed_heads_say_what_the_original_says():
     pytest.importorskip("onnx")
     published = weights.read_weights(ONNX)
     x = keras.Input((416, 416, 3))
-    sources = yolox.trunk(stages(x, None, "none"), "none")
+    sources = yolox.neck(stages(x, None, "none"), "none")
     outputs = heads.heads(sources, 81, "yolox")
     ours = keras.Model(x, outputs)
     names = {layer.name for layer in ours.layers if layer.weights}
@@ -219,7 +219,7 @@ def test_cli_writes_a_detector_of_80_classes(tmp_path, capsys):
 
 @needs_file
 def test_classes_go_over_by_their_names_in_either_list():
-    architecture = Architecture("yolox_nano", 4, trunk="yolox", pretrained=True)
+    architecture = Architecture("yolox_nano", 4, neck="yolox", pretrained=True)
     model = build(architecture)
     rows = transfer.transfer(model, ["sofa", "cat", "gnu"], weights.read_weights(ONNX))
     parts = [row for row in rows if row.outcome == transfer.PARTLY]
@@ -236,27 +236,27 @@ def test_classes_go_over_by_their_names_in_either_list():
 
 
 def test_first_stages_never_learn_where_they_are_published():
-    architecture = Architecture("yolox_nano", 3, trunk="yolox", pretrained=True)
+    architecture = Architecture("yolox_nano", 3, neck="yolox", pretrained=True)
     model = build(architecture)
     initialise.freeze(model)
     initialise.thaw(model, architecture)
     fixed = {layer.name for layer in model.layers if not layer.trainable}
     assert {"stem", "dark2_1_conv3", "dark3_1_m_2_conv1"} <= fixed
     assert not {"dark4_0_dconv", "C3_p3_conv1", "stems_0", "p3_mbox_loc"} & fixed
-    fresh = build(Architecture("yolox_nano", 3, trunk="yolox"))
+    fresh = build(Architecture("yolox_nano", 3, neck="yolox"))
     assert all(layer.trainable for layer in fresh.layers)
 
 
 def test_trunk_yolox_folds_and_belongs_to_its_backbone():
-    architecture = Architecture("yolox_nano", 3, trunk="yolox")
+    architecture = Architecture("yolox_nano", 3, neck="yolox")
     model = build(architecture)
     assert model.output.shape == (None, 1905, 4 + 3)
     images, _ = pictures(1)
-    plain = weights.fold(model, architecture)
+    plain = weights.fold_batchnorm(model, architecture)
     np.testing.assert_allclose(
         infer(plain, images), infer(model, images), rtol=1e-3, atol=1e-3
     )
     with pytest.raises(ValueError, match="goes with yolox_nano only"):
-        Architecture("squeezenet", 3, trunk="yolox")
+        Architecture("squeezenet", 3, neck="yolox")
     with pytest.raises(ValueError, match="belong together"):
-        Architecture("yolox_nano", 3, trunk="yolox", layout="voc")
+        Architecture("yolox_nano", 3, neck="yolox", layout="voc")

@@ -6,7 +6,7 @@ from training import RATES
 from training.hardware.replicas import Replicas
 from training.monitoring.diagnosis import DEAD, advice
 from training.monitoring.failures import explain
-from training.state import Settings
+from training.state import TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from training.state import Settings
     ],
 )
 def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, expected):
-    assert Settings(1, optimiser=optimiser, lr=lr).lower_rate == expected
+    assert TrainingConfig(1, optimiser=optimiser, lr=lr).lower_rate == expected
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, ex
     ],
 )
 def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, expected):
-    settings = Settings(1, optimiser=optimiser, lr=lr)
+    settings = TrainingConfig(1, optimiser=optimiser, lr=lr)
     assert settings.other_rate == expected
     stuck = advice("nothing is detected", 0.345, settings, "batch")
     assert stuck.startswith("34% of the training is over and nothing is detected.")
@@ -51,18 +51,18 @@ def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, exp
 
 
 def test_more_time_wakes_no_dead_layer():
-    stuck = advice(f"34% are {DEAD}", 0.4, Settings(1), "none")
+    stuck = advice(f"34% are {DEAD}", 0.4, TrainingConfig(1), "none")
     assert "more time" not in stuck
     assert stuck.endswith(
         "--norm batch, another --seed or --lr 0.00025 in place of 0.001."
     )
-    only = advice(f"34% are {DEAD}", 0.4, Settings(1, lr=2.5e-4), "batch")
+    only = advice(f"34% are {DEAD}", 0.4, TrainingConfig(1, lr=2.5e-4), "batch")
     assert only.endswith("a layer is dead. Begin anew with another --seed.")
 
 
 def test_a_rate_far_above_the_default_is_blamed_before_the_pictures(tmp_path):
     error = FloatingPointError("epoch 1, step 9: weights became not finite")
-    settings = Settings(1, lr=1.0)
+    settings = TrainingConfig(1, lr=1.0)
     line = explain(error, tmp_path, settings, Replicas(), lambda: 8)
     assert line == f"{error}. Try --lr 0.001 in a new run."
 
@@ -71,7 +71,11 @@ def test_a_rate_far_above_the_default_is_blamed_before_the_pictures(tmp_path):
 def test_bad_batches_are_left_out_already(tmp_path, skips):
     error = FloatingPointError("the loss is not finite 11 times in a row")
     line = explain(
-        error, tmp_path, Settings(1, skip_bad_batches=skips), Replicas(), lambda: 8
+        error,
+        tmp_path,
+        TrainingConfig(1, skip_bad_batches=skips),
+        Replicas(),
+        lambda: 8,
     )
     assert "try --lr 0.00025" in line and line.endswith(".")
     assert ("--skip-non-finite" in line) != skips

@@ -9,7 +9,7 @@ import pytest
 from base.memory import is_out_of_memory, memory_line
 from training.hardware.replicas import Replicas
 from training.monitoring.failures import explain
-from training.state import Settings
+from training.state import TrainingConfig
 
 
 def named(name, text=""):
@@ -59,7 +59,7 @@ def test_numpy_out_of_memory():
     ],
 )
 def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
-    settings = Settings(1, batch_size=batch_size, accumulate=accumulate)
+    settings = TrainingConfig(1, batch_size=batch_size, accumulate=accumulate)
     line = explain(MemoryError(), Path("runs/x"), settings, Replicas())
     assert f"at --batch-size {batch_size}: " in line
     assert expected in line
@@ -78,7 +78,7 @@ def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
 def test_two_devices_share_what_is_named(batch_size, accumulates, expected):
     both = Replicas()
     both.devices, both.accumulates = 2, accumulates
-    settings = Settings(1, batch_size=batch_size)
+    settings = TrainingConfig(1, batch_size=batch_size)
     line = explain(MemoryError(), Path("runs/x"), settings, both)
     assert f"at --batch-size {batch_size}: " in line and expected in line
 
@@ -114,7 +114,7 @@ def test_others(error, expected, tmp_path, monkeypatch):
     folder = Path("runs/x")
     folder.mkdir(parents=True)
     (folder / "checkpoint.npz").touch()
-    line = explain(error, folder, Settings(1), Replicas())
+    line = explain(error, folder, TrainingConfig(1), Replicas())
     assert str(error) in line and expected in line and "\n" not in line
 
 
@@ -122,16 +122,19 @@ def test_others(error, expected, tmp_path, monkeypatch):
     ("lr", "blamed"), [(1e-3, True), (1.1e-3, True), (4e-3, True), (1e-2, False)]
 )
 def test_pictures_are_blamed_unless_the_rate_is_far_too_high(lr, blamed):
-    error, settings = FloatingPointError("step 3"), Settings(1, lr=lr)
+    error, settings = FloatingPointError("step 3"), TrainingConfig(1, lr=lr)
     line = explain(error, Path("runs/x"), settings, Replicas())
     assert ("these pictures" in line) == blamed
     assert f"--lr {settings.lower_rate:g}" in line
 
 
 def test_nothing_to_go_on_from(tmp_path):
-    line = explain(OSError("No space left"), tmp_path, Settings(1), Replicas())
+    line = explain(OSError("No space left"), tmp_path, TrainingConfig(1), Replicas())
     assert "no checkpoint yet" in line and "--resume" not in line
 
 
 def test_a_mistake_of_the_programmer_stays_one():
-    assert explain(AssertionError("M"), Path("runs/x"), Settings(1), Replicas()) is None
+    assert (
+        explain(AssertionError("M"), Path("runs/x"), TrainingConfig(1), Replicas())
+        is None
+    )

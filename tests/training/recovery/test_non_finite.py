@@ -10,7 +10,7 @@ from keras import ops
 from models import Architecture, build
 from training.engine import Trainer
 from training.optimiser import OPTIMISERS, make_optimiser
-from training.recovery.non_finite import MAX_IN_A_ROW, Guard
+from training.recovery.non_finite import MAX_IN_A_ROW, NonFiniteGuard
 
 GOOD = np.array([0.0, 0.0, 1.0, 1.0, 1.0], "float32")
 
@@ -34,7 +34,7 @@ def guard(skip, name="adamw"):
     images = keras.Input((300, 300, 3))
     model = keras.Model(images, Weighted()(images))
     optimiser = make_optimiser(name, model.trainable_variables)
-    return Guard(Trainer(model, "voc").compile_for(optimiser), skip)
+    return NonFiniteGuard(Trainer(model, "voc").compile_for(optimiser), skip)
 
 
 def batch(brightness=100.0):
@@ -98,7 +98,7 @@ def test_bad_batches_one_after_another_are_the_end():
 def test_statistics_of_a_bad_batch_are_undone_too(slim_squeezenet):
     model = build(Architecture("squeezenet", 3))
     optimiser = make_optimiser("adamw", model.trainable_variables)
-    watched = Guard(Trainer(model, "voc").compile_for(optimiser), skip=True)
+    watched = NonFiniteGuard(Trainer(model, "voc").compile_for(optimiser), skip=True)
     before = everything(watched)
     truth = np.tile(np.array([0.1, 0.1, np.nan, 0.5, 1.0], "float32"), (1, 8, 1))
     images = np.random.default_rng(0).integers(0, 255, (1, 300, 300, 3), "uint8")

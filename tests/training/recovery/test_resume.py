@@ -12,7 +12,7 @@ from tests.helpers.tiny import assert_same, dataset, result, train
 from training.engine import Trainer
 from training.recovery import checkpoint, checkpoint_writer
 from training.recovery.interrupt import Interrupt
-from training.recovery.non_finite import Guard
+from training.recovery.non_finite import NonFiniteGuard
 
 
 class Crash(Exception):
@@ -22,7 +22,7 @@ class Crash(Exception):
 def crash_at(monkeypatch, num_steps):
     """The training's next step but `num_steps` is its last."""
     made = []
-    original = Guard.step
+    original = NonFiniteGuard.step
 
     def step(self, *arguments):
         if len(made) == num_steps:
@@ -30,7 +30,7 @@ def crash_at(monkeypatch, num_steps):
         made.append(1)
         return original(self, *arguments)
 
-    monkeypatch.setattr(Guard, "step", step)
+    monkeypatch.setattr(NonFiniteGuard, "step", step)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_the_steps_since_the_last_checkpoint_are_made_again(tmp_path, monkeypatc
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_ends_after_the_step(kind, tmp_path, monkeypatch, capfd):
     train(tmp_path / "whole")
-    original = Guard.step
+    original = NonFiniteGuard.step
 
     def step(self, *arguments):
         if self.trainer.optimizer.iterations == 4:
@@ -86,7 +86,7 @@ def test_the_first_signal_ends_after_the_step(kind, tmp_path, monkeypatch, capfd
 
     before = signal.getsignal(kind)
     with monkeypatch.context() as patch:
-        patch.setattr(Guard, "step", step)
+        patch.setattr(NonFiniteGuard, "step", step)
         assert len(train(tmp_path / "torn")) == 1
     assert signal.getsignal(kind) is before
     assert "again stops at once" in capfd.readouterr().err

@@ -89,7 +89,7 @@ def test_what_changed_around_the_run():
 def test_surroundings(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     monkeypatch.setattr("os.cpu_count", lambda: 5)
-    found = resume.surroundings(DEVICE, "float32")
+    found = resume.environment(DEVICE, "float32")
     backend = keras.backend.backend()
     assert found == {
         "backend": f"{backend} {version(backend)}",
@@ -104,4 +104,4 @@ def test_surroundings(monkeypatch):
     }
     assert re.fullmatch(r"\d+\.\d+.*", found["OpenCV"])
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
-    assert resume.surroundings(DEVICE, "float32")["oneDNN"] == ""
+    assert resume.environment(DEVICE, "float32")["oneDNN"] == ""
