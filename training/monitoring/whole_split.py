@@ -67,9 +67,9 @@ def score_whole(state: State, dataset: Dataset, folder: Path) -> None:
 def _score(check: Evaluator, row: dict, path: Path) -> None:
     figures, threshold, f1 = check()
     row.update({f"{WHOLE}{name}": value for name, value in figures.items()})
-    weights.keep_threshold(path, threshold, f1)
+    weights.save_threshold(path, threshold, f1)
 
 
 def _keep(path: Path, other: Path) -> None:
-    described = weights.describe(other)
-    weights.keep_threshold(path, described.threshold, described.f1)
+    described = weights.read_detector(other).metadata
+    weights.save_threshold(path, described.threshold, described.f1)
