@@ -12,6 +12,7 @@ from data.doctor.findings import Finding, findings
 from data.doctor.images import check_pictures
 from data.doctor.unread import check_unread
 from data.doctor.voc import KINDS, check_trees
+from data.readers.annotation import Problem
 from data.readers.recognise import find_sources, read_dataset
 
 TEXTS = {
@@ -25,19 +26,24 @@ SPLITS = ("train", "val", "test")  # each picture in at most one
 def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
     """The splits that a data set has, training first; UserError where there is none.
 
-    Where no list names a test split, val is not read twice.
+    Where no list names a test split, val is not read twice. Without training split the
+    others are read, and the first one's problems say why.
     """
     datasets: list[Dataset] = []
+    first: UserError | None = None
     for split in SPLITS:
         names = datasets[0].class_names if datasets else None
         try:
             dataset = read_dataset(roots, split, names)
-        except UserError:
-            if not datasets:
-                raise
+        except UserError as error:
+            first = first or error
             continue
         if not any("stands in" in note for note in dataset.notes):
             datasets.append(dataset)
+    if not datasets:
+        raise first
+    if datasets[0].split != "train":
+        datasets[0].problems.append(Problem(str(first), "no-training", "warning"))
     return datasets
 
 

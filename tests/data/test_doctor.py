@@ -221,3 +221,10 @@ def test_raccoons(shared):
     found = check_dataset(shared / "data/raccoon")
     same = [f for id, f in found.items() if id in ("two-splits", "same-file")]
     assert sum(f.count for f in same) == 4
+
+
+def test_a_data_set_without_a_training_split_is_examined(tmp_path, capsys):
+    root = write_voc(tmp_path / "set", {"a": MANY, "v": MANY}, {"val": ["a", "v"]})
+    assert main([str(root)]) == 0
+    shown = capsys.readouterr().out
+    assert "set val: Pascal VOC, 2" in shown and "no split 'train'" in shown
