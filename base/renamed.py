@@ -15,6 +15,7 @@ OPTIONS = {  # old -> new
 }
 LAYOUT = {"export.py": "--output-format"}  # of tensors; elsewhere that of the priors
 FIELDS = {"trunk": "neck"}  # of JSON in weights files, checkpoints and summaries
+VALUES = {("reuse", "extractor"): "backbone"}  # field, old value -> new
 
 
 def current_options(prog: str, argv: Sequence[str]) -> list[str]:
@@ -40,7 +41,12 @@ def current_options(prog: str, argv: Sequence[str]) -> list[str]:
 def current_fields(fields: dict) -> dict:
     """A dictionary of a file with the names of today.
 
-    >>> current_fields({"backbone": "small", "trunk": "light"})
-    {'backbone': 'small', 'neck': 'light'}
+    >>> current_fields({"trunk": "light", "reuse": "extractor"})
+    {'neck': 'light', 'reuse': 'backbone'}
     """
-    return {FIELDS.get(name, name): value for name, value in fields.items()}
+    return {
+        FIELDS.get(name, name): VALUES.get((name, value), value)
+        if isinstance(value, str)
+        else value
+        for name, value in fields.items()
+    }

@@ -104,6 +104,8 @@ def read_weights(path: Path | str) -> WeightsFile:
     if ATTRIBUTE in root:
         try:
             metadata = ModelMetadata.from_json(root[ATTRIBUTE])
+            if metadata.architecture is None:
+                raise UserError("description not understood: it names no network")
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
         return WeightsFile(path, TRAINED, _by_layer(contents), metadata)

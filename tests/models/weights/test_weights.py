@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import pytest
 
+from base.errors import UserError
+from inference.runtimes.keras_file import KerasModel
 from models import Architecture, build, weights
 from models.weights import initialise
 from models.weights.__main__ import main
@@ -130,9 +132,9 @@ def test_description_there_and_back():
         f1=0.5,
         training={"epochs": 3},
     )
-    text = description.to_json()
+    text = description.to_json(keras="3.15.1")
     assert ModelMetadata.from_json(text) == description
-    assert set(json.loads(text)["versions"]) == {"keras", "backend"}
+    assert json.loads(text)["versions"] == {"keras": "3.15.1"}
 
 
 @pytest.mark.parametrize(
@@ -145,13 +147,44 @@ def test_description_there_and_back():
         '{"architecture": {}}',
         '{"architecture": {"backbone": "vgg16"}, "class_names": []}',
         '{"architecture": {"backbone": "xyz", "num_classes": 2}, "class_names": ["a"]}',
-        '{"class_names": ["a"]}',
         '{"architecture": {"backbone": "vgg16", "num_classes": 2}, "surprise": 1}',
     ],
 )
 def test_description_that_is_none(text, tmp_path):
-    with pytest.raises(ValueError):
+    with pytest.raises(UserError):
         ModelMetadata.from_json(text)
+    check_refused(text, tmp_path)
+
+
+def test_a_weights_file_names_its_network(tmp_path):
+    check_refused('{"class_names": ["a"]}', tmp_path)
+
+
+def test_a_file_of_earlier_names(tmp_path, saved):
+    path = tmp_path / "earlier.weights.h5"
+    path.write_bytes(saved.read_bytes())
+    with h5py.File(path, "r+") as file:
+        fields = json.loads(file.attrs[weights.ATTRIBUTE])
+        fields["architecture"]["trunk"] = fields["architecture"].pop("neck")
+        fields["architecture"]["reuse"] = "extractor"
+        file.attrs[weights.ATTRIBUTE] = json.dumps(fields)
+    assert weights.load(path)[1] == weights.load(saved)[1]
+
+
+def test_a_file_is_opened_once(saved, monkeypatch):
+    opened = []
+
+    class File(h5py.File):
+        def __init__(self, *args, **kwargs):
+            opened.append(args[0])
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(h5py, "File", File)
+    KerasModel(saved)
+    assert opened == [saved] or opened == [str(saved)]
+
+
+def check_refused(text, tmp_path):
     path = tmp_path / "odd.weights.h5"
     with h5py.File(path, "w") as file:
         file.attrs[weights.ATTRIBUTE] = text
