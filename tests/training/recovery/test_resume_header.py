@@ -69,7 +69,12 @@ def test_a_checkpoint_of_something_else(tmp_path, key):
 
 def test_the_same_data_or_none():
     resume.check_data(kept(), (data("train"), data("val")))
-    with pytest.raises(UserError, match=r"^--resume: split val of pets is not the one"):
+    message = (
+        "--resume: split val of pets is not the one that the run began with (names, "
+        "sizes or boxes differ); bring it back, or start anew with --weights "
+        "RUN/last.weights.h5."
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         resume.check_data(kept(), (data("train"), data("val", 0.6)))
     with pytest.raises(ValueError, match="zip"):  # ours, not the user's
         resume.check_data(kept(), (data("train"),))
