@@ -94,7 +94,7 @@ def test_a_copied_file_never_adopts_an_image_that_has_its_own(tmp_path):
     write(tmp_path, files)
     dataset = read_dataset(tmp_path, "trainval")
     assert [len(p.truth) for p in dataset.pictures] == [1]
-    assert "no image of their own" in dataset.problems[0]
+    assert "no image of their own, the first is 'b.json'" in dataset.problems[0]
     write(tmp_path, {"b.png": None})
     assert boxes(tmp_path) == [
         ("a", "cat", (15, 2, 45, 18)),
@@ -131,6 +131,7 @@ def test_a_broken_file_costs_itself(tmp_path, text):
     assert len(dataset) == 1 and dataset.num_pictures_left_out == 1
     lines = [line for line in dataset.problems if "b.json" in line]
     assert len(lines) == 1 and "\n" not in lines[0]
+    assert "not labelme JSON: " in lines[0]
 
 
 def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
