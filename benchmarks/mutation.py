@@ -58,18 +58,21 @@ TARGETS = {
             "label_studio": "label_studio",
             "cvat": "cvat",
             "via": "via",
-            "coco": "coco",
-            "yolo": "yolo",
+            "coco/source": "coco",
+            "yolo/source": "yolo",
             "csv_table": "csv_table",
-            "voc": "voc",
-            "voc_xml": "voc",
-            "voc_layout": "voc",
+            "voc/source": "voc",
+            "voc/xml_file": "voc",
+            "voc/layout": "voc_layout",
             "recognise": "recognise",
         }.items()
     },
 }
 # shared by all formats: noticed by the tests of any of them
-for _name in ("assemble", "splits", "paths", "annotation", "outlines", "json_file"):
+for _name in (
+    *("assemble", "splits", "annotation", "outlines"),
+    *("files/paths", "files/json_file", "files/text"),
+):
     TARGETS[_name] = (f"data/readers/{_name}.py", [READERS])
 NOTICED = ("killed", "timeout", "suspicious", "segfault", "caught by type check")
 
@@ -82,7 +85,9 @@ def main() -> None:
     parser.add_argument("--keep", metavar="FOLDER", help="where the copy stays")
     args = parser.parse_args()
     module, tests = TARGETS[args.target]
-    folder = Path(args.keep or tempfile.mkdtemp(prefix=f"mutation-{args.target}-"))
+    folder = Path(
+        args.keep or tempfile.mkdtemp(prefix=f"mutation-{Path(args.target).name}-")
+    )
     copy_files(folder)
     configure(folder, module, tests)
     mutmut(folder, "run", "no mutant has this name")  # writes them all, runs none

@@ -20,7 +20,7 @@ import numpy as np
 from base.background import prefetch
 from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name, read_picture
-from data.readers.text import read_lines
+from data.readers.files.text import read_lines
 
 # ours: containers that FFmpeg reads and that cameras and editors write
 VIDEO_SUFFIXES = (

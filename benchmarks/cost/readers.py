@@ -12,17 +12,18 @@ import cv2
 import h5py
 import numpy as np
 
-from data.readers import coco, cvat, label_studio, labelme, via, voc_xml
+from data.readers import coco, cvat, label_studio, labelme, via
 from data.readers.annotation import Missing
 from data.readers.assemble import picture_of, read_chosen
 from data.readers.splits import SplitAssignment
+from data.readers.voc import xml_file
 from models.weights import hdf5
 from models.weights.published import pth
 
 
-def read_xml(path: Path) -> voc_xml.VocAnnotation:
+def read_xml(path: Path) -> xml_file.VocAnnotation:
     """One VOC annotation."""
-    return voc_xml.read_annotation(path)
+    return xml_file.read_annotation(path)
 
 
 def read_coco(path: Path) -> list[str]:

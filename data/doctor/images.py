@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
-from base.progress import progress
 from data.dataset import Dataset, Picture
 from data.doctor.findings import Finding, findings
 from data.images import picture_size, read_picture
+from data.progress import progress
 
 THUMBNAIL = 32  # ours: pixels, to compare pictures by
 HASH_BITS = 4  # ours: of 64; resized or compressed again, pictures differ by less

@@ -7,7 +7,7 @@ from pathlib import Path
 from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
 from data.images import UNREAD_SUFFIXES, is_picture_name
-from data.readers.paths import files_under
+from data.readers.files.paths import files_under
 
 
 def check_unread(roots: Sequence[Path], datasets: Sequence[Dataset]) -> list[Finding]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from base.errors import UserError
 from data.doctor.findings import Finding, findings
 from data.images import picture_size
-from data.readers.text import MISSING
-from data.readers.voc_layout import Tree
-from data.readers.voc_xml import VocObject, read_annotation
+from data.readers.files.text import MISSING
+from data.readers.voc.layout import Tree
+from data.readers.voc.xml_file import VocObject, read_annotation
 
 KINDS = {  # id -> severity, text
     "xml": ("error", "annotation files that can't be read"),

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from base.errors import UserError
-from base.progress import progress
 from data.dataset import Dataset, Picture, truth_array
+from data.progress import progress
 from data.readers.annotation import (
     Annotated,
     Missing,
@@ -21,9 +21,9 @@ from data.readers.annotation import (
     Problem,
     Source,
 )
-from data.readers.edges import valid_edges
+from data.readers.files.edges import valid_edges
+from data.readers.files.text import MISSING, check_names, clean_name
 from data.readers.splits import SplitAssignment, choose
-from data.readers.text import MISSING, check_names, clean_name
 
 READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in memory
 

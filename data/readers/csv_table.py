@@ -25,10 +25,10 @@ from data.readers.annotation import (
     number,
     size_problems,
 )
-from data.readers.paths import Finder, picture_folders
-from data.readers.split_files import SplitFiles
+from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.split_files import SplitFiles
+from data.readers.files.text import check_names, open_text
 from data.readers.splits import split_in_name
-from data.readers.text import check_names, open_text
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
 COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours

@@ -16,7 +16,8 @@ from defusedxml.common import DefusedXmlException
 from base.errors import UserError
 from data.images import picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
-from data.readers.json_file import MAX_BYTES, files_of
+from data.readers.files.json_file import MAX_BYTES, files_of
+from data.readers.files.paths import Finder, picture_folders
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_box,
@@ -25,7 +26,6 @@ from data.readers.outlines import (
     as_number,
     as_numbers,
 )
-from data.readers.paths import Finder, picture_folders
 from data.readers.splits import splits_of
 
 IN_WORDS = "CVAT for images 1.1: annotations.xml, images/"

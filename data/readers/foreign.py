@@ -6,8 +6,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
-from data.readers.json_file import holds
-from data.readers.text import open_text
+from data.readers.files.json_file import holds
+from data.readers.files.text import open_text
 
 MAX_FILES = 5000  # ours: the first files of a folder tell what it is
 HEAD_BYTES = 4096  # ours: a CSV's header

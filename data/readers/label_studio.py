@@ -18,7 +18,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from base.errors import UserError
 from data.images import is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
-from data.readers.json_file import decode, files_of, holds
+from data.readers.files.json_file import decode, files_of, holds
+from data.readers.files.paths import Finder, picture_folders
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_box,
@@ -28,7 +29,6 @@ from data.readers.outlines import (
     as_numbers,
     as_points,
 )
-from data.readers.paths import Finder, picture_folders
 
 IN_WORDS = "Label Studio: JSON, JSON-MIN"
 FORMAT = "Label Studio JSON"

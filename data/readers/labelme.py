@@ -24,10 +24,10 @@ from data.readers.annotation import (
     Problem,
     size_problems,
 )
-from data.readers.json_file import decode, files_of, holds
+from data.readers.files.json_file import decode, files_of, holds
+from data.readers.files.paths import Finder, files_under
 from data.readers.listed import file_splits, unlisted, unused_lists
 from data.readers.outlines import around_ellipse, around_points, as_points
-from data.readers.paths import Finder, files_under
 
 IN_WORDS = "labelme: a JSON file beside each image"
 FORMAT = "labelme JSON"

@@ -9,7 +9,7 @@ from typing import Protocol
 from base.errors import UserError
 from data.images import is_picture_name
 from data.readers.annotation import Annotated, Problem
-from data.readers.paths import files_under
+from data.readers.files.paths import files_under
 from data.readers.splits import SPLITS, splits_of
 
 

@@ -21,8 +21,8 @@ from data.images import UNREAD_SUFFIXES
 from data.readers import foreign
 from data.readers.annotation import Source
 from data.readers.assemble import read_split
+from data.readers.files.paths import files_under
 from data.readers.folders import SplitFolders
-from data.readers.paths import files_under
 from data.readers.splits import is_split_name, splits_of
 
 # modules of data/, asked in this order: the more telling files first

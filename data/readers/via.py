@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from base.errors import UserError
 from data.images import is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
-from data.readers.json_file import MAX_BYTES, decode, files_of, holds
+from data.readers.files.json_file import MAX_BYTES, decode, files_of, holds
+from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.text import open_text
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_ellipse,
@@ -23,8 +25,6 @@ from data.readers.outlines import (
     as_number,
     as_numbers,
 )
-from data.readers.paths import Finder, picture_folders
-from data.readers.text import open_text
 
 IN_WORDS = "VIA: via_project.json, via_export.csv"
 FORMAT = "VIA JSON"

@@ -11,7 +11,7 @@ from benchmarks.cost.readers import TARGETS
 from data import read_dataset
 from data.__main__ import main
 from data.convert.convert import WRITERS, convert
-from data.readers.voc_xml import CORNERS
+from data.readers.voc.xml_file import CORNERS
 from tests.helpers.voc_files import write_picture, write_voc
 
 SIZE_WH = (61, 40)

@@ -7,7 +7,7 @@ from typing import Any
 
 from base.errors import UserError
 from data.readers.annotation import Problem
-from data.readers.text import MISSING, check_names
+from data.readers.files.text import MISSING, check_names
 
 Id = int | float | str
 

@@ -22,11 +22,11 @@ from data.readers.coco.ids import (
     names_by_id,
     twice_lines,
 )
-from data.readers.json_file import holds, parse
-from data.readers.paths import Finder, picture_folders
-from data.readers.split_files import SplitFiles
+from data.readers.files.json_file import holds, parse
+from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.split_files import SplitFiles
+from data.readers.files.text import encoding_of, without_mark
 from data.readers.splits import splits_of
-from data.readers.text import encoding_of, without_mark
 
 IN_WORDS = "COCO JSON: annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json"
 # cocodataset.org: files of the same images, beside instances_*.json

@@ -8,9 +8,9 @@ from typing import Any
 from base.errors import UserError
 from data.images import SUFFIXES, is_picture_name
 from data.readers.annotation import Problem
-from data.readers.paths import Finder, files_under, folded
+from data.readers.files.paths import Finder, files_under, folded
+from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, splits_of
-from data.readers.text import read_lines
 from data.readers.yolo.names import MAX_BYTES, is_name_file
 from data.readers.yolo.rows import parse_row
 

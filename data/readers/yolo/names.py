@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from base.errors import UserError
-from data.readers.paths import Finder
-from data.readers.text import check_names, read_lines, read_text
+from data.readers.files.paths import Finder
+from data.readers.files.text import check_names, read_lines, read_text
 
 # Label Studio and LabelImg, Darknet and CVAT, Roboflow; any *.names too
 NAME_FILES = ("classes.txt", "_darknet.labels", "predefined_classes.txt", "names.txt")

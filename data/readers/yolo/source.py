@@ -13,8 +13,8 @@ from typing import Any
 
 from data.images import SUFFIXES, UNREAD_SUFFIXES, is_picture_name, picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
-from data.readers.paths import Finder
-from data.readers.text import read_lines
+from data.readers.files.paths import Finder
+from data.readers.files.text import read_lines
 from data.readers.yolo.layout import (
     LabelFiles,
     Lists,

@@ -86,7 +86,7 @@ def test_an_annotation_of_no_image_costs_itself(tmp_path):
     (line,) = dataset.problems
     assert "1 annotations of images that are not in it" in line
     assert "annotations[1], image_id 99" in line
-    found = doctor.examine([path], doctor.read_splits([path]), make_priors())
+    found = doctor.check_dataset([path], doctor.read_splits([path]), make_priors())
     assert {f.id: f.severity for f in found}["image-id"] == "error"
 
 

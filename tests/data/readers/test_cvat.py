@@ -100,12 +100,12 @@ def test_subsets_of_a_project(tmp_path):
         image(CAT, more='subset="Train" task_id="1"'),
         image(dog, more='subset="Validation" task_id="2"'),  # the same name
     )
-    files = {f"images/{s}/a.png": None for s in ("Train", "Evaluator")}
+    files = {f"images/{s}/a.png": None for s in ("Train", "Validation")}
     write(tmp_path, {**files, "annotations.xml": xml})
     assert boxes(tmp_path, "train") == [("a", "cat", (15, 2, 45, 18))]
     assert boxes(tmp_path, "val") == [("a", "dog", (15, 2, 45, 18))]
     (found,) = read_dataset(tmp_path, "val").pictures
-    assert found.path.parent.name == "Evaluator"
+    assert found.path.parent.name == "Validation"
 
 
 def test_a_subset_that_is_no_split_is_told_and_can_be_taken(tmp_path):

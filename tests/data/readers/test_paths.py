@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from data.readers.paths import Finder, files_under
+from data.readers.files.paths import Finder, files_under
 
 
 def touch(root, *names):

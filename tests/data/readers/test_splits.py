@@ -12,7 +12,7 @@ NAMES = [
     ("TrainSet", "train"),
     ("trainset", "train"),
     ("valid", "val"),
-    ("Evaluator", "val"),
+    ("Validation", "val"),
     ("val_images", "val"),
     ("dev", "val"),
     ("my dev kit", None),

@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from data.readers.text import check_names, clean_name, read_lines, without_mark
+from data.readers.files.text import check_names, clean_name, read_lines, without_mark
 
 ENCODINGS = [
     (b"", "utf-8"),

@@ -9,8 +9,8 @@ import pytest
 
 from base.errors import UserError
 from data import read_dataset
-from data.readers import json_file
 from data.readers import via as reader
+from data.readers.files import json_file
 from tests.helpers.tool_files import boxes, write
 
 RECT = {"name": "rect", "x": 15, "y": 2, "width": 30, "height": 16}

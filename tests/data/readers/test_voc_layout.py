@@ -23,14 +23,16 @@ def keys(dataset):
 def findings(root):
     return {
         finding.id: finding
-        for finding in doctor.examine([root], doctor.read_splits([root]), make_priors())
+        for finding in doctor.check_dataset(
+            [root], doctor.read_splits([root]), make_priors()
+        )
     }
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ("Train", "Evaluator", "Test"),  # CVAT
+        ("Train", "Validation", "Test"),  # CVAT
         ("TRAINING", "VALID", "TESTING"),
         ("train2012", "val_set", "test2012"),
     ],

@@ -27,7 +27,7 @@ def of_each_split(root):
     "words",
     [
         ("train", "validation", "test"),
-        ("Train", "Evaluator", "Test"),
+        ("Train", "Validation", "Test"),
         ("training", "VALID", "TESTING"),
         ("train2017", "val2017", "test2017"),
     ],

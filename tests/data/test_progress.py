@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from base import progress
+from data import progress
 
 
 class Terminal(io.StringIO):

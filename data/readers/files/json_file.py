@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from base.errors import UserError
-from data.readers.text import encoding_of, without_mark
+from data.readers.files.text import encoding_of, without_mark
 
 MAX_BYTES = 1_000_000_000  # ours: COCO 2017's largest file is 470 MB
 # labelme's key before imageData: megabytes of base64 that need not be searched

@@ -10,8 +10,8 @@ from pathlib import Path
 from base.errors import UserError
 from data.images import picture_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
-from data.readers.voc_layout import IN_WORDS, Tree, find_trees
-from data.readers.voc_xml import VocObject, read_annotation
+from data.readers.voc.layout import IN_WORDS, Tree, find_trees
+from data.readers.voc.xml_file import VocObject, read_annotation
 
 __all__ = ["IN_WORDS", "find"]
 

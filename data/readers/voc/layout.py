@@ -7,10 +7,10 @@ from pathlib import Path
 
 from data.images import SUFFIXES, is_picture_name
 from data.readers.annotation import Problem
-from data.readers.paths import files_under, folded
+from data.readers.files.paths import files_under, folded
+from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, splits_of
-from data.readers.text import read_lines
-from data.readers.voc_xml import base_name
+from data.readers.voc.xml_file import base_name
 
 LAYOUTS = (  # folder of pictures, folders of annotations, compared in lower case
     ("jpegimages", ("annotations",)),  # VOC devkit

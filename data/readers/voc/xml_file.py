@@ -15,7 +15,7 @@ from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
 from data.readers.annotation import number
-from data.readers.text import clean_name, encoding_of, without_mark
+from data.readers.files.text import clean_name, encoding_of, without_mark
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
 CORNERS = ("xmin", "ymin", "xmax", "ymax")  # VOC devkit, PASreadrecord.m

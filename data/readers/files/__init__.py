@@ -1,0 +1,6 @@
+"""Files of annotations, whatever the format.
+
+- text.py: encodings and class names; paths.py: which file a name means
+- json_file.py, split_files.py: JSON, files that each list images of a split
+- edges.py: boxes against their image
+"""
