@@ -68,12 +68,11 @@ TARGETS = {
         }.items()
     },
 }
-# shared by all formats: noticed by the tests of any of them
-for _name in (
-    *("assemble", "splits", "annotation", "outlines"),
-    *("files/paths", "files/json_file", "files/text"),
-):
-    TARGETS[_name] = (f"data/readers/{_name}.py", [READERS])
+_TOOLS = [f"{READERS}/test_{name}.py" for name in ("cvat", "via", "labelme")]
+for _name in ("outlines", "json_file", "listed"):
+    TARGETS[_name] = (f"data/readers/{_name}.py", _TOOLS)
+for _name in ("splits", "paths", "text"):
+    TARGETS[_name] = (f"data/readers/{_name}.py", [f"{READERS}/test_{_name}.py"])
 NOTICED = ("killed", "timeout", "suspicious", "segfault", "caught by type check")
 
 
