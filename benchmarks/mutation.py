@@ -69,10 +69,11 @@ TARGETS = {
     },
 }
 _TOOLS = [f"{READERS}/test_{name}.py" for name in ("cvat", "via", "labelme")]
-for _name in ("outlines", "json_file", "listed"):
+for _name in ("outlines", "files/json_file", "listed"):
     TARGETS[_name] = (f"data/readers/{_name}.py", _TOOLS)
-for _name in ("splits", "paths", "text"):
-    TARGETS[_name] = (f"data/readers/{_name}.py", [f"{READERS}/test_{_name}.py"])
+_OTHERS = {"splits": "splits", "files/paths": "paths", "files/text": "text"}
+for _name, _test in _OTHERS.items():
+    TARGETS[_name] = (f"data/readers/{_name}.py", [f"{READERS}/test_{_test}.py"])
 NOTICED = ("killed", "timeout", "suspicious", "segfault", "caught by type check")
 
 
