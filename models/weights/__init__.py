@@ -20,7 +20,7 @@ MODULES = {  # public name -> its module; ours
     "WeightsFile": "read",
     "ATTRIBUTE": "metadata",
     "fill": "arrays",
-    "fold": "file",
+    "fold_batchnorm": "file",
     "load": "file",
     "read_detector": "read",
     "read_weights": "read",
