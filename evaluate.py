@@ -70,8 +70,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     parser.check_above_0(args, "batch_size", "tile_size")
     args.tile = args.tile or args.tile_size is not None
-    if args.predictions and (args.tile or args.save_threshold):
-        parser.error("--tile and --save-threshold go with --weights")
+    for option in ("tile", "save_threshold"):
+        if args.predictions and getattr(args, option):
+            parser.error(f"--{option.replace('_', '-')} goes with --weights")
     return args
 
 

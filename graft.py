@@ -49,7 +49,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--train-backbone", action="store_true",
         help="it learns too, not only the adapter")
     parser.add_argument("--targets", nargs="+", default=["hint_layer"], choices=TARGETS,
-        help="what to reproduce: the junction, the six maps, the heads' outputs; "
+        help="what to reproduce: the hint layer (FitNets), the six maps, the heads' outputs; "
         "default: %(default)s")
     parser.add_argument("--distance", default="l2", choices=DISTANCES,
         help="default: %(default)s")

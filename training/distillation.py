@@ -45,7 +45,7 @@ def hint_layer(model: keras.Model) -> Tensor:
     for layer in model.layers:
         if layer.name in NECK_STARTS:
             return layer.input
-    raise UserError(f"{model.name}: its neck has no junction, only ssd and light do.")
+    raise UserError(f"{model.name}: its neck has no hint_layer, only ssd and light do.")
 
 
 def targets(model: keras.Model, names: Iterable[str]) -> keras.Model:

@@ -54,8 +54,8 @@ def test_evaluate_with_tiles_finds_what_the_detector_finds(
     assert plots == ["mine.test.png", "mine.test.tiles.png"]
 
 
-def test_evaluate_on_val_prints_writes_and_keeps(copied, shapes, tmp_path, capsys):
-    figures_path = tmp_path / "figures.json"
+def test_evaluate_writes_a_threshold_only_when_asked(copied, shapes, tmp_path, capsys):
+    figures_path, before = tmp_path / "figures.json", copied.read_bytes()
     options = ["--weights", str(copied), "--data", str(shapes)]
     assert evaluate.main([*options, "--json", str(figures_path)]) == 0
     names = read_voc(shapes, "val").class_names
@@ -69,11 +69,13 @@ def test_evaluate_on_val_prints_writes_and_keeps(copied, shapes, tmp_path, capsy
         assert name in figures
     assert figures["fps"] > 0
     assert cv2.imread(str(tmp_path / "mine.val.png")).size > 10_000
-    assert weights.read_detector(copied).metadata.threshold == pytest.approx(
-        figures["threshold"]
-    )
-    assert weights.read_detector(copied).metadata.threshold != 0.011
-    assert weights.read_detector(copied).metadata.f1 == pytest.approx(figures["f1"])
+    assert copied.read_bytes() == before
+    options += ["--plot", str(tmp_path / "again.png"), "--save-threshold"]
+    assert evaluate.main(options) == 0
+    kept = weights.read_detector(copied).metadata
+    assert kept.threshold == pytest.approx(figures["threshold"])
+    assert kept.threshold != 0.011
+    assert kept.f1 == pytest.approx(figures["f1"])
     expected, _ = weights.load(copied)
     assert expected.name == "squeezenet"
 

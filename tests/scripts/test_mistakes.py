@@ -53,7 +53,7 @@ def fill_in(text, places):
         ("--data SHAPES --weights none --classes zebra", ["zebra"]),
         ("--data MISSING --weights OUT", ["--weights", "OUT", "no such file"]),
         ("--data SHAPES --weights TEXT", ["TEXT"]),
-        ("--data SHAPES --weights TEXT --backbone vgg16", ["TEXT", "vgg16"]),
+        ("--data SHAPES --weights TEXT --backbone vgg16", ["TEXT", "not a weights"]),
         ("--data MISSING --init-from OUT", ["--init-from", "OUT", "no such file"]),
         ("--data MISSING --weights EMPTY", ["--weights", "EMPTY", "no such file"]),
         ("--data MISSING --init-from imagenet", ["--init-from imagenet: no such"]),
