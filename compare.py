@@ -1,6 +1,6 @@
 """Which backbone: train several under one budget and put them on one page.
 
-    python compare.py --data my_pictures --backbones squeezenet,resnet50 --minutes 30
+    python compare.py --data my_images --backbones squeezenet,resnet50 --minutes 30
     python compare.py --data D --backbones small,vgg16/light,MobileNet@0.25 --seeds 3
     python compare.py --data D --backbones vgg16 --epochs 20 -- --batch-size 4
     python compare.py --runs runs/a runs/b --split test      # runs that are there
@@ -48,13 +48,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="runs of train.py that are there already, or what export.py wrote")
     group = parser.add_argument_group("data and budget")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated pictures; default: those of the first of --runs that tells")
+        help="annotated images; default: those of the first of --runs that tells")
     group.add_argument("--train-split", default="train", metavar="NAME",
         help="default: %(default)s")
     group.add_argument("--val-split", default="val", metavar="NAME",
         help="chooses best weights and threshold; default: %(default)s")
     group.add_argument("--split", default="val", metavar="NAME",
-        help="the pictures that are scored: the last weights on those of --val-split, "
+        help="the images that are scored: the last weights on those of --val-split, "
         "else the best; default: %(default)s")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N",
@@ -119,7 +119,7 @@ def train_all(args: argparse.Namespace) -> list[str] | None:
     from data import read_dataset
     from training import options
 
-    num_pictures = len(read_dataset(args.data, args.train_split))
+    num_images = len(read_dataset(args.data, args.train_split))
     combinations = existing(args)
     epochs = args.epochs or EPOCHS
     length = f"--minutes {args.minutes:g}" if args.minutes else f"--epochs {epochs}"
@@ -135,8 +135,8 @@ def train_all(args: argparse.Namespace) -> list[str] | None:
     if args.minutes:
         minutes = {c.name: args.minutes for c in to_do}
     else:
-        seconds = duration_estimate.seconds_a_picture(to_do)
-        passes = epochs * num_pictures / 60
+        seconds = duration_estimate.seconds_a_image(to_do)
+        passes = epochs * num_images / 60
         minutes = {c.name: s * passes for c, s in zip(to_do, seconds, strict=True)}
     print(duration_estimate.describe(states, minutes), flush=True)
 

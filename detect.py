@@ -1,13 +1,13 @@
-"""Find objects in pictures, videos and cameras, and draw them.
+"""Find objects in images, videos and cameras, and draw them.
 
     python detect.py image.jpg                       # 20 everyday classes
     python detect.py my_folder --weights runs/mine/best.weights.h5
     python detect.py street.jpg --weights coco       # 80 everyday classes
     python detect.py clip.mp4 'more/*.jpg' --every 2 --json found.json
     python detect.py 0 --show                        # a webcam
-    python detect.py large.jpg --tile                # small objects in large pictures
+    python detect.py large.jpg --tile                # small objects in large images
 
-Prints a line per object of a picture and writes all, with boxes, into detections/.
+Prints a line per object of an image and writes all, with boxes, into detections/.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = Parser("detect.py", __doc__)
     # fmt: off
     parser.add_argument("sources", nargs="+", metavar="SOURCE",
-        help="pictures, folders, patterns, text files of paths, videos, a camera's "
+        help="images, folders, patterns, text files of paths, videos, a camera's "
         "number, rtsp:// and http:// streams")
     group = parser.add_argument_group("detector")
     group.add_argument("--weights", default=str(DEFAULT), metavar="FILE|voc|coco",
@@ -48,18 +48,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--classes", metavar="A,B,...",
         help="only these; default: all")
     group.add_argument("--top-k", type=int, default=200, metavar="K",
-        help="at most so many objects a picture; default: %(default)s")
+        help="at most so many objects an image; default: %(default)s")
     group.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="pictures at a time; default: %(default)s")
+        help="images at a time; default: %(default)s")
     group.add_argument("--every", type=int, default=1, metavar="N",
         help="look at every Nth frame of a video, keep its boxes for those between")
     group.add_argument("--tile", action="store_true",
-        help="cut large pictures into tiles as large as the pictures of the training")
+        help="cut large images into tiles as large as the images of the training")
     group.add_argument("--tile-size", type=int, metavar="N",
         help="tiles of N pixels instead; implies --tile")
     group = parser.add_argument_group("output")
     group.add_argument("--output", default="detections", metavar="FOLDER",
-        help="where pictures and videos go; default: %(default)s")
+        help="where images and videos go; default: %(default)s")
     group.add_argument("--json", metavar="FILE",
         help="write all boxes there, as COCO results with file names; - is standard "
         "output, everything else then goes to standard error")
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
         seconds = time.perf_counter() - started
         print(
             f"{num_objects} objects of score {detector.threshold:.3f} or more in "
-            f"{num_frames} pictures, drawn in {args.output}/; {seconds:.1f} s, "
+            f"{num_frames} images, drawn in {args.output}/; {seconds:.1f} s, "
             f"{num_frames / seconds:.1f} a second"
             + (f"; {len(broken)} could not be read whole" if broken else ""),
             file=sys.stderr,
@@ -179,7 +179,7 @@ def print_objects(
     class_names: list[str],
     out: TextIO,
 ) -> None:
-    """A line per object: file, class, score, corners in pixels of the picture."""
+    """A line per object: file, class, score, corners in pixels of the image."""
     from inference.outputs import corners_px
 
     rows = zip(detections, corners_px(detections, frame.image.shape), strict=True)

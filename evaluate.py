@@ -1,10 +1,10 @@
-"""Score a detector, or any detector's boxes, on annotated pictures.
+"""Score a detector, or any detector's boxes, on annotated images.
 
-    python evaluate.py --weights runs/mine/best.weights.h5 --data my_pictures
-    python evaluate.py --weights W --data my_pictures --split test --json figures.json
-    python evaluate.py --weights W --data large_pictures --tile
-    python evaluate.py --weights model.onnx --data my_pictures   # what export.py wrote
-    python evaluate.py --predictions boxes.json --data my_pictures --split test
+    python evaluate.py --weights runs/mine/best.weights.h5 --data my_images
+    python evaluate.py --weights W --data my_images --split test --json figures.json
+    python evaluate.py --weights W --data large_images --tile
+    python evaluate.py --weights model.onnx --data my_images   # what export.py wrote
+    python evaluate.py --predictions boxes.json --data my_images --split test
 
 Prints AP per class and mAP (VOC 07, VOC area, COCO), val acc and fps, and draws the
 precision-recall curves. --save-threshold writes the threshold of best F1 into the
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from data import Batches, Dataset, Picture
+    from data import Batches, Dataset, Sample
     from evaluation import ClassCurve
     from inference.detector import InferenceModel
     from inference.runtimes.keras_file import KerasModel
 
-    Scored = tuple[list[Picture], list[np.ndarray], dict]
+    Scored = tuple[list[Sample], list[np.ndarray], dict]
 
 # ours: the figures of the last line, VOC's and COCO's first
 SHOWN = ("mAP07", "mAP50", "AP", "AP50", "AP75", "val_acc", "fps", "latency_ms_p50")
@@ -50,13 +50,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "the data's own JSON, or position in the split from 1), category_id (id in it, "
         "or position of the class from 1), bbox, score")
     parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER",
-        help="annotated pictures")
+        help="annotated images")
     parser.add_argument("--split", default="val", metavar="NAME",
         help="val, test, ...; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="pictures at a time; default: %(default)s")
+        help="images at a time; default: %(default)s")
     parser.add_argument("--tile", action="store_true",
-        help="cut large pictures into tiles as large as the pictures of the training")
+        help="cut large images into tiles as large as the images of the training")
     parser.add_argument("--tile-size", type=int, metavar="N",
         help="tiles of N pixels instead; implies --tile")
     parser.add_argument("--save-threshold", action="store_true",
@@ -107,8 +107,8 @@ def run(args: argparse.Namespace) -> None:
     print(dataset.describe())
     for line in (*dataset.notes, *dataset.problems):
         print(f"  {line}", file=sys.stderr)
-    pictures, detections, figures = find_objects(args, dataset, model)
-    curves, per_class, scores = score(pictures, detections, dataset.class_names)
+    images, detections, figures = find_objects(args, dataset, model)
+    curves, per_class, scores = score(images, detections, dataset.class_names)
     figures |= scores
 
     print(class_table(curves, scores["threshold"], per_class, len(dataset)))
@@ -132,14 +132,14 @@ def run(args: argparse.Namespace) -> None:
             for curve in curves
         }
         what = {"source": source, "data": args.data, "split": args.split}
-        what["pictures"] = len(pictures)
+        what["images"] = len(images)
         write_json(json_file, {**what, **figures, "classes": classes})
 
 
 def find_objects(
     args: argparse.Namespace, dataset: "Dataset", model: "InferenceModel | None"
 ) -> "Scored":
-    """The pictures, the detections (K, 6) in each, and figures of the network."""
+    """The images, the detections (K, 6) in each, and figures of the network."""
     from evaluation import OwnIds, read_predictions
     from inference.runtimes.exported import ExportedModel
 
@@ -148,31 +148,31 @@ def find_objects(
     if model:
         run_whole = run_exported if isinstance(model, ExportedModel) else run_keras
         return run_whole(model, dataset, args.batch_size)
-    names = [picture.path.as_posix() for picture in dataset.pictures]
-    sizes_wh = [picture.size_wh for picture in dataset.pictures]
+    names = [sample.path.as_posix() for sample in dataset.samples]
+    sizes_wh = [sample.size_wh for sample in dataset.samples]
     class_ids = {name: i for i, name in enumerate(dataset.class_names, start=1)}
     own_ids = OwnIds(
-        [picture.image_id for picture in dataset.pictures],
+        [sample.image_id for sample in dataset.samples],
         {k: class_ids[name] for k, name in dataset.category_ids.items() if name},
     )
     detections = read_predictions(
         args.predictions, names, sizes_wh, dataset.class_names, own_ids, print
     )
-    return dataset.pictures, detections, {}
+    return dataset.samples, detections, {}
 
 
 def score(
-    pictures: "Sequence[Picture]",
+    samples: "Sequence[Sample]",
     detections: "Sequence[np.ndarray]",
     class_names: list[str],
 ) -> "tuple[list[ClassCurve], dict[str, dict], dict[str, float]]":
     """Curves by class, COCO's figures by class name, and those of all classes."""
     from evaluation import best_threshold, evaluate_coco, evaluate_voc, mean_ap
 
-    truths = [picture.truth for picture in pictures]
-    difficult = [picture.difficult for picture in pictures]
-    sizes_wh = [picture.size_wh for picture in pictures]
-    areas_px = [picture.areas_px for picture in pictures]
+    truths = [sample.truth for sample in samples]
+    difficult = [sample.difficult for sample in samples]
+    sizes_wh = [sample.size_wh for sample in samples]
+    areas_px = [sample.areas_px for sample in samples]
     curves = evaluate_voc(detections, truths, difficult, class_names)
     coco = evaluate_coco(detections, truths, difficult, sizes_wh, class_names, areas_px)
     per_class = coco.pop("per_class")
@@ -184,7 +184,7 @@ def score(
 def run_tiled(
     args: argparse.Namespace, dataset: "Dataset", model: "InferenceModel"
 ) -> "Scored":
-    """The pictures that can be read, what tiles find in each, pictures per second."""
+    """The images that can be read, what tiles find in each, images per second."""
     import time
 
     from tqdm import tqdm
@@ -196,39 +196,39 @@ def run_tiled(
     tile_px = args.tile_size or model.metadata.tile_px or TILE_PX
     detector = Detector(model, args.batch_size, tile_px)
     print(f"tiles of {detector.tile_px} pixels")
-    pictures, detections, broken, started = [], [], set(), time.perf_counter()
+    samples, detections, broken, started = [], [], set(), time.perf_counter()
     group = []
-    for picture in tqdm(dataset.pictures, unit=" pictures", disable=None):
+    for sample in tqdm(dataset.samples, unit=" images", disable=None):
         try:
-            group.append(detector.prepare(picture.pixels()))
+            group.append(detector.prepare(sample.read_image()))
         except UserError:
-            broken.add(picture.path)
+            broken.add(sample.path)
             continue
-        pictures.append(picture)
+        samples.append(sample)
         if sum(len(prepared.tiles) for prepared in group) >= args.batch_size:
             detections += detector.detect(group)
             group = []
     detections += detector.detect(group)
     report_unreadable(broken)
-    fps = len(pictures) / (time.perf_counter() - started)
-    return pictures, detections, {"fps": fps, "tile_px": detector.tile_px}
+    fps = len(samples) / (time.perf_counter() - started)
+    return samples, detections, {"fps": fps, "tile_px": detector.tile_px}
 
 
 def run_exported(
     model: "InferenceModel", dataset: "Dataset", batch_size: int
 ) -> "Scored":
-    """The detections of all pictures; fps, and the latency of one picture."""
+    """The detections of all images; fps, and the latency of one image."""
     from data import Batches, report_unreadable
     from inference.dataset import detect_all
 
     batches = Batches(dataset, batch_size, augmented=False)
-    pictures, detections = detect_all(model, batches)
+    images, detections = detect_all(model, batches)
     report_unreadable(batches.broken)
-    return pictures, detections, speed_of(model, batches)
+    return images, detections, speed_of(model, batches)
 
 
 def run_keras(model: "KerasModel", dataset: "Dataset", batch_size: int) -> "Scored":
-    """The detections of all pictures; val acc, fps, and the latency of one picture."""
+    """The detections of all images; val acc, fps, and the latency of one image."""
     import keras
 
     from data import report_unreadable
@@ -242,11 +242,11 @@ def run_keras(model: "KerasModel", dataset: "Dataset", batch_size: int) -> "Scor
     report_unreadable(check.batches.broken)
     losses = {name: figures[name] for name in ("val_acc", "val_loss")}
     speed = speed_of(check.predictor.predict_on_batch, check.batches)
-    return check.pictures, check.detections, losses | speed
+    return check.samples, check.detections, losses | speed
 
 
 def speed_of(detect: "Callable[[np.ndarray], Any]", batches: "Batches") -> dict:
-    """Pictures per second in batches, and the latency of one picture alone."""
+    """Images per second in batches, and the latency of one image alone."""
     from evaluation import measure_fps
 
     images, _ = batches.batch(0, 0)

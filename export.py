@@ -3,10 +3,10 @@
     python export.py --weights runs/mine/best.weights.h5 --format onnx
     python export.py --weights W --format litert --precision int8
     python export.py --weights W --format litert --output-format frigate
-    python export.py --weights W --format openvino --data my_pictures --split test
+    python export.py --weights W --format openvino --data my_images --split test
 
 Preprocessing, network, decoding and non-maximum suppression go into one file that takes
-uint8 RGB pictures of 300x300. It is run in its own runtime on the validation pictures
+uint8 RGB images of 300x300. It is run in its own runtime on the validation images
 and compared with the weights file; one that differs too much is marked NAME.failed.
 """
 
@@ -39,7 +39,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "weights/, of 20 everyday classes")
     parser.add_argument("--format", required=True, choices=FORMATS)
     parser.add_argument("--precision", default="float32", choices=PRECISIONS,
-        help="float16: of the weights in the file; int8 calibrates on pictures of the "
+        help="float16: of the weights in the file; int8 calibrates on images of the "
         "training split; default: %(default)s")
     parser.add_argument("--output-format", dest="layout", default="plain",
         choices=OUTPUT_FORMATS,
@@ -49,7 +49,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="default: beside the weights, by their name")
     group = parser.add_argument_group("proof")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated pictures; default: those of the training")
+        help="annotated images; default: those of the training")
     group.add_argument("--split", metavar="NAME",
         help="proves; default: the training's validation split, or val")
     group.add_argument("--train-split", metavar="NAME",
@@ -142,14 +142,14 @@ def check_labels(path: Path, labels: str) -> None:
 def load_data(
     args: argparse.Namespace, metadata: "ModelMetadata"
 ) -> "tuple[Dataset, Dataset | None]":
-    """The pictures that prove, and those that calibrate int8."""
+    """The images that prove, and those that calibrate int8."""
     from data import read_dataset
 
     trained = metadata.training.get("options") or {}
     roots = args.data or trained.get("data")
     if not roots:
         raise UserError(
-            "--data FOLDER is needed: annotated pictures that prove the file; the "
+            "--data FOLDER is needed: annotated images that prove the file; the "
             "weights file names none."
         )
     splits = [args.split or trained.get("val_split") or "val"]
@@ -181,8 +181,8 @@ def make_export_spec(
         output_format=args.layout,
     )
     plain = weights.fold_batchnorm(file.build(), architecture)
-    pictures = calibration.pictures(training)
-    return ExportSpec(plain, architecture.layout, metadata, pictures)
+    samples = calibration.images(training)
+    return ExportSpec(plain, architecture.layout, metadata, samples)
 
 
 if __name__ == "__main__":

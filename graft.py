@@ -1,12 +1,12 @@
 """Put another backbone before a trained detector, without labels.
 
     python graft.py --teacher runs/vgg16/best.weights.h5 --backbone inceptionv3 \\
-        --images my_pictures --minutes 10
+        --images my_images --minutes 10
     python graft.py --teacher W --backbone MobileNet --alpha 0.25 --images P \\
         --train-backbone --data my_annotated --split val
 
 The detection half is copied. The adapter, with --train-backbone the new backbone too,
-learns to reproduce what the teacher sees at the hint layer, on any pictures. With
+learns to reproduce what the teacher sees at the hint layer, on any images. With
 --data the teacher and the graft before and after are scored.
 """
 
@@ -45,22 +45,22 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", default="imagenet", metavar="imagenet|FILE",
         help="the new backbone's; default: %(default)s")
     parser.add_argument("--images", required=True, metavar="FOLDER",
-        help="pictures, at any depth; their annotations are not looked at")
+        help="images, at any depth; their annotations are not looked at")
     parser.add_argument("--train-backbone", action="store_true",
         help="it learns too, not only the adapter")
     parser.add_argument("--targets", nargs="+", default=["hint_layer"], choices=TARGETS,
-        help="what to reproduce: the hint layer (FitNets), the six maps, the heads' outputs; "
+        help="what to reproduce: the hint layer, the six maps, the heads' outputs; "
         "default: %(default)s")
     parser.add_argument("--distance", default="l2", choices=DISTANCES,
         help="default: %(default)s")
     parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M",
         help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="pictures at a time; default: %(default)s")
+        help="images at a time; default: %(default)s")
     parser.add_argument("--lr", type=float, default=LR, metavar="RATE",
         help="peak of the learning rate; default: %(default)s")
     parser.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated pictures to score teacher and graft on")
+        help="annotated images to score teacher and graft on")
     parser.add_argument("--split", default="val", metavar="NAME",
         help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, metavar="N",
@@ -144,7 +144,7 @@ def load_models(
 def read_val_set(
     args: argparse.Namespace, metadata: "ModelMetadata"
 ) -> "Dataset | None":
-    """The annotated pictures to score on, where they were asked for."""
+    """The annotated images to score on, where they were asked for."""
     if args.data is None:
         return None
     from data import read_dataset
@@ -179,10 +179,10 @@ def distil(
     from training.optimiser import make_optimiser
     from training.schedule import Schedule
 
-    pictures = read_unlabelled(args.images)
-    for line in (f"{len(pictures)} pictures to learn on", *pictures.problems):
+    images = read_unlabelled(args.images)
+    for line in (f"{len(images)} images to learn on", *images.problems):
         print(line)
-    batches = Batches(pictures, args.batch_size, seed=args.seed)
+    batches = Batches(images, args.batch_size, seed=args.seed)
     trainer = DistillationTrainer(
         targets(student, args.targets),
         targets(teacher, args.targets),

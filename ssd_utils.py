@@ -4,10 +4,10 @@ Liu et al., "SSD: Single Shot MultiBox Detector", 2016, https://arxiv.org/abs/15
 "the paper" below. Everything on tensors is written in keras.ops and runs unchanged on
 TensorFlow, JAX and PyTorch.
 
-Letters of the shape comments: B pictures of a batch, M rows of ground truth of a
-picture, P priors, C classes with the background, N candidate boxes, K detections.
+Letters of the shape comments: B images of a batch, M rows of ground truth of a
+image, P priors, C classes with the background, N candidate boxes, K detections.
 
-Boxes are corners (xmin, ymin, xmax, ymax) in 0..1 of the picture; priors are centers
+Boxes are corners (xmin, ymin, xmax, ymax) in 0..1 of the image; priors are centers
 (cx, cy, width, height) in the same unit.
 """
 
@@ -92,7 +92,7 @@ def encode(boxes: Tensor, priors: Tensor) -> Tensor:
 def decode(offsets: Tensor, priors: Tensor) -> Tensor:
     """Corner boxes (..., P, 4) from offsets (..., P, 4) and priors (P, 4).
 
-    The inverse of `encode`; boxes may reach over the picture's border.
+    The inverse of `encode`; boxes may reach over the image's border.
 
     >>> boxes = np.float32([[0.1, 0.2, 0.4, 0.9]]); priors = make_priors()[:1]
     >>> ops.convert_to_numpy(decode(encode(boxes, priors), priors)
@@ -181,15 +181,15 @@ def _own_priors(
     order of their IoU is the stable matching of objects and priors, so the objects can
     ask all at once: each for the best prior that has not refused it, of those that ask
     for the same all but the one of greatest IoU are refused, of equal ones the first
-    stays. A few rounds do for real pictures; the loop ends when nobody is refused.
+    stays. A few rounds do for real images; the loop ends when nobody is refused.
     """
     num_proposals = values.shape[-1]
     last = ops.zeros_like(values[..., :1])  # who was refused by all asks no more
     values = ops.concatenate([values, last], axis=-1)  # (B, M, K + 1)
     wishes = ops.concatenate([wishes, ops.cast(last, "int32")], axis=-1)
-    num_pictures, num_objects = ops.shape(values)[0], values.shape[1]
-    num_places = num_pictures * (num_priors + 1)
-    first_place = ops.arange(num_pictures, dtype="int32")[:, None] * (num_priors + 1)
+    num_images, num_objects = ops.shape(values)[0], values.shape[1]
+    num_places = num_images * (num_priors + 1)
+    first_place = ops.arange(num_images, dtype="int32")[:, None] * (num_priors + 1)
     ranks = ops.arange(num_objects, 0, -1, dtype="int32")  # (M,): the first has most
 
     def greatest(numbers: Tensor, places: Tensor) -> Tensor:
@@ -224,12 +224,12 @@ def _own_priors(
 
 def _owners(own: Tensor, num_priors: int) -> Tensor:
     """Row (B, P) of the object whose own prior each one is, -1 where it is nobody's."""
-    num_pictures, num_objects = ops.shape(own)[0], own.shape[1]
+    num_images, num_objects = ops.shape(own)[0], own.shape[1]
     own = ops.where(own < 0, num_priors, own)  # of nobody: a column more, cut off
-    pictures = ops.arange(num_pictures, dtype="int32")[:, None] + 0 * own  # (B, M)
-    places = ops.stack([pictures, own], axis=-1)  # (B, M, 2)
+    images = ops.arange(num_images, dtype="int32")[:, None] + 0 * own  # (B, M)
+    places = ops.stack([images, own], axis=-1)  # (B, M, 2)
     rows = ops.arange(1, num_objects + 1, dtype="int32") + 0 * own  # (B, M)
-    owners = ops.scatter(places, rows, (num_pictures, num_priors + 1))
+    owners = ops.scatter(places, rows, (num_images, num_priors + 1))
     return owners[:, :-1] - 1
 
 
@@ -325,7 +325,7 @@ def candidates(
         batched_gather(offsets, at), ops.take(priors, at, axis=0)
     )  # (B, N, 4)
     boxes = ops.clip(boxes, 0.0, 1.0)
-    # what lies outside the picture is left without area
+    # what lies outside the image is left without area
     scores = ops.where(_area(boxes) > 0, scores, ops.zeros_like(scores))
     return boxes, scores, class_ids
 

@@ -1,14 +1,14 @@
 """Train a detector.
 
     python train.py                                    # the demo set, from scratch
-    python train.py --data my_pictures                 # your own pictures
+    python train.py --data my_images                 # your own images
     python train.py --data VOCdevkit --backbone vgg16 --freeze
-    python train.py --data my_pictures --weights runs/earlier/best.weights.h5
-    python train.py --data my_pictures --backbone ssd300 --init-from coco
+    python train.py --data my_images --weights runs/earlier/best.weights.h5
+    python train.py --data my_images --backbone ssd300 --init-from coco
     python train.py --resume runs/NAME                 # after a stop or a power cut
 
 Each run has a folder of its own in runs/: best and last weights, history.csv,
-summary.json, curves and pictures, and checkpoint.npz, from which it can go on.
+summary.json, curves and images, and checkpoint.npz, from which it can go on.
 """
 
 import argparse
@@ -165,7 +165,7 @@ def report(
     device: "Device",
     datasets: "tuple[Dataset, Dataset]",
 ) -> None:
-    """Leave summary, curves and pictures in the run's folder; say what comes next."""
+    """Leave summary, curves and images in the run's folder; say what comes next."""
     import keras
 
     from inference.runtimes.keras_file import KerasModel
@@ -182,7 +182,7 @@ def report(
         "device": device.name,
         "precision": keras.config.dtype_policy().name,
         "class_names": train_set.class_names,
-        "pictures": {"train": len(train_set), "val": len(val_set)},
+        "images": {"train": len(train_set), "val": len(val_set)},
         "finished": settings.is_over(history),
         "peak_memory_gib": peak_bytes(device) / 2**30,
         **runs.figures(history),
@@ -204,7 +204,7 @@ def _given(options: dict) -> dict:
 
 
 def warn(datasets: "tuple[Dataset, Dataset]", layout: str) -> None:
-    """What the doctor sees without opening a picture."""
+    """What the doctor sees without opening an image."""
     from data import doctor
     from data.doctor import findings
     from ssd_utils import LAYOUTS, make_priors

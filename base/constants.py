@@ -1,4 +1,4 @@
-"""The paper's numbers that pictures and detections need as well as networks do.
+"""The paper's numbers that images and detections need as well as networks do.
 
 Liu et al., "SSD: Single Shot MultiBox Detector", 2016, https://arxiv.org/abs/1512.02325.
 A file of their own, without Keras: an exported detector runs where there is none.
@@ -7,4 +7,4 @@ A file of their own, without Keras: an exported detector runs where there is non
 IMAGE_SIZE = 300  # pixels; the paper's SSD300
 MIN_SCORE = 0.01  # sec. 2.2: detections under it are not scored
 NMS_IOU = 0.45  # sec. 2.2: jaccard overlap of 0.45 per class
-TOP_K = 200  # sec. 2.2: detections kept per picture
+TOP_K = 200  # sec. 2.2: detections kept per image

@@ -75,7 +75,7 @@ def move_out(folder: Path, mark: str) -> None:
 def output_file(flag: str, path: Path | str, suffix: str) -> Path:
     """The path of a file that a flag asks for, checked before the work begins.
 
-    UserError where it does not end in `suffix` (so that no picture or weights file is
+    UserError where it does not end in `suffix` (so that no image or weights file is
     overwritten by mistake), is a folder, or its folder can't be made.
     """
     path = Path(path)

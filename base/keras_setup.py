@@ -35,7 +35,7 @@ def _set_up_tensorflow() -> None:
     """What its C++ reads once, when it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # with AVX2 only (EPYC 7003) TensorFlow leaves oneDNN out; measured: a step takes
-    # 164 ms a picture without it, 105 with
+    # 164 ms an image without it, 105 with
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
@@ -43,7 +43,7 @@ def keep_weights_in_order() -> None:
     """For a process that only detects: weights stay in the order that kernels want.
 
     TensorFlow asks once, at the first convolution; a training in the same process would
-    go on with the weights it had then. measured: one picture takes 370 ms in place of
+    go on with the weights it had then. measured: one image takes 370 ms in place of
     610 with vgg16, 30 in place of 44 with squeezenet, light; docs/performance.md.
     """
     os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")

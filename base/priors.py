@@ -19,7 +19,7 @@ class PriorLayout:
 
     `sizes` holds one more number than there are maps: the last is the last map's max
     size. `max_size` tells for each map whether its cells have the square of
-    sqrt(min * max). `clip` is "corners" (boxes cut at the picture's border), "sides"
+    sqrt(min * max). `clip` is "corners" (boxes cut at the image's border), "sides"
     (width and height at most 1) or "none". `matching` tells which priors learn an
     object: "iou", those of great overlap, or "simota", cells near its centre that find
     it best already; so it names the loss too (models/losses).

@@ -1,4 +1,4 @@
-"""Which backbone: trainings under one budget, scored on the same pictures.
+"""Which backbone: trainings under one budget, scored on the same images.
 
 - plan.py: which combinations, each with its command and folder
 - outlook.py: what can't be trained, and about how long the rest takes

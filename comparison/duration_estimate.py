@@ -15,9 +15,9 @@ import numpy as np
 from comparison.plan import Combination
 from models import Architecture
 
-PROBED_PICTURES = 2  # ours: a batch whose time a picture is near that of larger ones
+PROBED_IMAGES = 2  # ours: a batch whose time an image is near that of larger ones
 PROBED_STEPS = 2  # ours: the first is traced, the second counts
-OBJECTS = 8  # ours: boxes in each of the made-up pictures
+OBJECTS = 8  # ours: boxes in each of the made-up images
 
 
 def reasons_against(combinations: Sequence[Combination]) -> list[str | None]:
@@ -28,7 +28,7 @@ def reasons_against(combinations: Sequence[Combination]) -> list[str | None]:
     return _apart(_reasons, combinations)
 
 
-def seconds_a_picture(combinations: Sequence[Combination]) -> list[float]:
+def seconds_a_image(combinations: Sequence[Combination]) -> list[float]:
     """Of training: a step is made with each architecture, seeds share theirs."""
     return _apart(_seconds, combinations)
 
@@ -106,7 +106,7 @@ def _seconds(combinations: list[Combination]) -> list[float]:
         precision = devices.choose_precision("auto", device, architecture)
         keras.config.set_dtype_policy(precision)
         if key not in known:
-            known[key] = step_seconds(*key) / PROBED_PICTURES
+            known[key] = step_seconds(*key) / PROBED_IMAGES
             keras.backend.clear_session()
     return [known[_architecture(c), c.freeze] for c in combinations]
 
@@ -114,7 +114,7 @@ def _seconds(combinations: list[Combination]) -> list[float]:
 def step_seconds(
     architecture: Architecture,
     is_frozen: bool,
-    batch_size: int = PROBED_PICTURES,
+    batch_size: int = PROBED_IMAGES,
     num_steps: int = PROBED_STEPS,
 ) -> float:
     """Seconds of the fastest of some training steps on noise; the first is traced.

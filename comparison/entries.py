@@ -18,7 +18,7 @@ SPEEDS = ("fps", "fps_low", "fps_high", "latency_ms_p50", "latency_ms_p99")
 class Entry:
     """Runs that differ in their seed only, or an exported file; what they come to.
 
-    `draws` is mAP50 over the pictures drawn again, the mean of the seeds. `cost` has
+    `draws` is mAP50 over the images drawn again, the mean of the seeds. `cost` has
     parameters_m, gflops, weights_mb; `speed` the figures of `measure_fps`, or nothing.
     """
 
@@ -41,7 +41,7 @@ class Entry:
 
     @property
     def fps(self) -> float:
-        """Pictures per second, nan where that was not measured."""
+        """Images per second, nan where that was not measured."""
         return self.speed.get("fps", np.nan)
 
     def figures(self) -> dict[str, float]:
@@ -86,7 +86,7 @@ def make_entries(
 ) -> list[Entry]:
     """Entries of what was scored, best mAP50 first.
 
-    `counts` (draws, I) as `draw_pictures` gives them. Entries that share their name are
+    `counts` (draws, I) as `draw_images` gives them. Entries that share their name are
     told by their first run's folder.
     """
     groups: dict[str, list[int]] = {}

@@ -1,8 +1,8 @@
-"""How far chance reaches: mAP50 over pictures drawn again, the same for all models.
+"""How far chance reaches: mAP50 over images drawn again, the same for all models.
 
 Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, ch. 13 (percentile
-intervals); a difference is taken draw by draw, thus on the same pictures. It covers
-which pictures happen to be in the split, not what another seed would have trained.
+intervals); a difference is taken draw by draw, thus on the same images. It covers
+which images happen to be in the split, not what another seed would have trained.
 """
 
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ SHARE = 95  # per cent of the draws inside an interval
 BLOCK = 4_000_000  # ours: numbers at a time, some 30 MB
 
 
-def draw_pictures(num_pictures: int, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """Int (draws, I): how often each picture is in a draw of as many as there are.
+def draw_images(num_images: int, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
+    """Int (draws, I): how often each image is in a draw of as many as there are.
 
-    >>> draw_pictures(3, draws=2).sum(axis=1).tolist()
+    >>> draw_images(3, draws=2).sum(axis=1).tolist()
     [3, 3]
     """
     rng = np.random.default_rng(seed)
-    return rng.multinomial(num_pictures, np.full(num_pictures, 1 / num_pictures), draws)
+    return rng.multinomial(num_images, np.full(num_images, 1 / num_images), draws)
 
 
 def resampled_map(matched: Matched, counts: np.ndarray) -> np.ndarray:
     """mAP50 (draws,) of `counts` (draws, I): what evaluate_voc gives for those lists.
 
-    A picture that is drawn twice brings its detections twice, right and wrong as they
+    An image that is drawn twice brings its detections twice, right and wrong as they
     are in one, so nothing is matched again. nan for a draw without any object.
     """
     per_class = [

@@ -17,7 +17,7 @@ from base.errors import UserError
 from base.files import atomic_write
 from comparison.entries import Entry, make_entries
 from comparison.exports import Compared, Export
-from comparison.intervals import draw_pictures
+from comparison.intervals import draw_images
 from comparison.runs import Run
 from comparison.scores import Detected, score
 from data import Batches, Dataset, report_unreadable
@@ -35,7 +35,7 @@ BATCH_SIZE = 8  # evaluate.py's default
 class ComparedModel:
     """A detector and what it is called for.
 
-    find: its detections (K, 6) in each picture of the split, and its val acc.
+    find: its detections (K, 6) in each image of the split, and its val acc.
     predict: finished outputs of uint8 images (B, 300, 300, 3), to be timed.
     cost: parameters in M and GFLOPs, nan where the file does not tell; the file in MB.
     """
@@ -96,20 +96,20 @@ def _exported(export: Export, dataset: Dataset) -> tuple[ComparedModel, list[str
 
 
 def readable(dataset: Dataset) -> Dataset:
-    """The pictures that can be read; the others are told and scored for nobody."""
+    """The images that can be read; the others are told and scored for nobody."""
     broken = set()
-    for picture in dataset.pictures:
+    for sample in dataset.samples:
         try:
-            picture.pixels()
+            sample.read_image()
         except UserError:
-            broken.add(picture.path)
+            broken.add(sample.path)
     report_unreadable(broken)
-    pictures = [p for p in dataset.pictures if p.path not in broken]
-    return replace(dataset, pictures=pictures)
+    samples = [p for p in dataset.samples if p.path not in broken]
+    return replace(dataset, samples=samples)
 
 
 def detect(network: ComparedModel, dataset: Dataset) -> Detected:
-    """What a network finds in each picture of a readable split."""
+    """What a network finds in each image of a readable split."""
     content = hashlib.sha256(dataset.fingerprint().encode())
     for path in files_of(network.path):
         content.update(path.read_bytes())
@@ -123,7 +123,7 @@ def detect(network: ComparedModel, dataset: Dataset) -> Detected:
 
 
 def _read(path: Path, key: str) -> tuple[list[np.ndarray], float] | None:
-    """What `_write` kept, None where it is of other weights or pictures."""
+    """What `_write` kept, None where it is of other weights or images."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if str(file["key"]) != key:
@@ -150,7 +150,7 @@ def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> Non
 def measure_speed(
     networks: Sequence[ComparedModel], dataset: Dataset, rounds: int
 ) -> list[dict[str, float]]:
-    """Figures of `measure_fps`: fps in batches of 8, latencies of one picture."""
+    """Figures of `measure_fps`: fps in batches of 8, latencies of one image."""
     # each is traced for two sizes of batch, which TensorFlow would warn of
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     predict = [network.predict for network in networks]
@@ -172,9 +172,9 @@ def compare(compared: Sequence[Compared], dataset: Dataset, rounds: int) -> list
     scores = []
     for network in networks:
         detected = detect(network, dataset)
-        scores.append(score(detected, dataset.pictures, dataset.class_names))
+        scores.append(score(detected, dataset.samples, dataset.class_names))
         print(f"  {network.path}: mAP50 {scores[-1].mAP50:.3f}", flush=True)
-    entries = make_entries(compared, scores, draw_pictures(len(dataset)))
+    entries = make_entries(compared, scores, draw_images(len(dataset)))
     firsts = [networks[compared.index(entry.runs[0])] for entry in entries]
     for entry, network in zip(entries, firsts, strict=True):
         entry.cost = network.cost

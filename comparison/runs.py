@@ -148,7 +148,7 @@ class Run:
 
 
 def learned(runs: Sequence[Run], dataset: Dataset) -> list[Path]:
-    """The pictures of a data set that one of the runs was trained on.
+    """The images of a data set that one of the runs was trained on.
 
     Of a run whose data lie elsewhere now nothing is known.
     """
@@ -158,8 +158,8 @@ def learned(runs: Sequence[Run], dataset: Dataset) -> list[Path]:
     }:
         with suppress(ValueError, OSError):
             trained = read_dataset(data, split, dataset.class_names)
-            known |= {picture.path.resolve() for picture in trained.pictures}
-    return [p.path for p in dataset.pictures if p.path.resolve() in known]
+            known |= {sample.path.resolve() for sample in trained.samples}
+    return [p.path for p in dataset.samples if p.path.resolve() in known]
 
 
 def read_run(folder: Path) -> Run:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data import Picture
+from data import Sample
 from evaluation import Matched, evaluate_coco, evaluate_voc, match_detections, mean_ap
 
 
 @dataclass(frozen=True)
 class Detected:
-    """What a network found: `detections` (K, 6) for each of the pictures of a split.
+    """What a network found: `detections` (K, 6) for each of the images of a split.
 
     `threshold` is its score of best F1, `val_acc` the share of scored priors whose
     class is right.
@@ -34,20 +34,20 @@ class Score:
 
 
 def score(
-    detected: Detected, pictures: Sequence[Picture], class_names: Sequence[str]
+    detected: Detected, samples: Sequence[Sample], class_names: Sequence[str]
 ) -> Score:
-    """The figures of a network's detections on `pictures`."""
-    truths = [picture.truth for picture in pictures]
-    difficult = [picture.difficult for picture in pictures]
+    """The figures of a network's detections on `images`."""
+    truths = [sample.truth for sample in samples]
+    difficult = [sample.difficult for sample in samples]
     found = detected.detections
     curves = evaluate_voc(found, truths, difficult, class_names)
     coco = evaluate_coco(
         found,
         truths,
         difficult,
-        [picture.size_wh for picture in pictures],
+        [sample.size_wh for sample in samples],
         class_names,
-        [picture.areas_px for picture in pictures],
+        [sample.areas_px for sample in samples],
     )
     matched = match_detections(found, truths, difficult, len(class_names) + 1)
     per_class = {

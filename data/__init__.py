@@ -1,6 +1,6 @@
 """Data sets: reading, augmenting, batching. numpy and OpenCV, no Keras.
 
-- dataset.py: Picture and Dataset, what everything else works with
+- dataset.py: Image and Dataset, what everything else works with
 - readers/: recognise.py is the front door; annotation.py says what each format gives;
   one module for each format (coco, yolo, voc, csv_table, labelme, label_studio, cvat,
   via), foreign.py for those that are not read; splits.py, assemble.py: to a Dataset
@@ -14,8 +14,8 @@
 
 from data.augment import augment, plain
 from data.batches import Batches, pad_truth, report_unreadable
-from data.dataset import Dataset, Picture
-from data.images import picture_size, read_picture
+from data.dataset import Dataset, Sample
+from data.images import image_size, read_image
 from data.readers.recognise import read_dataset
 from data.shapes.dataset import draw_shapes
 from data.tiles import median_image_side, tile_dataset
@@ -25,15 +25,15 @@ read_voc = read_dataset  # its name before it knew other formats
 __all__ = [
     "Batches",
     "Dataset",
-    "Picture",
+    "Sample",
     "augment",
     "draw_shapes",
+    "image_size",
     "median_image_side",
     "pad_truth",
-    "picture_size",
     "plain",
     "read_dataset",
-    "read_picture",
+    "read_image",
     "read_voc",
     "report_unreadable",
     "tile_dataset",

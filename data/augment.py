@@ -1,7 +1,7 @@
 """SSD's data augmentation (SSD paper, sec. 2.2 and 3.6; weiliu89/caffe).
 
 A crop and an expansion are the same thing, a *window*: xmin, ymin, xmax, ymax in
-units of the picture; what lies outside 0..1 is filled with the mean. So geometry
+units of the image; what lies outside 0..1 is filled with the mean. So geometry
 is settled first and the pixels are touched once, when the window is resized.
 Caffe distorts colours before it cuts; they are distorted per pixel, so doing it on
 the 300x300 that remain is nearly the same at a fraction of the work.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-WHOLE = np.array([0.0, 0.0, 1.0, 1.0])  # the window that is the picture itself
+WHOLE = np.array([0.0, 0.0, 1.0, 1.0])  # the window that is the image itself
 PROBABILITY = 0.5  # ssd_pascal.py: of each distortion, of expansion and of mirroring
 BRIGHTNESS = 32  # ssd_pascal.py: brightness_delta
 CONTRAST = (0.5, 1.5)  # ssd_pascal.py: contrast_lower, contrast_upper
@@ -23,7 +23,7 @@ HUE = 18  # ssd_pascal.py: hue_delta, in OpenCV's half degrees
 CHANNEL_ORDER_PROBABILITY = 0.0  # ssd_pascal.py: random_order_prob
 MAX_EXPANSION = 4.0  # ssd_pascal.py: max_expand_ratio
 MEAN = (123, 117, 104)  # ssd_pascal.py: mean_value, here in RGB
-# ssd_pascal.py, batch_sampler: the whole picture, five least overlaps with an
+# ssd_pascal.py, batch_sampler: the whole image, five least overlaps with an
 # object, and a patch under no condition (max_jaccard_overlap 1).
 MIN_IOUS = (None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
 TRIALS = 50  # ssd_pascal.py: max_trials
@@ -128,7 +128,7 @@ def _centers_inside(windows: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def whole_pixels(window: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The window moved to the edges of pixels, at least one pixel of the picture."""
+    """The window moved to the edges of pixels, at least one pixel of the image."""
     side = np.array([shape[1], shape[0]], float)  # width, height
     low = np.minimum(np.round(window[:2] * side), side - 1)
     high = np.maximum(np.round(window[2:] * side), np.maximum(low, 0) + 1)
@@ -149,7 +149,7 @@ def take_window(
 ) -> np.ndarray:
     """What a window shows, resized to (size, size, 3); the mean outside.
 
-    The window lies on edges of pixels (`whole_pixels`) and meets the picture.
+    The window lies on edges of pixels (`whole_pixels`) and meets the image.
     """
     return _in_mean(_shown(image, window, size, interpolation), window, size)
 
@@ -157,7 +157,7 @@ def take_window(
 def _shown(
     image: np.ndarray, window: np.ndarray, size: int, interpolation: int
 ) -> np.ndarray:
-    """The picture in the window, as large as it is in the taken one: (h, w, 3)."""
+    """The image in the window, as large as it is in the taken one: (h, w, 3)."""
     height, width = image.shape[:2]
     pixels = np.round(window * (width, height, width, height)).astype(int)
     x0, y0 = np.maximum(pixels[:2], 0)
@@ -177,7 +177,7 @@ def _in_mean(part: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
 
 
 def _inside(window: np.ndarray, size: int) -> tuple[int, int, int, int]:
-    """Edges of the picture in the taken window, in its pixels, never empty."""
+    """Edges of the image in the taken window, in its pixels, never empty."""
     scale = size / (window[2:] - window[:2])
     low = np.clip(np.round(-window[:2] * scale), 0, size - 1).astype(int)
     high = np.clip(np.round((1 - window[:2]) * scale), low + 1, size).astype(int)

@@ -1,6 +1,6 @@
 """Batches as a pure function of (seed, epoch, step), prepared ahead by threads.
 
-Three integers say which pictures a batch holds and how each was augmented, so a
+Three integers say which images a batch holds and how each was augmented, so a
 training that stopped goes on with exactly the batches it would have had.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from base.errors import UserError
 from data.augment import augment, plain
-from data.dataset import Dataset, Picture
+from data.dataset import Dataset, Sample
 from data.images import Unreachable
 
 ROWS_STEP = 8  # ours: truth has a multiple of 8 rows, so that few shapes are compiled
@@ -29,7 +29,7 @@ def pad_truth(truths: Sequence[np.ndarray], rows: int) -> np.ndarray:
     padded = np.zeros((len(truths), rows, 5), np.float32)  # (B, M, 5)
     for i, truth in enumerate(truths):
         if len(truth) > rows:
-            raise UserError(f"Picture {i} has {len(truth)} boxes, expected <= {rows}.")
+            raise UserError(f"Image {i} has {len(truth)} boxes, expected <= {rows}.")
         padded[i, : len(truth)] = truth
     return padded
 
@@ -39,14 +39,14 @@ class Batches:
 
     augmented: True is training: a new order each epoch, SSD's augmentation, only
         full batches (a set smaller than a batch is gone through again). False is
-        evaluation: all pictures in order, the last batch filled up with black.
+        evaluation: all images in order, the last batch filled up with black.
     workers: threads; None: one per core.
     use_difficult: whether difficult objects are in truth, as in Caffe's training;
         crowds never are.
     share: (k, n) prepares of each batch the k-th of n equal parts, what one of n
         machines trains on.
 
-    M, `rows`, is the same for the whole data set. Pictures that turn out to be
+    M, `rows`, is the same for the whole data set. Images that turn out to be
     undecodable are collected in `broken`. In training the next one takes their
     place; in evaluation they are black and without truth. Files that can't be read
     any more raise UserError.
@@ -64,7 +64,7 @@ class Batches:
         share: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(dataset):
-            raise UserError(f"{dataset.name} {dataset.split}: no pictures to batch.")
+            raise UserError(f"{dataset.name} {dataset.split}: no images to batch.")
         if batch_size < 1:
             raise UserError(f"Batch size: expected at least 1, received {batch_size}.")
         if batch_size % share[1]:
@@ -76,10 +76,10 @@ class Batches:
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.augmented, self.size, self.use_difficult = augmented, size, use_difficult
         self.workers = workers or os.cpu_count() or 1
-        most = max(len(picture.truth) for picture in dataset.pictures)
+        most = max(len(sample.truth) for sample in dataset.samples)
         self.rows = max(-(-most // ROWS_STEP), 1) * ROWS_STEP  # M
         self.broken: set[Path] = set()
-        pixels = sum(w * h for w, h in (p.size_wh for p in dataset.pictures))
+        pixels = sum(w * h for w, h in (p.size_wh for p in dataset.samples))
         self._kept: dict[int, np.ndarray] | None = None
         if augmented and pixels * 3 <= KEPT_BYTES:
             self._kept = {}
@@ -92,20 +92,20 @@ class Batches:
         return -(-len(self.dataset) // self.batch_size)
 
     def count(self, step: int) -> int:
-        """How many pictures of a batch are real, not filling."""
+        """How many images of a batch are real, not filling."""
         if self.augmented:
             return self.batch_size
         return min(len(self.dataset) - step * self.batch_size, self.batch_size)
 
     def indices(self, epoch: int, step: int) -> list[int]:
-        """Positions in dataset.pictures of the count(step) pictures of a batch."""
+        """Positions in dataset.images of the count(step) images of a batch."""
         if not 0 <= step < self.steps_per_epoch:
             raise UserError(f"Step {step}: expected 0..{self.steps_per_epoch - 1}.")
-        first, num_pictures = step * self.batch_size, len(self.dataset)
+        first, num_images = step * self.batch_size, len(self.dataset)
         if not self.augmented:
             return list(range(first, first + self.count(step)))
-        order = np.random.default_rng((self.seed, epoch)).permutation(num_pictures)
-        return [int(order[at % num_pictures]) for at in self._positions(step)]
+        order = np.random.default_rng((self.seed, epoch)).permutation(num_images)
+        return [int(order[at % num_images]) for at in self._positions(step)]
 
     def batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """One batch, or this share of it; the same bytes whenever it is asked for."""
@@ -128,7 +128,7 @@ class Batches:
         At most workers + AHEAD batches exist at a time. Closing the generator ends
         its threads.
         """
-        cv2.setNumThreads(1)  # pictures run in parallel, not the rows of a picture
+        cv2.setNumThreads(1)  # images run in parallel, not the rows of an image
         steps = iter(range(start_step, self.steps_per_epoch))
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="batches")
         waiting = deque()
@@ -148,7 +148,7 @@ class Batches:
     def _prepare(
         self, epoch: int, index: int, turn: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Picture `index` (or the next sound one) as the network gets it.
+        """Image `index` (or the next sound one) as the network gets it.
 
         turn: how often this epoch has been through a set smaller than a batch.
         """
@@ -157,44 +157,44 @@ class Batches:
             black = np.zeros((self.size, self.size, 3), np.uint8)
             return black, np.zeros((0, 5), np.float32)
         index, image = found
-        picture = self.dataset.pictures[index]
-        truth = self._truth(picture)
+        sample = self.dataset.samples[index]
+        truth = self._truth(sample)
         try:
             if not self.augmented:
                 return plain(image, truth, self.size)
             rng = np.random.default_rng((self.seed, epoch, index, turn))
             return augment(image, truth, rng, self.size)
-        except Exception as error:  # threads lose the place: name the picture
-            raise RuntimeError(f"{picture.path}: can't be prepared: {error}") from error
+        except Exception as error:  # threads lose the place: name the image
+            raise RuntimeError(f"{sample.path}: can't be prepared: {error}") from error
 
-    def _truth(self, picture: Picture) -> np.ndarray:
+    def _truth(self, sample: Sample) -> np.ndarray:
         if not self.use_difficult:
-            return picture.truth[~picture.difficult]  # (M or fewer, 5)
-        if picture.crowd is None:
-            return picture.truth
-        return picture.truth[~picture.crowd]  # (M or fewer, 5)
+            return sample.truth[~sample.difficult]  # (M or fewer, 5)
+        if sample.crowd is None:
+            return sample.truth
+        return sample.truth[~sample.crowd]  # (M or fewer, 5)
 
     def _first_sound(self, index: int) -> tuple[int, np.ndarray] | None:
-        """The first picture from index on that can be decoded, and its pixels.
+        """The first image from index on that can be decoded, and its pixels.
 
-        None: evaluation keeps each picture's place, so a broken one stays empty.
+        None: evaluation keeps each image's place, so a broken one stays empty.
         """
-        pictures = self.dataset.pictures
-        for offset in range(len(pictures) if self.augmented else 1):
-            at = (index + offset) % len(pictures)
-            path = pictures[at].path
+        samples = self.dataset.samples
+        for offset in range(len(samples) if self.augmented else 1):
+            at = (index + offset) % len(samples)
+            path = samples[at].path
             if path in self.broken:
                 continue
             try:
                 return at, self._pixels(at)
-            except Unreachable:  # a data set on its way out, not a broken picture
+            except Unreachable:  # a data set on its way out, not a broken image
                 raise
             except UserError:
                 self.broken.add(path)
-        if all(picture.path in self.broken for picture in pictures):
+        if all(sample.path in self.broken for sample in samples):
             raise UserError(
                 f"{self.dataset.name} {self.dataset.split}: none of the "
-                f"{len(pictures)} pictures can be decoded, such as {pictures[0].path}."
+                f"{len(samples)} images can be decoded, such as {samples[0].path}."
             )
         return None
 
@@ -203,14 +203,14 @@ class Batches:
         if self._kept is not None and index in self._kept:
             return self._kept[index]
         detail = DETAIL if self.augmented else 1
-        image = self.dataset.pictures[index].pixels(min_side=detail * self.size)
+        image = self.dataset.samples[index].read_image(min_side=detail * self.size)
         if self._kept is not None:
             self._kept[index] = image
         return image
 
 
 def report_unreadable(paths: set[Path]) -> None:
-    """A line about the pictures that turned out to be no pictures."""
+    """A line about the images that turned out to be no images."""
     if paths:
         some = ", ".join(str(path) for path in sorted(paths)[:3])
-        print(f"{len(paths)} pictures could not be read and were left out: {some}")
+        print(f"{len(paths)} images could not be read and were left out: {some}")

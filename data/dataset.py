@@ -1,4 +1,4 @@
-"""What reading gives: pictures with their boxes, and what was wrong with the files.
+"""What reading gives: images with their boxes, and what was wrong with the files.
 
 Every format ends in a `Dataset`; everything behind it (batches, evaluation, reports)
 knows this one shape and no file format.
@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from base.errors import UserError
-from data.images import read_picture
+from data.images import read_image
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture of a data set.
+class Sample:
+    """One image of a data set.
 
-    path: the picture's file.
+    path: the image's file.
     size_wh: width and height in pixels, upright (EXIF orientation applied).
     truth: (M, 5) float32, rows of xmin, ymin, xmax, ymax in 0..1 and the class
         index 1..C-1; M may be 0.
@@ -28,7 +28,7 @@ class Picture:
         well; None: there are none.
     areas_px: (M,) square pixels of the objects' outlines, by which COCO tells small
         from large; None: the boxes' own.
-    window_px: left, top, right, bottom of the part of the file that this picture is,
+    window_px: left, top, right, bottom of the part of the file that this image is,
         upright; None: all of it. See tiles.py.
     image_id: that of COCO JSON, which other detectors' results name.
     """
@@ -42,17 +42,17 @@ class Picture:
     window_px: tuple[int, int, int, int] | None = None
     image_id: int | str | None = None
 
-    def pixels(self, min_side: int = 0) -> np.ndarray:
-        """uint8 (H, W, 3) RGB; `min_side` and UserError as of `read_picture`."""
+    def read_image(self, min_side: int = 0) -> np.ndarray:
+        """uint8 (H, W, 3) RGB; `min_side` and UserError as of `read_image`."""
         if self.window_px is None:
-            return read_picture(self.path, min_side)
+            return read_image(self.path, min_side)
         left, top, right, bottom = self.window_px
-        return read_picture(self.path)[top:bottom, left:right].copy()
+        return read_image(self.path)[top:bottom, left:right].copy()
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The pictures of one split.
+    """The images of one split.
 
     class_names: without the background; index i of `truth` is class_names[i - 1].
     problems: complete one-line sentences: file, object, expected, received, what
@@ -65,20 +65,20 @@ class Dataset:
     name: str
     split: str
     class_names: list[str]
-    pictures: list[Picture]
+    samples: list[Sample]
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    num_pictures_left_out: int = 0
+    num_images_left_out: int = 0
     num_objects_left_out: int = 0
     format_name: str = ""
     split_was_made: bool = False
     category_ids: dict[int | float | str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.samples)
 
     def check_boxes(self) -> "Dataset":
-        """The data set itself; UserError where no picture has a box of any class."""
+        """The data set itself; UserError where no image has a box of any class."""
         if not any(self.boxes_per_class().values()):
             raise UserError(
                 f"{self.name} {self.split}: no boxes of any class of "
@@ -87,18 +87,18 @@ class Dataset:
         return self
 
     def fingerprint(self) -> str:
-        """Hash of names, sizes and boxes of the pictures, wherever they lie."""
+        """Hash of names, sizes and boxes of the images, wherever they lie."""
         digest = hashlib.sha256(repr(self.class_names).encode())
-        for picture in self.pictures:
-            digest.update(repr((picture.path.name, picture.size_wh)).encode())
-            digest.update(picture.truth.tobytes())
+        for sample in self.samples:
+            digest.update(repr((sample.path.name, sample.size_wh)).encode())
+            digest.update(sample.truth.tobytes())
         return digest.hexdigest()
 
     def boxes_per_class(self) -> dict[str, int]:
         """Number of boxes of each class, in the order of class_names."""
         counts = np.zeros(len(self.class_names) + 1, np.int64)  # (C,)
-        for picture in self.pictures:
-            np.add.at(counts, picture.truth[:, 4].astype(np.int64), 1)
+        for sample in self.samples:
+            np.add.at(counts, sample.truth[:, 4].astype(np.int64), 1)
         return {
             name: int(count)
             for name, count in zip(self.class_names, counts[1:], strict=True)
@@ -107,17 +107,17 @@ class Dataset:
     def describe(self) -> str:
         """Two or three lines for the screen: how much of what, what is left out."""
         boxes = self.boxes_per_class()
-        num_difficult = sum(int(picture.difficult.sum()) for picture in self.pictures)
-        num_empty = sum(not len(picture.truth) for picture in self.pictures)
+        num_difficult = sum(int(sample.difficult.sum()) for sample in self.samples)
+        num_empty = sum(not len(sample.truth) for sample in self.samples)
         lines = [
-            f"{self.name} {self.split}: {self.format_name}, {len(self)} pictures "
+            f"{self.name} {self.split}: {self.format_name}, {len(self)} images "
             f"({num_empty} without objects), {sum(boxes.values())} boxes "
             f"({num_difficult} difficult)",
             "  " + ", ".join(f"{name} {count}" for name, count in boxes.items()),
         ]
-        if self.num_pictures_left_out or self.num_objects_left_out:
+        if self.num_images_left_out or self.num_objects_left_out:
             lines.append(
-                f"  left out: {self.num_pictures_left_out} pictures, "
+                f"  left out: {self.num_images_left_out} images, "
                 f"{self.num_objects_left_out} objects"
             )
         return "\n".join(lines)

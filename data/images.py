@@ -1,4 +1,4 @@
-"""Pictures from files: size from the header, pixels upright as uint8 RGB.
+"""Images from files: size from the header, pixels upright as uint8 RGB.
 
 OpenCV decodes; Pillow reads headers, and decodes TIFF. Nothing is decoded before its
 size is known, and only JPEG, PNG, BMP, WebP and TIFF, told by their first bytes, are
@@ -28,7 +28,7 @@ UNREAD_SUFFIXES = (
 EXIF_ORIENTATION = 0x0112  # EXIF 2.32, sec. 4.6.4
 SIDEWAYS = (5, 6, 7, 8)  # EXIF 2.32: orientations that swap width and height
 
-# Pillow's advice about pictures somewhat below MAX_PIXELS; above it we say so ourselves
+# Pillow's advice about images somewhat below MAX_PIXELS; above it we say so ourselves
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")  # decoding tells
 
@@ -48,15 +48,15 @@ class Unreachable(UserError):
     """The file itself can't be had: removed, no permission, a disk that fails."""
 
 
-def is_picture_name(name: str) -> bool:
-    """Whether a file of this name is taken for a picture (hidden files are not)."""
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for an image (hidden files are not)."""
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def picture_size(path: Path | str) -> tuple[int, int]:
+def image_size(path: Path | str) -> tuple[int, int]:
     """Width and height in pixels, upright, from the header alone.
 
-    UserError in one line that names the file for anything that isn't a picture
+    UserError in one line that names the file for anything that isn't an image
     of a known format within MAX_PIXELS and MAX_BYTES.
     """
     path = Path(path)
@@ -69,7 +69,7 @@ def picture_size(path: Path | str) -> tuple[int, int]:
     return size_wh
 
 
-def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
+def read_image(path: Path | str, min_side: int = 0) -> np.ndarray:
     """Pixels as uint8 (H, W, 3) RGB, upright.
 
     min_side: in pixels; a large JPEG may come at 1/2, 1/4 or 1/8 of its size as
@@ -98,7 +98,7 @@ def read_picture(path: Path | str, min_side: int = 0) -> np.ndarray:
     try:
         image = cv2.imdecode(data, flags)
     except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:  # the picture may be sound
+        if error.code == cv2.Error.StsNoMem:  # the image may be sound
             raise MemoryError(f"{path}: {error.err}") from error
         raise UserError(f"{path}: can't be decoded ({error.err}).") from error
     if image is None:
@@ -141,7 +141,7 @@ def _header(path: Path, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, 
             orientation = _orientation(image)
     except Image.UnidentifiedImageError as error:
         raise UserError(
-            f"{path}: not a picture of a known format ({', '.join(FORMATS)})."
+            f"{path}: not an image of a known format ({', '.join(FORMATS)})."
         ) from error
     except Exception as error:  # Pillow raises almost anything on a broken header
         raise UserError(f"{path}: broken header ({error}).") from error
@@ -161,7 +161,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
     try:
         orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-    except Exception:  # a broken EXIF block is no reason to lose the picture
+    except Exception:  # a broken EXIF block is no reason to lose the image
         return 1
     return orientation if orientation in range(1, 9) else 1
 

@@ -1,7 +1,7 @@
-"""Large pictures as overlapping tiles, each as large as what a network was trained on.
+"""Large images as overlapping tiles, each as large as what a network was trained on.
 
 A tile is a window of whole pixels: left, top, right, bottom. Neighbours overlap by a
-quarter, so an object up to that size lies whole in one of them. The whole picture is
+quarter, so an object up to that size lies whole in one of them. The whole image is
 the last window: for objects that no tile holds.
 """
 
@@ -12,17 +12,17 @@ from dataclasses import replace
 import numpy as np
 
 from data.augment import plain, truth_in_window
-from data.dataset import Dataset, Picture
+from data.dataset import Dataset, Sample
 
 OVERLAP = 0.25  # ours: of a tile's side; docs/detection.md
 EDGE = 0.01  # ours: of a tile's side; a box that near to an inner edge is cut by it
 COVERED = 0.5  # ours: share of a cut box that a whole one covers: the same object
-CANDIDATES = 2000  # ours: best boxes of a picture that are merged
+CANDIDATES = 2000  # ours: best boxes of an image that are merged
 NO_TRUTH = np.zeros((0, 5), np.float32)
 
 
 def tile_windows(size_wh: tuple[int, int], tile_px: int) -> np.ndarray:
-    """Windows (N, 4) int, row by row, then the whole picture; one if it fits a tile.
+    """Windows (N, 4) int, row by row, then the whole image; one if it fits a tile.
 
     >>> tile_windows((500, 300), 300).tolist()
     [[0, 0, 300, 300], [200, 0, 500, 300], [0, 0, 500, 300]]
@@ -60,11 +60,11 @@ def merge_tile_detections(
     iou_threshold: float,
     top_k: int,
 ) -> np.ndarray:
-    """Detections (K, 6) of a picture from those (K_i, 6) of its `tile_windows` (N, 4).
+    """Detections (K, 6) of an image from those (K_i, 6) of its `tile_windows` (N, 4).
 
-    Boxes in 0..1 of their window become boxes in 0..1 of the picture. Of several boxes
+    Boxes in 0..1 of their window become boxes in 0..1 of the image. Of several boxes
     of one object one stays: boxes that a tile's inner edge has cut give way to a whole
-    one that covers them, the others to the one of the highest score. The whole picture
+    one that covers them, the others to the one of the highest score. The whole image
     counts only for objects larger than the overlap.
     """
     if len(windows) == 1:
@@ -82,13 +82,13 @@ def merge_tile_detections(
 def _in_pixels(
     found: Sequence[np.ndarray], windows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All rows with boxes in pixels of the picture, and which boxes were cut."""
+    """All rows with boxes in pixels of the image, and which boxes were cut."""
     tile = windows[0, 2:] - windows[0, :2]  # width, height
     parts, cuts = [], []
     for detections, window in zip(found, windows, strict=True):
         rows = detections[detections[:, 0] > 0].astype(np.float64)
         side = np.tile(window[2:] - window[:2], 2)
-        inner = window != windows[-1]  # (4,): edges that aren't the picture's
+        inner = window != windows[-1]  # (4,): edges that aren't the image's
         near = np.concatenate([rows[:, 2:4] < EDGE, rows[:, 4:] > 1 - EDGE], axis=1)
         rows[:, 2:] = rows[:, 2:] * side + np.tile(window[:2], 2)
         parts.append(rows)
@@ -118,27 +118,27 @@ def _stay(rows: np.ndarray, is_cut: np.ndarray, iou_threshold: float) -> np.ndar
 
 
 def median_image_side(dataset: Dataset) -> int:
-    """The median side in pixels of a data set's pictures, as squares of their area."""
-    sides = [math.sqrt(math.prod(picture.size_wh)) for picture in dataset.pictures]
+    """The median side in pixels of a data set's images, as squares of their area."""
+    sides = [math.sqrt(math.prod(sample.size_wh)) for sample in dataset.samples]
     return round(float(np.median(sides)))
 
 
 def tile_dataset(dataset: Dataset, tile_px: int) -> Dataset:
-    """The data set whose pictures are tiles of those given.
+    """The data set whose images are tiles of those given.
 
     A tile has the boxes whose centre it holds, cut at its edges, as SSD's own crops
-    have. Of each picture's tiles without objects as many stay as there are with
+    have. Of each image's tiles without objects as many stay as there are with
     objects, one at least, evenly spread: ground alone would drown the rest.
     """
-    tiles = [tile for p in dataset.pictures for tile in _tiles(p, tile_px)]
-    note = f"{len(dataset)} pictures cut into {len(tiles)} tiles of {tile_px} pixels"
-    return replace(dataset, pictures=tiles, notes=[*dataset.notes, note])
+    tiles = [tile for p in dataset.samples for tile in _tiles(p, tile_px)]
+    note = f"{len(dataset)} images cut into {len(tiles)} tiles of {tile_px} pixels"
+    return replace(dataset, samples=tiles, notes=[*dataset.notes, note])
 
 
-def _tiles(picture: Picture, tile_px: int) -> list[Picture]:
-    windows = tile_windows(picture.size_wh, tile_px)
+def _tiles(sample: Sample, tile_px: int) -> list[Sample]:
+    windows = tile_windows(sample.size_wh, tile_px)
     windows = windows[:-1] if len(windows) > 1 else windows
-    tiles = [_tile(picture, window) for window in windows]
+    tiles = [_tile(sample, window) for window in windows]
     empty = [number for number, tile in enumerate(tiles) if not len(tile.truth)]
     num_kept = min(max(len(tiles) - len(empty), 1), len(empty))
     spread = np.linspace(0, len(empty) - 1, num_kept).round()
@@ -146,14 +146,14 @@ def _tiles(picture: Picture, tile_px: int) -> list[Picture]:
     return [t for number, t in enumerate(tiles) if len(t.truth) or number in kept]
 
 
-def _tile(picture: Picture, window: np.ndarray) -> Picture:
-    share = window / np.tile(picture.size_wh, 2)
-    crowd = picture.crowd if picture.crowd is not None else 0 * picture.difficult
-    marked = np.column_stack([picture.truth, picture.difficult, crowd])  # (M, 7)
+def _tile(sample: Sample, window: np.ndarray) -> Sample:
+    share = window / np.tile(sample.size_wh, 2)
+    crowd = sample.crowd if sample.crowd is not None else 0 * sample.difficult
+    marked = np.column_stack([sample.truth, sample.difficult, crowd])  # (M, 7)
     marked = truth_in_window(marked, share)
     left, top, right, bottom = (int(edge) for edge in window)
-    return Picture(
-        path=picture.path,
+    return Sample(
+        path=sample.path,
         size_wh=(right - left, bottom - top),
         truth=marked[:, :5],
         difficult=marked[:, 5] > 0,

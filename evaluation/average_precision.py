@@ -25,7 +25,7 @@ class ClassCurve:
 
     `scores`, `precision`, `recall` are float64 (K,) over the K detections that count,
     best score first; detections on difficult objects are left out. `num_truth` counts
-    the objects that are not difficult, `num_images` the pictures that hold one.
+    the objects that are not difficult, `num_images` the images that hold one.
     `ap07` and `ap_area` are nan for a class without such objects.
     """
 
@@ -54,17 +54,17 @@ def evaluate_voc(
 ) -> list[ClassCurve]:
     """A ClassCurve for each name of `class_names`, in their order.
 
-    One array per picture in each list: `detections` (K, 6) class index, score, xmin,
+    One array per image in each list: `detections` (K, 6) class index, score, xmin,
     ymin, xmax, ymax (rows of class 0 are padding); `truths` (M, 5) xmin, ymin, xmax,
-    ymax, class index; `difficult` bool (M,). Boxes in 0..1 of the picture; class index
+    ymax, class index; `difficult` bool (M,). Boxes in 0..1 of the image; class index
     i is `class_names[i - 1]`.
 
     A detection belongs to the truth of its class with the highest IoU, the first among
     equals. From `iou_threshold` on (`ovmax>=VOCopts.minoverlap`) it is right if no
     better score took that truth, ignored if the truth is difficult; all others are
-    wrong. Equal scores keep the order of the pictures and rows.
+    wrong. Equal scores keep the order of the images and rows.
 
-    Raises UserError, naming the picture, for wrong shapes, unknown classes and numbers
+    Raises UserError, naming the image, for wrong shapes, unknown classes and numbers
     that are not finite.
 
     >>> truth = np.array([[0.0, 0.0, 0.5, 0.5, 1]])
@@ -88,10 +88,10 @@ def evaluate_voc(
 
 @dataclass(frozen=True)
 class Matched:
-    """Which detections of I pictures are right, in the order in which VOC judges them.
+    """Which detections of I images are right, in the order in which VOC judges them.
 
     `found` float64 (N, 6): all detections by class, then falling score; `image` (N,)
-    their pictures, `truth` (N,) the object of that picture that each overlaps most (-1:
+    their images, `truth` (N,) the object of that image that each overlaps most (-1:
     none of its class from the threshold on), `right` and `ignored` bool (N,). An
     ignored one, on a difficult object, is neither right nor wrong. `num_truth` (I, C-1)
     counts objects that are not difficult.
@@ -123,7 +123,7 @@ def match_detections(
     >>> match_detections([found], [truth], [np.array([False])], 2).right.tolist()
     [True, False]
     """
-    check_pictures(detections, truths, difficult, num_classes)
+    check_images(detections, truths, difficult, num_classes)
     found, image = _stack(detections, 6)  # (N, 6), (N,)
     truth, truth_image = _stack(truths, 5)  # (T, 5), (T,)
     hard = np.concatenate([np.zeros(0, bool), *difficult]).astype(bool)  # (T,)
@@ -135,7 +135,7 @@ def match_detections(
     hit = best_iou >= iou_threshold
     ignored = hit & hard[best_truth] if len(hard) else hit
     right = _first_of_each(best_truth, hit) & ~ignored
-    first_truth = np.searchsorted(truth_image, image)  # of each detection's picture
+    first_truth = np.searchsorted(truth_image, image)  # of each detection's image
     num_truth = np.zeros((len(truths), num_classes - 1), np.int64)
     class_ids = truth[~hard, 4].astype(np.int64)
     np.add.at(num_truth, (truth_image[~hard], class_ids - 1), 1)
@@ -143,16 +143,16 @@ def match_detections(
     return Matched(found, image, place, right, ignored, num_truth)
 
 
-def check_pictures(
+def check_images(
     detections: Sequence[np.ndarray],
     truths: Sequence[np.ndarray],
     difficult: Sequence[np.ndarray],
     num_classes: int,
 ) -> None:
-    """Nothing, or UserError naming the first picture whose arrays can't be scored."""
+    """Nothing, or UserError naming the first image whose arrays can't be scored."""
     if not len(detections) == len(truths) == len(difficult):
         raise UserError(
-            "Expected one array per picture in each list. Received: "
+            "Expected one array per image in each list. Received: "
             f"{len(detections)} detections, {len(truths)} truths, "
             f"{len(difficult)} difficult"
         )
@@ -165,20 +165,20 @@ def check_pictures(
             array = np.asarray(array)
             if array.ndim != 2 or array.shape[1] != columns:
                 raise UserError(
-                    f"Picture {image}: expected {kind} of shape (any, {columns}). "
+                    f"Image {image}: expected {kind} of shape (any, {columns}). "
                     f"Received: {array.shape}"
                 )
             if not np.isfinite(array).all():
-                raise UserError(f"Picture {image}: {kind} hold nan or infinity")
+                raise UserError(f"Image {image}: {kind} hold nan or infinity")
             wrong = (array[:, column] < lowest) | (array[:, column] >= num_classes)
             if wrong.any():
                 raise UserError(
-                    f"Picture {image}: expected {kind} of class {lowest} to "
+                    f"Image {image}: expected {kind} of class {lowest} to "
                     f"{num_classes - 1}. Received: {array[wrong][0, column]:g}"
                 )
         if len(difficult[image]) != len(truths[image]):
             raise UserError(
-                f"Picture {image}: {len(truths[image])} objects, but "
+                f"Image {image}: {len(truths[image])} objects, but "
                 f"{len(difficult[image])} flags in difficult"
             )
 
@@ -228,7 +228,7 @@ def mean_ap(curves: Sequence[ClassCurve]) -> dict[str, float]:
 
 
 def _stack(arrays: Sequence[np.ndarray], columns: int) -> tuple[np.ndarray, np.ndarray]:
-    # all rows under each other, and each row's picture
+    # all rows under each other, and each row's image
     empty = np.zeros((0, columns))
     rows = np.concatenate([empty, *arrays]).astype(np.float64)  # (N, columns)
     return rows, np.repeat(np.arange(len(arrays)), [len(array) for array in arrays])
@@ -240,7 +240,7 @@ def _best_truths(
     truth: np.ndarray,
     truth_image: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    # (N,) highest IoU (-1: none) and (N,) its row of truth, among picture and class.
+    # (N,) highest IoU (-1: none) and (N,) its row of truth, among image and class.
     # Truths lie grouped; step j compares every detection with its group's j-th truth.
     num_images = max(truth_image.max(initial=0), found_image.max(initial=0)) + 1
     truth_group = truth[:, 4] * num_images + truth_image

@@ -14,12 +14,12 @@ import numpy as np
 
 from base.errors import UserError
 from base.files import write_text
-from evaluation.average_precision import check_pictures
+from evaluation.average_precision import check_images
 from evaluation.own_ids import OwnIds
 
 # COCO's figures in the order of COCOeval.summarize; cocodataset.org
 AP_NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
-# the same order goes on: recall for 1, 10, 100 detections per picture
+# the same order goes on: recall for 1, 10, 100 detections per image
 AR_NAMES = ("AR_1", "AR_10", "AR_100", "AR_small", "AR_medium", "AR_large")
 BOX_DECIMALS = 4  # ours: pixels are written to 1/10000
 
@@ -34,9 +34,9 @@ def to_coco(
 ) -> dict[str, list[dict[str, Any]]]:
     """A COCO dataset (images, annotations, categories) of the true objects.
 
-    One entry per picture in each list: `truths` (M, 5) corners in 0..1 and class index,
+    One entry per image in each list: `truths` (M, 5) corners in 0..1 and class index,
     `difficult` bool (M,), `sizes_wh` width and height in pixels. Image ids are the
-    pictures' positions from 1, category ids the class indices. `areas_px` (M,) square
+    images' positions from 1, category ids the class indices. `areas_px` (M,) square
     pixels of the objects' outlines, which tell small from large; None: the boxes' own.
 
     Annotation ids start at 1: 0 counts as "no match". A difficult object becomes a
@@ -88,7 +88,7 @@ def evaluate_coco(
 ) -> dict[str, Any]:
     """COCO's twelve figures, and AP, AP50, AP75 of each class under `per_class`.
 
-    One entry per picture in each list: `detections` (K, 6) class index (0: padding),
+    One entry per image in each list: `detections` (K, 6) class index (0: padding),
     score, corners in 0..1; the others as in `to_coco`. Keys: AP (mean over IoU 0.5 to
     0.95), AP50, AP75, AP_small (< 32 x 32 pixels), AP_medium, AP_large (> 96 x 96),
     AR_1, AR_10, AR_100, AR_small, AR_medium, AR_large. nan where no object exists.
@@ -104,7 +104,7 @@ def evaluate_coco(
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
-    check_pictures(detections, truths, difficult, len(class_names) + 1)
+    check_images(detections, truths, difficult, len(class_names) + 1)
     per_class = {name: _empty_summary(AP_NAMES[:3]) for name in class_names}
     if not sum(len(truth) for truth in truths):
         return {**_empty_summary(AP_NAMES + AR_NAMES), "per_class": per_class}
@@ -141,8 +141,8 @@ def write_predictions(
 ) -> None:
     """Write detections as a COCO results file, whole or not at all.
 
-    `detections` (K, 6) per picture, `sizes_wh` width and height in pixels. `image_id`
-    is the picture's position from 1, as in `to_coco`, or its entry of `file_names`.
+    `detections` (K, 6) per image, `sizes_wh` width and height in pixels. `image_id`
+    is the image's position from 1, as in `to_coco`, or its entry of `file_names`.
     """
     results = to_results(detections, sizes_wh, file_names)
     write_text(path, json.dumps(results, ensure_ascii=False, allow_nan=False))
@@ -156,12 +156,12 @@ def read_predictions(
     own_ids: OwnIds | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> list[np.ndarray]:
-    """Detections, float64 (K, 6) per picture, from a COCO results file of any detector.
+    """Detections, float64 (K, 6) per image, from a COCO results file of any detector.
 
     Each entry: `image_id` (a position in `file_names` from 1, or a file's name or
     stem; its last folders and its name where several share one), `category_id` (class
     index from 1), `bbox` (x, y, width, height in pixels), `score`. Rows are sorted by
-    score, best first; pictures without an entry get (0, 6).
+    score, best first; images without an entry get (0, 6).
 
     own_ids: those of the data's JSON, which come first; `tell` hears what was assumed.
 
@@ -258,7 +258,7 @@ def _find_image(
             return found[0]
         if found:
             raise UserError(
-                f"{len(found)} pictures are called {image_id!r:.80}, such as "
+                f"{len(found)} images are called {image_id!r:.80}, such as "
                 f"{file_names[found[0]]} and {file_names[found[1]]}; expected folders "
                 "in front that tell which."
             )

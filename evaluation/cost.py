@@ -5,7 +5,7 @@ import numpy as np
 
 
 def count_gflops(model: keras.Model) -> float:
-    """Billions of multiplications and additions of one picture's kernels.
+    """Billions of multiplications and additions of one image's kernels.
 
     A multiply-add counts as two, as in published GFLOP figures of SSD300 (62.8).
     """
@@ -30,5 +30,5 @@ def describe_cost(model: keras.Model) -> str:
     trained = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     return (
         f"{model.count_params() / 1e6:.2f} M parameters, {trained / 1e6:.2f} M of them "
-        f"trained, {count_gflops(model):.1f} GFLOPs a picture"
+        f"trained, {count_gflops(model):.1f} GFLOPs an image"
     )

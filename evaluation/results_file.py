@@ -1,4 +1,4 @@
-"""A COCO results file that grows picture by picture: nothing is kept in memory."""
+"""A COCO results file that grows image by image: nothing is kept in memory."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ class ResultsFile:
     def add(
         self, detections: np.ndarray, size_wh: tuple[int, int], image_id: str
     ) -> None:
-        """Write the detections (K, 6) of a picture of so many pixels."""
+        """Write the detections (K, 6) of an image of so many pixels."""
         for result in to_results([detections], [size_wh], [image_id]):
             text = json.dumps(result, ensure_ascii=False, allow_nan=False)
             if not text.isprintable():  # names of files that are not UTF-8: escaped

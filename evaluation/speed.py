@@ -1,4 +1,4 @@
-"""Pictures per second of anything that detects."""
+"""Images per second of anything that detects."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ def measure_fps(
     rounds: int = ROUNDS,
     images: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """`fps` (pictures/s at the median call), `latency_ms_p50`, `latency_ms_p99`.
+    """`fps` (images/s at the median call), `latency_ms_p50`, `latency_ms_p99`.
 
     `fps_low` and `fps_high` are the ends of the 95% interval of that median.
 
@@ -30,7 +30,7 @@ def measure_fps(
     (numpy, or waited for), else only the start of the work is timed. Latency is that of
     one call, thus of a whole batch. Without `images` (uint8 (N, 300, 300, 3), N >= 1,
     repeated to fill the batch) grey noise is shown: a detector that finds something on
-    each picture may spend longer in non-maximum suppression.
+    each image may spend longer in non-maximum suppression.
 
     >>> sorted(measure_fps(lambda images: images.sum(), batch_size=2, rounds=3))
     ['fps', 'fps_high', 'fps_low', 'latency_ms_p50', 'latency_ms_p99']

@@ -3,7 +3,7 @@
 - graph.py: preprocessing, network, decoding and suppression as one TensorFlow function
 - onnx_file.py, openvino_file.py, litert_file.py, saved_model.py: a writer each, with
   `write(exportable, path)`
-- calibration.py: training pictures that tell int8 the range of each map
+- calibration.py: training images that tell int8 the range of each map
 - proof.py: the written file in its own runtime against the weights file
 
 Runs on Keras' TensorFlow backend; the weights may come from any.
@@ -50,14 +50,14 @@ class ExportSpec:
 
     model: plain, without normalisation; its maps `mbox_loc` and `mbox_conf` are
     decoded apart. priors: name of their layout. metadata: what the file is to say, its
-    precision and layout of outputs included. pictures: uint8 (N, 300, 300, 3) for
+    precision and layout of outputs included. images: uint8 (N, 300, 300, 3) for
     calibration, N = 0 where the precision needs none.
     """
 
     model: "keras.Model"
     priors: str
     metadata: ModelMetadata
-    pictures: "np.ndarray"
+    images: "np.ndarray"
 
 
 def check(name: str, precision: str, layout: str) -> None:

@@ -1,6 +1,6 @@
-"""A detector as one TensorFlow function: uint8 pictures in, objects out.
+"""A detector as one TensorFlow function: uint8 images in, objects out.
 
-Outputs by name, for B pictures and K = 200 objects at most:
+Outputs by name, for B images and K = 200 objects at most:
 
     boxes    float32 (B, K, 4)  xmin, ymin, xmax, ymax in 0..1
     scores   float32 (B, K)     from high to low, 0.01 or more; 0 pads the end
@@ -21,24 +21,24 @@ from inference.runtimes.exported import XY_OF_YX
 from ssd_utils import NUM_CANDIDATES, Tensor, candidates, make_priors, top_k_detections
 
 NETWORK, DETECTIONS = "network", "detections"  # scopes: names of nodes begin with them
-# ours: boxes of different classes are moved apart by twice the picture, so that one
+# ours: boxes of different classes are moved apart by twice the image, so that one
 # suppression blind to classes serves all of them
 APART = 2.0
 OUTPUTS = ("boxes", "classes", "scores", "count")  # Frigate's order, cpu_tfl.py
-# what int8 is too coarse for: the picture less its mean, the squares of features
+# what int8 is too coarse for: the image less its mean, the squares of features
 FLOAT_LAYERS = ("preprocess", "conv4_3_norm/", "conv4_3_norm_1/")
 
 
 def whole(
     exportable: ExportSpec,
-    num_pictures: int | None,
+    num_images: int | None,
     suppress: Callable[[Tensor, Tensor], Tensor],
 ) -> tf.types.experimental.GenericFunction:
-    """The function, for batches of `num_pictures`; None: of any number.
+    """The function, for batches of `num_images`; None: of any number.
 
     suppress: boxes (B, N, 4) and scores (B, N) -> float32 (B, N), 1 where a box stays.
     """
-    shape = (num_pictures, IMAGE_SIZE, IMAGE_SIZE, 3)
+    shape = (num_images, IMAGE_SIZE, IMAGE_SIZE, 3)
     priors = make_priors(exportable.priors)
     model, layout = exportable.model, exportable.metadata.output_format
     # apart to the end: in one tensor int8 would round logits by the range of offsets

@@ -1,4 +1,4 @@
-"""LiteRT: one picture at a time, builtin operations only."""
+"""LiteRT: one image at a time, builtin operations only."""
 
 import warnings
 import zipfile
@@ -40,7 +40,7 @@ def convert(exportable: ExportSpec) -> bytes:
     precision = exportable.metadata.precision
     if precision == "int8":
         plain = _converter(module).convert()
-        return _quantised(_converter(module), exportable.pictures, plain)
+        return _quantised(_converter(module), exportable.images, plain)
     converter = _converter(module)
     if precision == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -56,16 +56,16 @@ def _converter(module: tf.Module) -> tf.lite.TFLiteConverter:
 
 
 def _quantised(
-    converter: tf.lite.TFLiteConverter, pictures: np.ndarray, plain: bytes
+    converter: tf.lite.TFLiteConverter, images: np.ndarray, plain: bytes
 ) -> bytes:
-    """int8 in the network's maps alone, calibrated on pictures (N, 300, 300, 3).
+    """int8 in the network's maps alone, calibrated on images (N, 300, 300, 3).
 
     Left to itself the converter also rounds boxes, classes and scores, in one tensor:
     such files detect nothing. `plain` is the float32 file: it knows the nodes' names.
     """
 
     def one_by_one() -> Any:
-        return ([image[None]] for image in pictures)
+        return ([image[None]] for image in images)
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = one_by_one

@@ -46,7 +46,7 @@ def convert(exportable: ExportSpec) -> onnx.ModelProto:
     if exportable.metadata.precision == "int8":
         from exporting.quantise import quantised
 
-        return quantised(model, exportable.pictures)
+        return quantised(model, exportable.images)
     return model
 
 
@@ -64,10 +64,10 @@ def translate(exportable: ExportSpec) -> onnx.ModelProto:
 
 
 def _suppression(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """TensorFlow's suppression of one picture becomes ONNX's of each in a batch.
+    """TensorFlow's suppression of one image becomes ONNX's of each in a batch.
 
-    The pictures' boxes arrive one behind the other; they leave as kept indices into
-    all of them, and their number. tf2onnx's own translation knows one picture only.
+    The images' boxes arrive one behind the other; they leave as kept indices into
+    all of them, and their number. tf2onnx's own translation knows one image only.
     """
 
     def constant(values: Any) -> str:
@@ -84,7 +84,7 @@ def _suppression(ctx: Any, node: Any, name: str, args: Any) -> None:
     ctx.remove_node(node.name)
     chosen = ctx.make_node(
         SUPPRESSION, [boxes.output[0], scores.output[0], most, *thresholds]
-    ).output[0]  # (S, 3): picture, class, box
+    ).output[0]  # (S, 3): image, class, box
     # whole numbers up to 2^24 are exact in float32, which every runtime multiplies
     steps = constant(np.float32([[NUM_CANDIDATES], [0], [1]]))
     kept = ctx.make_node("MatMul", [cast(chosen, TensorProto.FLOAT), steps]).output[0]

@@ -1,4 +1,4 @@
-"""The written file in its own runtime, on pictures, against the weights file."""
+"""The written file in its own runtime, on images, against the weights file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from inference.runtimes import files_of
 from reports.tables import text_table
 from ssd_utils import iou
 
-SAME_BOX = 1e-3  # the most a float32 file's box may differ, in 0..1 of the picture
+SAME_BOX = 1e-3  # the most a float32 file's box may differ, in 0..1 of the image
 SAME_SCORE = 1e-2  # ours: the same for a score; a GPU's TF32 alone changes some 1e-3
 PARTNER_IOU = 0.5  # ours: less overlap, and two boxes are not one object's
 MEGABYTE = 1e6  # bytes
@@ -25,14 +25,14 @@ HEADERS = (
     "boxes differ",
     "scores differ",
     "unpaired",
-    "ms a picture",
+    "ms an image",
     "MB",
 )
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two networks' detections of the same pictures.
+    """Two networks' detections of the same images.
 
     box, score: the greatest difference between partners, in 0..1. num_compared: so
     many detections of both; num_unpaired: so many of them have no partner.
@@ -46,7 +46,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Figures:
-    """One network's: mAP50 in 0..1, milliseconds of one picture, bytes of its file."""
+    """One network's: mAP50 in 0..1, milliseconds of one image, bytes of its file."""
 
     map50: float
     milliseconds: float
@@ -65,11 +65,11 @@ def prove(
     """
     figures, found = [], []
     for network, path in zip((before, after), paths, strict=True):
-        pictures, detections = detect_all(network, batches)
+        samples, detections = detect_all(network, batches)
         curves = evaluate_voc(
             detections,
-            [picture.truth for picture in pictures],
-            [picture.difficult for picture in pictures],
+            [sample.truth for sample in samples],
+            [sample.difficult for sample in samples],
             batches.dataset.class_names,
         )
         images, _ = batches.batch(0, 0)
@@ -87,7 +87,7 @@ def size_of(path: Path) -> int:
 def difference(
     before: Sequence[np.ndarray], after: Sequence[np.ndarray], threshold: float
 ) -> Difference:
-    """How detections (K, 6) of the same pictures differ, where a person sees them.
+    """How detections (K, 6) of the same images differ, where a person sees them.
 
     Each detection of a score from `threshold` on, on either side, has as its partner
     the box of its class with the greatest overlap on the other side, whatever its

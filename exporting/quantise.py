@@ -1,6 +1,6 @@
 """int8 for ONNX, and by way of ONNX for OpenVINO: onnxruntime's static quantisation.
 
-Each map of the network gets a range from the calibration pictures; its numbers become
+Each map of the network gets a range from the calibration images; its numbers become
 8 bits between QuantizeLinear and DequantizeLinear, which both runtimes fuse into
 integer convolutions. Decoding and suppression stay float32.
 """
@@ -24,19 +24,19 @@ from exporting.graph import is_map
 HEAD = "_mbox_"  # in the name of each of models.necks.heads' convolutions
 
 
-class _Pictures(CalibrationDataReader):
-    """One picture at a time, from uint8 (N, 300, 300, 3)."""
+class _Images(CalibrationDataReader):
+    """One image at a time, from uint8 (N, 300, 300, 3)."""
 
-    def __init__(self, pictures: np.ndarray) -> None:
-        self._singles = iter(pictures[:, None])
+    def __init__(self, images: np.ndarray) -> None:
+        self._singles = iter(images[:, None])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         image = next(self._singles, None)
         return None if image is None else {"images": image}
 
 
-def quantised(model: onnx.ModelProto, pictures: np.ndarray) -> onnx.ModelProto:
-    """The model in int8, calibrated on pictures (N, 300, 300, 3)."""
+def quantised(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
+    """The model in int8, calibrated on images (N, 300, 300, 3)."""
     logging.getLogger().setLevel(logging.ERROR)  # it advises what is done already
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, "plain.onnx"), Path(folder, "int8.onnx")
@@ -44,7 +44,7 @@ def quantised(model: onnx.ModelProto, pictures: np.ndarray) -> onnx.ModelProto:
         quantize_static(
             plain,
             small,
-            _Pictures(pictures),
+            _Images(images),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             # 7 bits: with 8 the products overflow on AVX2 and AVX512 without VNNI,

@@ -23,7 +23,7 @@ def write(exportable: ExportSpec, path: Path) -> None:
 
 
 def _suppress_each(boxes: Tensor, scores: Tensor) -> Tensor:
-    """float32 (B, N): 1 where a box stays; picture by picture."""
+    """float32 (B, N): 1 where a box stays; image by image."""
     return tf.map_fn(
         lambda one: suppress_flat(*one),
         (boxes, scores),

@@ -1,7 +1,7 @@
-"""From pictures of any size to named boxes: what stands between data and a network.
+"""From images of any size to named boxes: what stands between data and a network.
 
-- detector.py: Detector, for pictures as arrays or files
-- whole.py: all pictures of a data set through a network, for scoring
+- detector.py: Detector, for images as arrays or files
+- whole.py: all images of a data set through a network, for scoring
 - stream.py: frames through a detector, reading and writing beside it
 - outputs.py: what detect.py leaves: drawings, videos, JSON, labels, crops
 
@@ -25,15 +25,15 @@ def load(
     tile: bool = False,
     tile_px: int | None = None,
 ) -> "Detector":
-    """The detector in a weights file, ready for pictures of any size.
+    """The detector in a weights file, ready for images of any size.
 
     path: a weights file or what export.py made of one, which needs its own runtime and
         no Keras; "voc" and "coco" are published ones, which `models.weights.hub`
         fetches; None is the one in weights/, of VOC's 20 classes.
     threshold: least score, 0..1; None is the file's own, that of best F1.
-    top_k: at most so many objects a picture; None is the paper's 200.
-    batch_size: pictures that go through the network at a time.
-    tile: cut large pictures into tiles as large as the pictures of the training, or
+    top_k: at most so many objects an image; None is the paper's 200.
+    batch_size: images that go through the network at a time.
+    tile: cut large images into tiles as large as the images of the training, or
         of `tile_px` pixels, and merge their objects.
 
     UserError where the file is no detector of this collection.

@@ -1,4 +1,4 @@
-"""A detector for pictures of any size."""
+"""A detector for images of any size."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import numpy as np
 
 from base.constants import IMAGE_SIZE, NMS_IOU
 from base.errors import UserError
-from data import read_picture
+from data import read_image
 from data.tiles import crop_tiles, merge_tile_detections, tile_windows
 from models.weights.metadata import ModelMetadata
 
 
 class InferenceModel(Protocol):
-    """What finds objects in pictures of one size: a Detector, or an Exported file.
+    """What finds objects in images of one size: a Detector, or an Exported file.
 
     Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3): class from 1, score,
     corners in 0..1; rows of zeros pad the end.
@@ -30,9 +30,9 @@ class InferenceModel(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """The objects of one picture, best first.
+    """The objects of one image, best first.
 
-    boxes: (N, 4) float32 corners xmin, ymin, xmax, ymax in pixels of the picture.
+    boxes: (N, 4) float32 corners xmin, ymin, xmax, ymax in pixels of the image.
     scores: (N,) float32, 0..1.
     names: N class names.
     """
@@ -46,7 +46,7 @@ class Found:
 
 
 class Prepared(NamedTuple):
-    """A picture as the network takes it.
+    """An image as the network takes it.
 
     tiles: uint8 (N, 300, 300, 3) RGB; windows: int (N, 4), where they lie, in pixels.
     """
@@ -56,10 +56,10 @@ class Prepared(NamedTuple):
 
 
 class Detector:
-    """A network, called on pictures of any size.
+    """A network, called on images of any size.
 
-    `class_names` and `threshold` are the network's. `tile_px`: large pictures are cut
-    into tiles of so many pixels; None: every picture is shrunk to the network's input.
+    `class_names` and `threshold` are the network's. `tile_px`: large images are cut
+    into tiles of so many pixels; None: every image is shrunk to the network's input.
     """
 
     def __init__(
@@ -70,20 +70,20 @@ class Detector:
         self._network = network
 
     def __call__(
-        self, pictures: np.ndarray | Path | str | Iterable[np.ndarray | Path | str]
+        self, images: np.ndarray | Path | str | Iterable[np.ndarray | Path | str]
     ) -> Found | list[Found]:
-        """The objects of one picture, or a list with those of each of several.
+        """The objects of one image, or a list with those of each of several.
 
-        A picture is a path or a uint8 array (H, W, 3) RGB. UserError for anything
+        An image is a path or a uint8 array (H, W, 3) RGB. UserError for anything
         else, and where a file can't be read.
         """
-        is_array = isinstance(pictures, np.ndarray) and pictures.ndim < 4
-        is_path = isinstance(pictures, str | Path)
-        if is_array or is_path or not isinstance(pictures, Iterable):
-            return self([pictures])[0]
-        pictures, found = list(pictures), []
-        for start in range(0, len(pictures), self.batch_size):
-            group = [_image(p) for p in pictures[start : start + self.batch_size]]
+        is_array = isinstance(images, np.ndarray) and images.ndim < 4
+        is_path = isinstance(images, str | Path)
+        if is_array or is_path or not isinstance(images, Iterable):
+            return self([images])[0]
+        images, found = list(images), []
+        for start in range(0, len(images), self.batch_size):
+            group = [_image(p) for p in images[start : start + self.batch_size]]
             detections = self.detect([self.prepare(image) for image in group])
             for image, rows in zip(group, detections, strict=True):
                 found.append(self._named(rows, image.shape))
@@ -96,7 +96,7 @@ class Detector:
         return Prepared(crop_tiles(image, windows, IMAGE_SIZE), windows)
 
     def detect(self, group: Sequence[Prepared]) -> list[np.ndarray]:
-        """Detections (K, 6) of each picture: class, score, corners in 0..1."""
+        """Detections (K, 6) of each image: class, score, corners in 0..1."""
         if not group:
             return []
         rows = self._run(np.concatenate([prepared.tiles for prepared in group]))
@@ -108,7 +108,7 @@ class Detector:
         return found
 
     def _run(self, tiles: np.ndarray) -> np.ndarray:
-        """(N, K, 6) of (N, 300, 300, 3): one picture alone, or batches of one shape."""
+        """(N, K, 6) of (N, 300, 300, 3): one image alone, or batches of one shape."""
         if len(tiles) == 1:
             return self._network(tiles)
         batches = []
@@ -126,13 +126,13 @@ class Detector:
         return Found(boxes, rows[:, 1], names)
 
 
-def _image(picture: np.ndarray | Path | str) -> np.ndarray:
-    if isinstance(picture, str | Path):
-        return read_picture(picture)
-    shape, kind = np.shape(picture), getattr(picture, "dtype", type(picture).__name__)
+def _image(image: np.ndarray | Path | str) -> np.ndarray:
+    if isinstance(image, str | Path):
+        return read_image(image)
+    shape, kind = np.shape(image), getattr(image, "dtype", type(image).__name__)
     if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or not all(shape):
         raise UserError(
-            "A picture: expected a path or a uint8 array of shape (H, W, 3), RGB. "
+            "An image: expected a path or a uint8 array of shape (H, W, 3), RGB. "
             f"Received: {kind} {shape}"
         )
-    return picture
+    return image

@@ -1,6 +1,6 @@
 """What detect.py leaves in its folder; nothing that is there is overwritten.
 
-NAME.jpg, NAME.mp4          the picture or video with its boxes
+NAME.jpg, NAME.mp4          the image or video with its boxes
 labels/NAME.txt             YOLO: class from 0, centre, width, height in 0..1
 labels/NAME_000012.txt      the same for frame 12 of a video
 labels/classes.txt          the class names in their order
@@ -17,7 +17,7 @@ from base.encode import MAX_SIDES
 from base.errors import UserError
 from evaluation import ResultsFile
 from inference.sources import Frame, Source
-from reports import VideoFile, draw_detections, write_picture
+from reports import VideoFile, draw_detections, write_image
 
 
 class Outputs:
@@ -84,7 +84,7 @@ class Outputs:
 
     def _write_image(self, drawn: np.ndarray) -> None:
         try:
-            write_picture(self.folder / f"{self._stem}{self._suffix}", drawn)
+            write_image(self.folder / f"{self._stem}{self._suffix}", drawn)
         except UserError as error:
             self._tell(str(error))
 
@@ -140,11 +140,11 @@ class Outputs:
                 path, number = folder / f"{stem}-{number}.jpg", number + 1
             part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
             if part.size:
-                write_picture(path, part)
+                write_image(path, part)
 
 
 def corners_px(detections: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Corners (K, 4) int in pixels of a picture (H, W, 3)."""
+    """Corners (K, 4) int in pixels of an image (H, W, 3)."""
     height, width = shape[:2]
     scale = (width, height, width, height)
     return np.round(detections[:, 2:].astype(np.float64) * scale).astype(int)

@@ -1,4 +1,4 @@
-"""Whatever shows pictures, as one stream of frames: files, folders, videos, cameras.
+"""Whatever shows images, as one stream of frames: files, folders, videos, cameras.
 
     sources = find_sources(["photos", "clip.mp4", "0", "rtsp://camera/1"])
     for frame in read_frames(sources, print): ...
@@ -19,7 +19,7 @@ import numpy as np
 
 from base.background import prefetch
 from base.errors import UserError
-from data.images import SUFFIXES, is_picture_name, read_picture
+from data.images import SUFFIXES, is_image_name, read_image
 from data.readers.files.text import read_lines
 
 # ours: containers that FFmpeg reads and that cameras and editors write
@@ -37,14 +37,14 @@ SHORT = 0.9  # ours: containers estimate; below this share a video was cut off
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 WHAT_IS_TAKEN = (
-    "a picture, a folder, a pattern such as 'a/*.jpg', a text file of paths, a video, "
+    "an image, a folder, a pattern such as 'a/*.jpg', a text file of paths, a video, "
     "the number of a camera, or an rtsp:// or http:// address"
 )
 
 
 @dataclass(frozen=True)
 class Source:
-    """One thing that gives frames: `kind` is picture, video, camera or stream.
+    """One thing that gives frames: `kind` is image, video, camera or stream.
 
     `address` is a path, a camera's number or a URL. `longer_name`: with folders in
     front, where another source has the same name.
@@ -73,12 +73,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture, or one frame of something that moves.
+    """An image, or one frame of something that moves.
 
     image: uint8 (H, W, 3) RGB, upright.
-    index: 0 for a picture; counts a video's frames from 0, those too that a camera's
+    index: 0 for an image; counts a video's frames from 0, those too that a camera's
         reader dropped.
-    fps: frames per second of a video, camera or stream; 0 for a picture.
+    fps: frames per second of a video, camera or stream; 0 for an image.
     live: it comes when it comes; frames that nobody is ready for are dropped.
     """
 
@@ -90,7 +90,7 @@ class Frame:
 
     @property
     def image_id(self) -> str:
-        """A picture's name, x/a.jpg beside y/a.jpg; NAME#INDEX for a video's frame."""
+        """An image's name, x/a.jpg beside y/a.jpg; NAME#INDEX for a video's frame."""
         name = self.source.longer_name or self.source.name
         return f"{name}#{self.index}" if self.fps else name
 
@@ -98,7 +98,7 @@ class Frame:
 def find_sources(given: Sequence[str]) -> list[Source]:
     """What the command line names, in its order, once; each WHAT_IS_TAKEN.
 
-    UserError where something named is not there or holds no pictures. Whether files
+    UserError where something named is not there or holds no images. Whether files
     can be read shows when they are.
     """
     places: dict[str, Source] = {}
@@ -165,12 +165,12 @@ def _stream(text: str) -> Source:
 
 def _file(text: str) -> Source:
     is_video = text.lower().endswith(VIDEO_SUFFIXES)
-    return Source("video" if is_video else "picture", text)
+    return Source("video" if is_video else "image", text)
 
 
 def _is_shown(path: Path) -> bool:
     return path.is_file() and (
-        is_picture_name(path.name) or path.name.lower().endswith(VIDEO_SUFFIXES)
+        is_image_name(path.name) or path.name.lower().endswith(VIDEO_SUFFIXES)
     )
 
 
@@ -178,7 +178,7 @@ def _in_folder(folder: Path) -> list[Source]:
     found = [_file(str(path)) for path in sorted(folder.iterdir()) if _is_shown(path)]
     if not found:
         raise UserError(
-            f"{folder}: no pictures or videos in this folder; expected files ending in "
+            f"{folder}: no images or videos in this folder; expected files ending in "
             f"{', '.join(SUFFIXES + VIDEO_SUFFIXES)}."
         )
     return found
@@ -189,7 +189,7 @@ def _matching(pattern: str) -> list[Source]:
     paths = sorted(Path(name) for name in names)
     found = [_file(str(path)) for path in paths if _is_shown(path)]
     if not found:
-        raise UserError(f"{pattern}: no picture or video matches this pattern.")
+        raise UserError(f"{pattern}: no image or video matches this pattern.")
     return found
 
 
@@ -220,8 +220,8 @@ def read_frames(
     """
     for source in sources:
         try:
-            if source.kind == "picture":
-                yield Frame(read_picture(source.address), source)
+            if source.kind == "image":
+                yield Frame(read_image(source.address), source)
             else:
                 yield from _read_video(source)
         except UserError as error:

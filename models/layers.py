@@ -8,7 +8,7 @@ from keras import Layer, Model, initializers, layers, ops
 
 from ssd_utils import Tensor
 
-# How the published backbones saw their pictures: reversed to BGR?, mean, divisor.
+# How the published backbones saw their images: reversed to BGR?, mean, divisor.
 # keras.applications.imagenet_utils, `preprocess_input`; "none": a classifier that has
 # its preprocessing inside
 PREPROCESSING = {
@@ -34,7 +34,7 @@ BN_EPSILON = 1e-3  # the default of keras.layers.BatchNormalization
 
 
 class Preprocess(Layer):
-    """What a backbone expects, from RGB pictures (B, H, W, 3) in 0..255."""
+    """What a backbone expects, from RGB images (B, H, W, 3) in 0..255."""
 
     def __init__(self, mode: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

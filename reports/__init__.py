@@ -1,4 +1,4 @@
-"""What people look at: tables, curves, pictures and videos with boxes.
+"""What people look at: tables, curves, images and videos with boxes.
 
 The names are imported on use, so that a script starts without matplotlib.
 """
@@ -17,7 +17,7 @@ MODULES = {  # public name -> its module; ours
     "draw_boxes": "drawing",
     "draw_truth_and_detections": "drawing",
     "draw_detections": "drawing",
-    "write_picture": "drawing",
+    "write_image": "drawing",
     "VideoFile": "video",
     "check_display": "window",
     "show": "window",

@@ -1,6 +1,6 @@
 """Plots of several runs: mAP against speed, and their curves.
 
-Each function gives a Figure: `save_figure` of reports/curves.py writes it as a picture,
+Each function gives a Figure: `save_figure` of reports/curves.py writes it as an image,
 `as_svg` makes it part of a page.
 """
 
@@ -32,7 +32,7 @@ class Point(NamedTuple):
 
 
 def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
-    """mAP50 over pictures per second with 95% intervals, and the Pareto front."""
+    """mAP50 over images per second with 95% intervals, and the Pareto front."""
     figure = new_figure(6, 4.4)
     axes = figure.subplots()
     front = sorted(point[1:3] for point in points if point.on_front)
@@ -56,7 +56,7 @@ def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
     frame_axes(axes, "mAP50 and speed", None)
     axes.set_xscale("log")
     _plain_ticks(axes.xaxis, [end for point in points for end in point.fps_ends])
-    axes.set_xlabel("pictures a second, 95% interval", color=INK)
+    axes.set_xlabel("images a second, 95% interval", color=INK)
     axes.set_ylabel("mAP50, 95% interval", color=INK)
     axes.set_ylim(0, 1.02)
     axes.set_title("filled: no other is better in both", loc="right", **_SMALL)

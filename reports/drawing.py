@@ -1,4 +1,4 @@
-"""Pictures with boxes, for people to look at.
+"""Images with boxes, for people to look at.
 
 Images are uint8 (H, W, 3) RGB throughout; text is set by Pillow in DejaVu Sans, which
 comes with matplotlib and knows far more letters than OpenCV's built-in strokes.
@@ -39,21 +39,21 @@ COLOURS: tuple[Colour, ...] = (
 )
 GOLDEN_RATIO = 0.618034  # turns the hue so that neighbours never look alike
 OUTLINE: Colour = (20, 20, 20)  # ours: keeps a bright line visible on white
-LINE_SHARE = 0.0035  # ours: width of a line / mean side of the picture
-FONT_SHARE = 0.025  # ours: height of the letters / mean side of the picture
+LINE_SHARE = 0.0035  # ours: width of a line / mean side of the image
+FONT_SHARE = 0.025  # ours: height of the letters / mean side of the image
 MAX_SIDES = 16  # ours: median boxes along a side; beyond it lines and letters shrink
 MIN_FONT, MAX_FONT = 10, 64  # pixels, ours: smaller can't be read
-MAX_LABEL = 0.25  # ours: a label higher than this share would hide a tiny picture
-MIN_PANEL = 320  # pixels, ours: shorter side to which small pictures are enlarged
+MAX_LABEL = 0.25  # ours: a label higher than this share would hide a tiny image
+MIN_PANEL = 320  # pixels, ours: shorter side to which small images are enlarged
 MAX_PANEL = 4096  # pixels, ours: longer side, beyond which none is enlarged
-GAP = 8  # pixels, ours: between pictures put side by side
+GAP = 8  # pixels, ours: between images put side by side
 PAPER: Colour = (250, 250, 250)  # ours: ground of sheets and captions
 JPEG_QUALITY = 90  # ours: no visible loss around letters
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")  # what write_picture writes
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # what write_image writes
 
 
 def class_colour(class_id: int) -> Colour:
-    """RGB of a class, the same in every picture and run; class 1 is the first.
+    """RGB of a class, the same in every image and run; class 1 is the first.
 
     >>> class_colour(1)
     (255, 196, 0)
@@ -76,7 +76,7 @@ def draw_boxes(
 
     `image` uint8 (H, W, 3) RGB; `boxes` (N, 4) corners in 0..1; `labels` and
     `class_ids` have N entries; an empty label is not drawn, nor one that is wider than
-    the picture or would hide a quarter of its height. The first row lies on top.
+    the image or would hide a quarter of its height. The first row lies on top.
 
     >>> image = np.zeros((60, 80, 3), np.uint8)
     >>> draw_boxes(image, np.zeros((0, 4)), [], []).shape
@@ -92,17 +92,17 @@ def draw_boxes(
     for i in order:
         _draw_rectangle(canvas, corners[i], class_colour(class_ids[i]), line)
     font = _font(round(np.clip(FONT_SHARE * side, MIN_FONT, MAX_FONT)))
-    picture = Image.fromarray(canvas)
-    pen = ImageDraw.Draw(picture)
+    sample = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(sample)
     taken: list[Rectangle] = []
     places = [
-        _place(corners[i], labels[i], font, picture.size, taken)
+        _place(corners[i], labels[i], font, sample.size, taken)
         for i in range(len(labels))
     ]
     for i in order:
         if places[i] is not None:
             _draw_label(pen, places[i], labels[i], class_colour(class_ids[i]), font)
-    return np.asarray(picture).copy()
+    return np.asarray(sample).copy()
 
 
 def draw_detections(
@@ -124,10 +124,10 @@ def draw_truth_and_detections(
     class_names: Sequence[str],
     threshold: float,
 ) -> np.ndarray:
-    """A new image: the picture with its truth on the left, what was detected right.
+    """A new image: the image with its truth on the left, what was detected right.
 
     `truth` (M, 5) and `detections` (K, 6) as in evaluation; rows of class 0 and scores
-    below `threshold` are not drawn. Small pictures are enlarged until labels fit.
+    below `threshold` are not drawn. Small images are enlarged until labels fit.
     """
     image = _enlarge(image)
     truth = truth[truth[:, 4] > 0]
@@ -167,18 +167,18 @@ def contact_sheet(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
     return sheet
 
 
-def write_picture(path: str | Path, image: np.ndarray) -> None:
+def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write uint8 (H, W, 3) RGB as .jpg, .jpeg or .png, whole or not at all.
 
     What is longer than a JPEG may be becomes a smaller one.
 
-    Raises UserError for another suffix or an array that is no picture, OSError where
+    Raises UserError for another suffix or an array that is no image, OSError where
     the file can't be written; both name the path.
     """
     path = Path(path)
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise UserError(
-            f"{path}: expected a name ending in {', '.join(PICTURE_SUFFIXES)}. "
+            f"{path}: expected a name ending in {', '.join(IMAGE_SUFFIXES)}. "
             f"Received: {path.suffix!r}"
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -199,7 +199,7 @@ def write_picture(path: str | Path, image: np.ndarray) -> None:
 
 
 def _to_pixels(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
-    # corners 0..1 (N, 4) -> int pixels (N, 4), kept inside the picture
+    # corners 0..1 (N, 4) -> int pixels (N, 4), kept inside the image
     scale = np.array([width, height, width, height])
     limit = scale - 1
     pixels = np.round(np.clip(boxes.reshape(-1, 4), 0, 1) * scale)
@@ -207,7 +207,7 @@ def _to_pixels(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _median_side(corners: np.ndarray) -> float:
-    # small objects in a large picture would vanish under its lines and letters
+    # small objects in a large image would vanish under its lines and letters
     if not len(corners):
         return math.inf
     return max(float(np.median(corners[:, 2:] - corners[:, :2])), 1.0)

@@ -24,7 +24,7 @@ def class_table(
 
     `curves` as `evaluate_voc` returns them; P and R hold at score >= `threshold`; mAP50
     is the area under VOC's curve; mAP50-95 is `coco_per_class[name]["AP"]`, `-` without
-    it. Images counts the pictures that hold the class, Instances its objects without
+    it. Images counts the images that hold the class, Instances its objects without
     the difficult ones. In `all` P, R and the mAPs are means over the classes that have
     objects, and Images is `num_images`, the size of the split.
 

@@ -1,4 +1,4 @@
-"""A window that shows pictures as they come."""
+"""A window that shows images as they come."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from base.errors import UserError
 
 TITLE = "SSD300: q or Esc ends"
 END_KEYS = (ord("q"), 27)  # 27 is Esc
-MAX_SIDE = 1280  # pixels, ours: larger pictures are shrunk to fit common screens
+MAX_SIDE = 1280  # pixels, ours: larger images are shrunk to fit common screens
 
 
 def check_display() -> None:
@@ -34,7 +34,7 @@ def check_display() -> None:
 def show(image: np.ndarray, is_still: bool = False) -> bool:
     """Show uint8 (H, W, 3) RGB; whether to go on: False once q or Esc is pressed.
 
-    To be called from the main thread. A still picture stays until a key is pressed.
+    To be called from the main thread. A still image stays until a key is pressed.
     """
     factor = min(MAX_SIDE / max(image.shape[:2]), 1)
     image = cv2.resize(image, None, fx=factor, fy=factor)

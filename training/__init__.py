@@ -12,7 +12,7 @@ RATES = {"adamw": 1e-3, "sgd": 1e-2}
 FINE_TUNING_SCALE = 0.1
 # ours: auto, and Keras' dtype policies
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-# ours: 292 pictures gain next to nothing after 45, docs/training.md; the demo's fit
+# ours: 292 images gain next to nothing after 45, docs/training.md; the demo's fit
 # into five minutes on two cores
 EPOCHS, DEMO_EPOCHS = 60, 11
 TILE_PX = 300  # ours: a tile's pixels are those of the network's input

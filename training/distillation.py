@@ -2,7 +2,7 @@
 
 The 2018 article copied the layers of a trained SSD300 behind a new backbone and
 trained only the adapter between them, with labels. Here the truth is what the teacher
-itself computes on any pictures: Romero et al., "FitNets", 2014, sec. 3.1, where one
+itself computes on any images: Romero et al., "FitNets", 2014, sec. 3.1, where one
 network learns another's hidden layer.
 """
 
@@ -49,7 +49,7 @@ def hint_layer(model: keras.Model) -> Tensor:
 
 
 def targets(model: keras.Model, names: Iterable[str]) -> keras.Model:
-    """Pictures -> what is to be imitated: rows of TARGETS."""
+    """Images -> what is to be imitated: rows of TARGETS."""
     heads = [layer for layer in model.layers if "_mbox_" in layer.name]
     maps = {id(layer.input): layer.input for layer in heads}
     outputs = {
@@ -69,7 +69,7 @@ def learn_only(model: keras.Model, backbone: bool) -> None:
 
 
 class DistillationTrainer(Trainer):
-    """A Trainer whose truth is what `teacher` makes of the pictures.
+    """A Trainer whose truth is what `teacher` makes of the images.
 
     `student` and `teacher` are models of `targets`; the truth of the batches is not
     looked at, and the parts of the multibox loss stay 0.

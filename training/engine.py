@@ -159,14 +159,14 @@ def train_epoch(
 def validate(
     model: keras.Model, layout: str, batches: Batches
 ) -> tuple[list[np.ndarray], dict]:
-    """Detections (K, 6) of each picture, in order, and the loss's parts over all.
+    """Detections (K, 6) of each image, in order, and the loss's parts over all.
 
-    The parts are those that one batch of all pictures would have, whatever the batch
+    The parts are those that one batch of all images would have, whatever the batch
     size: each batch counts by its positives (at least 1), `acc` by its scored priors.
     The loss is the default one whatever the training's options, so runs compare.
 
     `model` gives predictions and detections (models.detection_layer.with_detections);
-    `batches` all pictures once (data.Batches, not augmented).
+    `batches` all images once (data.Batches, not augmented).
     """
     priors = make_priors(layout)
     loss = compiled(loss_of(layout))

@@ -51,7 +51,7 @@ def fit(
 
     Returns the history, a row per epoch with the means of the loss's parts, those of
     the validation as `val_...`, mAP50, seconds since the start, images per second and
-    the share of the training steps' time in which they waited for pictures.
+    the share of the training steps' time in which they waited for images.
     `datasets` are those to train on and to validate with, of the same classes; best is
     the highest mAP50 on the second. `replicas` are the devices that share the work; the
     model was made in their scope.
@@ -175,10 +175,10 @@ class TimedIterator:
 
 
 def _where(state: State, batches: Batches, step: int) -> str:
-    """A step in words, with its pictures."""
+    """A step in words, with its images."""
     indices = batches.indices(state.epoch, step)
-    pictures = ", ".join(str(batches.dataset.pictures[i].path) for i in indices)
-    return f"epoch {state.epoch + 1}, step {step + 1} (pictures {pictures})"
+    samples = ", ".join(str(batches.dataset.samples[i].path) for i in indices)
+    return f"epoch {state.epoch + 1}, step {step + 1} (images {samples})"
 
 
 def _end_epoch(state: State, row: dict, check: Evaluator, output: RunFolder) -> None:
@@ -251,7 +251,7 @@ def _skipped_line(state: State, batches: Batches) -> str:
     if count > 1:
         return f"{where}: not finite, undone and skipped ({count} so far)"
     indices = batches.indices(state.epoch, step)
-    names = ", ".join(batches.dataset.pictures[i].path.name for i in indices)
+    names = ", ".join(batches.dataset.samples[i].path.name for i in indices)
     return f"{where}: not finite, undone and skipped (images {names})"
 
 
@@ -264,5 +264,5 @@ def _line(row: dict, settings: TrainingConfig) -> str:
         f"{row['class_loss']:.3f})  val loss {row['val_loss']:6.3f}  "
         f"val acc {row['val_acc']:.3f}  mAP50 {row['mAP50']:.3f}  "
         f"{row['images_per_second']:.1f} images/s, "
-        f"{row['waiting']:.0%} waiting for pictures"
+        f"{row['waiting']:.0%} waiting for images"
     )

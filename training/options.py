@@ -82,9 +82,9 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
 
 # fmt: off
 def _data_options(group: argparse._ArgumentGroup) -> None:
-    """Which pictures."""
+    """Which images."""
     group.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated pictures, see docs/data.md, or voc2007, voc0712, coco2017; "
+        help="annotated images, see docs/data.md, or voc2007, voc0712, coco2017; "
         "without it, the demo set of drawn shapes")
     group.add_argument("--classes", metavar="A,B,...",
         help="class names; default: those found in the annotations")
@@ -93,7 +93,7 @@ def _data_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--val-split", default="val", metavar="NAME",
         help="chooses best weights and threshold; default: %(default)s")
     group.add_argument("--tile", action="store_true",
-        help="cut large pictures into tiles: for objects that shrinking would lose")
+        help="cut large images into tiles: for objects that shrinking would lose")
     group.add_argument("--tile-size", type=int, metavar="N",
         help=f"side of a tile in pixels; implies --tile, which takes {TILE_PX}")
 
@@ -149,7 +149,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     length.add_argument("--minutes", type=float, metavar="M",
         help="as many epochs as there is time for; the rate falls with the clock")
     group.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="pictures in memory at a time; default: %(default)s")
+        help="images in memory at a time; default: %(default)s")
     group.add_argument("--accumulate", type=int, default=1, metavar="N",
         help="update once in N batches, as a batch N times larger would but for "
         "its normalisation; default: %(default)s")

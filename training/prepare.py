@@ -1,4 +1,4 @@
-"""What the options of train.py ask for: pictures, a model, settings.
+"""What the options of train.py ask for: images, a model, settings.
 
 The half of that script between its options and its loop, and only its: so `args` comes
 as far as here.
@@ -41,7 +41,7 @@ def load_data(
     """Training and validation data sets; what is wrong with them goes to stderr.
 
     folders None: the demo set. class_names: with commas between them. tile_px: side of
-    the tiles that large pictures are cut into.
+    the tiles that large images are cut into.
     """
     if folders is None:
         print(f"no --data: the demo set, drawn in {DEMO}")
@@ -65,10 +65,10 @@ def load_data(
         told[MOST_TOLD - 1 :] = [
             f"... and {count} lines more, see python -m data FOLDER"
         ]
-    paths = {picture.path for picture in train_set.pictures}
-    shared = len(paths & {picture.path for picture in val_set.pictures})
+    paths = {sample.path for sample in train_set.samples}
+    shared = len(paths & {sample.path for sample in val_set.samples})
     if shared:
-        told.append(f"pictures in both splits: {shared}; the scores promise too much")
+        told.append(f"images in both splits: {shared}; the scores promise too much")
     for line in told:
         print(f"  {line}", file=sys.stderr)
     return datasets

@@ -92,12 +92,10 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def write_split(path: Path, datasets: "Sequence[Dataset]") -> None:
-    """The pictures of each split, if names were split by their hash; else nothing."""
+    """The images of each split, if names were split by their hash; else nothing."""
     if any(dataset.split_was_made for dataset in datasets):
-        paths = {
-            d.split: [str(picture.path) for picture in d.pictures] for d in datasets
-        }
-        # tiles of one picture have one path
+        paths = {d.split: [str(sample.path) for sample in d.samples] for d in datasets}
+        # tiles of one image have one path
         write_json(path, {split: list(dict.fromkeys(p)) for split, p in paths.items()})
 
 

@@ -77,7 +77,7 @@ class TrainingConfig:
 
     @property
     def update_size(self) -> int:
-        """How many pictures an update sees."""
+        """How many images an update sees."""
         return self.batch_size * self.accumulate
 
 

@@ -48,7 +48,7 @@ def main() -> None:
         plot()
         return
     if not BCCD.exists():
-        parser.error(f"{BCCD}: no such folder; the pictures lie beside the checkout")
+        parser.error(f"{BCCD}: no such folder; the images lie beside the checkout")
     for minutes, options, seeds in RUNS:
         for seed in range(seeds):
             if not any(row["seed"] == str(seed) for row in rows_of(minutes, options)):

@@ -1,4 +1,4 @@
-"""What a detector scores that looks at nothing: the same boxes in every picture.
+"""What a detector scores that looks at nothing: the same boxes in every image.
 
     python -m benchmarks.accuracy.constant_baseline --data raccoon bccd demo
 
@@ -15,7 +15,7 @@ from data import Dataset
 from evaluation import evaluate_coco, evaluate_voc, mean_ap
 from reports import markdown_table
 
-HEADERS = ("data", "pictures", "mAP50", "AP")
+HEADERS = ("data", "images", "mAP50", "AP")
 
 
 def main() -> None:
@@ -28,9 +28,9 @@ def main() -> None:
     for name in parser.parse_args().data:
         train_set, val_set = read(DATA[name])
         detections = [median_boxes(train_set)] * len(val_set)
-        truths = [picture.truth for picture in val_set.pictures]
-        difficult = [picture.difficult for picture in val_set.pictures]
-        sizes_wh = [picture.size_wh for picture in val_set.pictures]
+        truths = [sample.truth for sample in val_set.samples]
+        difficult = [sample.difficult for sample in val_set.samples]
+        sizes_wh = [sample.size_wh for sample in val_set.samples]
         scored = detections, truths, difficult
         curves = evaluate_voc(*scored, val_set.class_names)
         coco = evaluate_coco(*scored, sizes_wh, val_set.class_names)
@@ -40,7 +40,7 @@ def main() -> None:
 
 def median_boxes(dataset: Dataset) -> np.ndarray:
     """(C - 1, 6): class, score 1, corners."""
-    truth = np.concatenate([picture.truth for picture in dataset.pictures])
+    truth = np.concatenate([sample.truth for sample in dataset.samples])
     return np.stack(
         [
             [class_id, 1.0, *np.median(truth[truth[:, 4] == class_id, :4], axis=0)]

@@ -5,8 +5,8 @@
 
 Trains rows of benchmarks.accuracy.experiments as benchmarks.accuracy.learning does, up
 to an epoch, and prints as Markdown, for maps from the adapter on, the share of
-channels that are 0 everywhere in the first training pictures, and the mAP50 of that
-epoch. A map whose channels are all dead tells nothing of the picture, nor does
+channels that are 0 everywhere in the first training images, and the mAP50 of that
+epoch. A map whose channels are all dead tells nothing of the image, nor does
 anything behind it, and no gradient comes through it.
 """
 
@@ -25,7 +25,7 @@ LAYERS = (
     *("conv4_0_relu", "fire6", "fire7", "fire8", "fire9"),
     *("conv6_2_relu", "conv9_2_relu"),
 )
-NUM_PICTURES = 32  # ours: few enough for one batch
+NUM_IMAGES = 32  # ours: few enough for one batch
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def dead_channels(viewer: Any, dataset: Any) -> list[float]:
 
     from data import Batches
 
-    images, _ = Batches(dataset, NUM_PICTURES, augmented=False).batch(0, 0)
+    images, _ = Batches(dataset, NUM_IMAGES, augmented=False).batch(0, 0)
     maps = map(ops.convert_to_numpy, viewer(images, training=False))  # (N, H, W, F)
     return [float((features.max(axis=(0, 1, 2)) <= 0).mean()) for features in maps]
 

@@ -1,6 +1,6 @@
 """Whether a detector's false alarms are objects that nobody annotated.
 
-    python -m benchmarks.accuracy.false_alarms --weights W --data my_pictures \
+    python -m benchmarks.accuracy.false_alarms --weights W --data my_images \
         --split test
 
 Counts the sure detections that no annotated object, of whatever class, overlaps, prints
@@ -18,14 +18,14 @@ from tqdm import tqdm
 
 import inference
 from base.constants import MIN_SCORE
-from data import Picture, read_dataset
+from data import Sample, read_dataset
 from evaluation import evaluate_voc, mean_ap
-from reports import contact_sheet, markdown_table, write_picture
+from reports import contact_sheet, markdown_table, write_image
 
 # ours: an IoU below which a box lies on nothing that is annotated, and a score from
 # which a detection is called sure
 NOTHING_IOU, SURE = 0.1, 0.5
-# ours: crops, crops in a row, their sides in pixels of the picture and of the sheet
+# ours: crops, crops in a row, their sides in pixels of the image and of the sheet
 CROPS, COLUMNS, VIEW, SIDE = 40, 8, 260, 180
 RED, GREEN = (230, 0, 0), (0, 170, 0)  # ours, RGB
 HEADERS = ("class", "objects", "AP50", "sure, on nothing", "AP50 without them")
@@ -43,40 +43,40 @@ def main() -> None:
     tiles = {"tile": args.tile_size is not None, "tile_px": args.tile_size}
     detector = inference.load(args.weights, MIN_SCORE, **tiles)
     names = list(detector.class_names)
-    pictures = read_dataset(args.data, args.split, names).pictures
+    samples = read_dataset(args.data, args.split, names).samples
     found = [
         rows[rows[:, 0] > 0]
-        for picture in tqdm(pictures, unit=" pictures")
-        for rows in detector.detect([detector.prepare(picture.pixels())])
+        for sample in tqdm(samples, unit=" images")
+        for rows in detector.detect([detector.prepare(sample.read_image())])
     ]
     sure = [
-        on_nothing(rows, picture.truth) & (rows[:, 1] >= SURE)
-        for rows, picture in zip(found, pictures, strict=True)
+        on_nothing(rows, sample.truth) & (rows[:, 1] >= SURE)
+        for rows, sample in zip(found, samples, strict=True)
     ]
-    counts = print_table(pictures, found, sure, names)
+    counts = print_table(samples, found, sure, names)
     shown = int(np.argmax(counts)) + 1
     alarms = [
-        (score, picture, corners)
-        for picture, rows, dropped in zip(pictures, found, sure, strict=True)
+        (score, sample, corners)
+        for sample, rows, dropped in zip(samples, found, sure, strict=True)
         for class_id, score, *corners in rows[dropped]
         if class_id == shown
     ]
     if alarms:
         surest = sorted(alarms, key=lambda alarm: -alarm[0])[:CROPS]
-        crops = [crop(picture, corners) for _, picture, corners in surest]
-        write_picture(args.output, contact_sheet(crops, COLUMNS))
+        crops = [crop(sample, corners) for _, sample, corners in surest]
+        write_image(args.output, contact_sheet(crops, COLUMNS))
         print(f"the surest, {names[shown - 1]}: {args.output}")
 
 
 def print_table(
-    pictures: Sequence[Picture],
+    samples: Sequence[Sample],
     found: Sequence[np.ndarray],
     sure: Sequence[np.ndarray],
     names: list[str],
 ) -> list[int]:
     """AP50 of each class with and without the `sure` rows; their number, by class."""
-    truths = [picture.truth for picture in pictures]
-    difficult = [picture.difficult for picture in pictures]
+    truths = [sample.truth for sample in samples]
+    difficult = [sample.difficult for sample in samples]
     others = [rows[~dropped] for rows, dropped in zip(found, sure, strict=True)]
     curves = evaluate_voc(found, truths, difficult, names)
     without = evaluate_voc(others, truths, difficult, names)
@@ -105,12 +105,12 @@ def on_nothing(detections: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(iou(*corners)).max(axis=1) < NOTHING_IOU
 
 
-def crop(picture: Picture, corners: Sequence[float]) -> np.ndarray:
-    """uint8 (SIDE, SIDE, 3): a detection in the middle, black beyond the picture."""
-    image = picture.pixels().copy()
+def crop(sample: Sample, corners: Sequence[float]) -> np.ndarray:
+    """uint8 (SIDE, SIDE, 3): a detection in the middle, black beyond the image."""
+    image = sample.read_image().copy()
     size = np.tile(image.shape[1::-1], 2)
     box = np.round(np.asarray(corners) * size).astype(int)
-    for truth in picture.truth:
+    for truth in sample.truth:
         outline(image, np.round(truth[:4] * size).astype(int), GREEN)
     outline(image, box, RED)
     padded = np.pad(image, ((VIEW // 2,) * 2, (VIEW // 2,) * 2, (0, 0)))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.accuracy.feature_scale --data raccoon bccd demo
 
-Standard deviation and greatest value over the first pictures of the training split, of
+Standard deviation and greatest value over the first images of the training split, of
 `squeezenet` with ImageNet's weights and the neck `light`. Prints a Markdown table.
 """
 
@@ -21,7 +21,7 @@ from reports import markdown_table
 # the backbone's, the adapter's, the last of ImageNet's layers behind it, the smallest
 LAYERS = ("features", "conv4_0_relu", "fire9", "conv9_2_relu")
 HEADERS = ("data", "norm", *(f"{name}: std (max)" for name in LAYERS))
-NUM_PICTURES = 32
+NUM_IMAGES = 32
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     rows = []
     for name in parser.parse_args().data:
         train_set, _ = read(DATA[name])
-        batches = Batches(train_set, NUM_PICTURES, augmented=False)
+        batches = Batches(train_set, NUM_IMAGES, augmented=False)
         images, _ = batches.batch(0, 0)
         for norm in ("none", "batch"):
             keras.utils.set_random_seed(0)

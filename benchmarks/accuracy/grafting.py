@@ -6,9 +6,9 @@
         --backbone squeezenet --weights ../shared/weights/squeezenet_imagenet_notop.h5
 
 The teacher was trained on the same data set, in Pascal VOC's format. Every way
-of graft.py sees the pictures of the training split without their boxes; ordinary
+of graft.py sees the images of the training split without their boxes; ordinary
 training of the same network, from the same backbone, has all of them, or every tenth
-picture's. Prints a Markdown table of mAP50 on the validation split, last weights.
+image's. Prints a Markdown table of mAP50 on the validation split, last weights.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     """Print the table."""
     from models.weights.file import describe
 
-    data, tenth, pictures = prepare(args, folder)
+    data, tenth, images = prepare(args, folder)
     network = ["--backbone", args.backbone, "--alpha", args.width]
     network += ["--weights", args.weights, "--minutes", args.minutes]
     what = f"{args.backbone}, {args.minutes} minutes"
@@ -60,7 +60,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     for number, (way, options) in enumerate(WAYS.items()):
         output = ["--output", str(folder / f"{number}.weights.h5"), *options]
         score = ["--data", str(data), "--split", args.val_split]
-        sources = ["--teacher", args.teacher, "--images", str(pictures)]
+        sources = ["--teacher", args.teacher, "--images", str(images)]
         text = run("graft.py", *sources, *network, *score, *output)
         found = re.findall(r"^(teacher|graft \w+): mAP50 (\S+)$", text, re.MULTILINE)
         figures = {name: float(value) for name, value in found}
@@ -74,26 +74,26 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
         options = [*network, *splits, "--neck", neck, "--output", str(output)]
         run("train.py", "--data", str(labelled), *options)
         summary = json.loads((output / "summary.json").read_text())
-        count, last = summary["pictures"]["train"], summary["last"]["mAP50"]
+        count, last = summary["images"]["train"], summary["last"]["mAP50"]
         of_teacher = last / figures["teacher"]
-        cells = (f"training, labels of {count} pictures", last, of_teacher)
+        cells = (f"training, labels of {count} images", last, of_teacher)
         print("| {} | | {:.3f} | {:.2f} |".format(*cells), flush=True)
     print(f"| the teacher | | {figures['teacher']:.3f} | 1.00 |")
 
 
 def prepare(args: argparse.Namespace, folder: Path) -> tuple[Path, Path, Path]:
-    """The data set, the same with a tenth of the training list, the pictures alone."""
-    data, tenth, pictures = (folder / name for name in ("data", "tenth", "pictures"))
+    """The data set, the same with a tenth of the training list, the images alone."""
+    data, tenth, images = (folder / name for name in ("data", "tenth", "images"))
     for copy in (data, tenth):
         shutil.copytree(args.data, copy)
     names_file = Path("ImageSets/Main") / f"{args.train_split}.txt"
     names = (data / names_file).read_text().split()
     (tenth / names_file).write_text("\n".join(names[::10]))
-    pictures.mkdir()
+    images.mkdir()
     for name in names:
         for path in (data / "JPEGImages").glob(f"{name}.*"):
-            shutil.copy(path, pictures)
-    return data, tenth, pictures
+            shutil.copy(path, images)
+    return data, tenth, images
 
 
 def run(script: str, *options: str) -> str:

@@ -11,7 +11,7 @@ is not trained again, so the table grows over weeks and machines. With `--jobs 2
 train side by side, each on its share of the cores, which takes less time in all.
 `table` prints means and ranges as Markdown, `plot` draws docs/learning_NAME.png for
 each row of PLOTS.
-Scored are the last weights, never the best: no epoch is chosen on the test pictures.
+Scored are the last weights, never the best: no epoch is chosen on the test images.
 """
 
 import argparse
@@ -174,7 +174,7 @@ def settings_of(
 def measure(
     model: Any, architecture: Any, train_set: Any, val_set: Any, batch_size: int
 ) -> dict[str, float]:
-    """Of the last weights: COCO AP, mAP50 on the training pictures and fresh.
+    """Of the last weights: COCO AP, mAP50 on the training images and fresh.
 
     batch_size: that of the training, in which its statistics were taken.
     """
@@ -185,9 +185,9 @@ def measure(
     check()
     coco = evaluate_coco(
         check.detections,
-        [picture.truth for picture in check.pictures],
-        [picture.difficult for picture in check.pictures],
-        [picture.size_wh for picture in check.pictures],
+        [sample.truth for sample in check.samples],
+        [sample.difficult for sample in check.samples],
+        [sample.size_wh for sample in check.samples],
         val_set.class_names,
     )
     on_train, _, _ = Evaluator(model, architecture, train_set, 8)()
@@ -201,7 +201,7 @@ def measure(
 
 
 def read(where: Data) -> tuple:
-    """Training pictures (the first `share` of a shuffle) and those that are scored."""
+    """Training images (the first `share` of a shuffle) and those that are scored."""
     import dataclasses
 
     import numpy as np
@@ -214,8 +214,8 @@ def read(where: Data) -> tuple:
     val_set = read_voc([where.folder], where.val_split, train_set.class_names)
     order = np.random.default_rng(0).permutation(len(train_set))
     kept = sorted(order[: round(where.share * len(train_set))])
-    pictures = [train_set.pictures[at] for at in kept]
-    return dataclasses.replace(train_set, pictures=pictures), val_set
+    samples = [train_set.samples[at] for at in kept]
+    return dataclasses.replace(train_set, samples=samples), val_set
 
 
 def fresh_statistics(model: Any, dataset: Any, batch_size: int) -> ExitStack:

@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy.published
 
 Needs PyTorch and torchvision, which the project itself does not. Writes torchvision's
-state file, reads it here, gives both ten pictures, and prints the greatest difference
+state file, reads it here, gives both ten images, and prints the greatest difference
 of all boxes and scores before suppression, and of the detections after it.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-PICTURES = 10
+IMAGES = 10
 SPREAD = 4.0  # of the logits: as a trained detector, sure of some things
 
 
@@ -26,7 +26,7 @@ def main() -> None:
         weights=None, weights_backbone=None
     ).eval()
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (PICTURES, 300, 300, 3), dtype="uint8")
+    images = rng.integers(0, 256, (IMAGES, 300, 300, 3), dtype="uint8")
     images[:, 60:200, 80:260] //= 3
     tensors = [torch.from_numpy(i).permute(2, 0, 1) / 255 for i in images]
     seem_trained(theirs, tensors)
@@ -51,7 +51,7 @@ def main() -> None:
         ops.convert_to_numpy(ops.softmax(raw[..., 4:], axis=-1)),
     )
     print(f"{keras.backend.backend()}, torchvision {torchvision.__version__}: ", end="")
-    print(f"{len(filled)} layers filled, {PICTURES} pictures, {len(priors)} boxes each")
+    print(f"{len(filled)} layers filled, {IMAGES} images, {len(priors)} boxes each")
     for name, a, b in zip(
         ("boxes, pixels", "scores"), ours, raw_of(theirs, tensors), strict=True
     ):

@@ -1,9 +1,9 @@
-"""Small objects in large pictures, with and without tiles.
+"""Small objects in large images, with and without tiles.
 
     python -m benchmarks.accuracy.tiles --minutes 4
 
-Draws 40 pictures of 3000x2000 with objects of 20 to 60 pixels and scores the demo's
-detector on the 6 of the test split: on whole pictures, on tiles, and after trainings of
+Draws 40 images of 3000x2000 with objects of 20 to 60 pixels and scores the demo's
+detector on the 6 of the test split: on whole images, on tiles, and after trainings of
 so many minutes on either. Prints a Markdown table.
 """
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 WEIGHTS = Path("weights/shapes_squeezenet_light.weights.h5")
 SET = Path("data/sets/large")
-PICTURES = 40
+IMAGES = 40
 FIGURES = ("mAP07", "mAP50", "AP")
-HEADERS = ("test split", *FIGURES, "s a picture, file to boxes")
+HEADERS = ("test split", *FIGURES, "s an image, file to boxes")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     from data import draw_shapes
     from reports import markdown_table
 
-    draw_shapes(SET, PICTURES, large=True)
+    draw_shapes(SET, IMAGES, large=True)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for tile in (False, True):
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def words(tile: bool) -> str:
-    return ", tiles of 300" if tile else ", whole pictures"
+    return ", tiles of 300" if tile else ", whole images"
 
 
 def train(output: Path, tile: bool, minutes: float) -> Path:
@@ -57,7 +57,7 @@ def train(output: Path, tile: bool, minutes: float) -> Path:
 
 
 def score(weights: Path, tile: bool) -> list[str]:
-    """FIGURES of evaluate.py, and seconds from a picture's file to its boxes."""
+    """FIGURES of evaluate.py, and seconds from an image's file to its boxes."""
     figures = weights.with_suffix(f".{tile}.json")
     options = ["--weights", weights, "--data", SET, "--split", "test"]
     script("evaluate.py", *options, "--json", figures, *tile_option(tile))
@@ -76,15 +76,15 @@ def script(name: str, *options) -> None:
 
 
 def seconds(weights: Path, tile: bool, rounds: int = 3) -> float:
-    """Median of some pictures, after one that traces the graph."""
+    """Median of some images, after one that traces the graph."""
     import inference
 
     detector = inference.load(weights, tile=tile)
-    pictures = sorted((SET / "JPEGImages").iterdir())[: rounds + 1]
+    images = sorted((SET / "JPEGImages").iterdir())[: rounds + 1]
     times = []
-    for picture in pictures:
+    for image in images:
         started = time.perf_counter()
-        detector(picture)
+        detector(image)
         times.append(time.perf_counter() - started)
     return sorted(times[1:])[rounds // 2]
 

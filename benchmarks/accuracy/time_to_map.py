@@ -127,7 +127,7 @@ def train_theirs(
     import torch
 
     from benchmarks.peers.torchvision_ssd import TorchvisionSSD
-    from data import Batches, read_picture
+    from data import Batches, read_image
     from evaluation import evaluate_voc, mean_ap
     from training import RATES
     from training.schedule import Schedule
@@ -138,7 +138,7 @@ def train_theirs(
     peer.optimiser = our_optimiser(peer.model)
     schedule = Schedule("cosine", RATES["adamw"], None, minutes)
     batches = Batches(train_set, BATCH_SIZE)
-    pictures = test_set.pictures
+    samples = test_set.samples
     epoch = 0
     while schedule.progress < 1:
         for images, truth in batches.epoch(epoch):
@@ -150,11 +150,11 @@ def train_theirs(
                 break
         epoch += 1
         found = []
-        for initialise in range(0, len(pictures), BATCH_SIZE):
-            group = pictures[initialise : initialise + BATCH_SIZE]
-            found += peer.detect([read_picture(picture.path) for picture in group])
-        truths = [picture.truth for picture in pictures]
-        difficult = [picture.difficult for picture in pictures]
+        for initialise in range(0, len(samples), BATCH_SIZE):
+            group = samples[initialise : initialise + BATCH_SIZE]
+            found += peer.detect([read_image(sample.path) for sample in group])
+        truths = [sample.truth for sample in samples]
+        difficult = [sample.difficult for sample in samples]
         curves = evaluate_voc(found, truths, difficult, test_set.class_names)
         keep(mean_ap(curves)["mAP50"])
 

@@ -42,8 +42,8 @@ def main() -> None:
     network = session(args.file, args.size)
     rows = class_rows(dataset.class_names)
     detections = [
-        detect(network, picture.pixels(), args.size, rows)
-        for picture in tqdm(dataset.pictures, disable=None)
+        detect(network, sample.read_image(), args.size, rows)
+        for sample in tqdm(dataset.samples, disable=None)
     ]
     print_scores(dataset, detections)
 
@@ -111,9 +111,9 @@ def detect(
 
 def print_scores(dataset: Dataset, detections: list[np.ndarray]) -> None:
     """The table of evaluate.py."""
-    truths = [picture.truth for picture in dataset.pictures]
-    difficult = [picture.difficult for picture in dataset.pictures]
-    sizes_wh = [picture.size_wh for picture in dataset.pictures]
+    truths = [sample.truth for sample in dataset.samples]
+    difficult = [sample.difficult for sample in dataset.samples]
+    sizes_wh = [sample.size_wh for sample in dataset.samples]
     scored = detections, truths, difficult
     curves = evaluate_voc(*scored, dataset.class_names)
     coco = evaluate_coco(*scored, sizes_wh, dataset.class_names)

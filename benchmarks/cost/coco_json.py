@@ -1,9 +1,9 @@
-"""Seconds and memory to open COCO JSON of 100,000 pictures.
+"""Seconds and memory to open COCO JSON of 100,000 images.
 
     python -m benchmarks.cost.coco_json
 
-Draws the JSON as large as COCO's own (7 boxes a picture, outlines of 20 corners) beside
-empty picture files, then reads it in a process of its own.
+Draws the JSON as large as COCO's own (7 boxes an image, outlines of 20 corners) beside
+empty image files, then reads it in a process of its own.
 """
 
 import argparse
@@ -22,26 +22,26 @@ CORNERS = 20  # ours: about the 450 MB of instances_train2017.json's 860,000 out
 def main():
     """Make, then read in a fresh process, so that the peak is that of reading."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=100_000)
-    parser.add_argument("--boxes", type=int, default=7, help="per picture")
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--boxes", type=int, default=7, help="per image")
     parser.add_argument("--read", metavar="FOLDER", help="read this one, print figures")
     args = parser.parse_args()
     if args.read:
         return read(args.read)
     with tempfile.TemporaryDirectory() as folder:
-        make(Path(folder), args.pictures, args.boxes)
+        make(Path(folder), args.images, args.boxes)
         command = [sys.executable, "-m", "benchmarks.cost.coco_json", "--read", folder]
         subprocess.run(command, check=True)
 
 
-def make(folder: Path, num_pictures: int, num_boxes: int):
+def make(folder: Path, num_images: int, num_boxes: int):
     """instances_train.json and empty files in train/."""
     rng = np.random.default_rng(0)
     (folder / "train").mkdir()
     (folder / "annotations").mkdir()
     images, annotations = [], []
     outline = [rng.uniform(0, 640, 2 * CORNERS).round(2).tolist()]
-    for image_id in range(num_pictures):
+    for image_id in range(num_images):
         name = f"{image_id:012}.jpg"
         (folder / "train" / name).touch()
         images.append({"id": image_id, "file_name": name, "width": 640, "height": 480})
@@ -80,9 +80,9 @@ def read(folder: str):
     # VmHWM, kB: getrusage would tell the peak of the process that made the files
     status = Path("/proc/self/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
-    boxes = sum(len(picture.truth) for picture in dataset.pictures)
+    boxes = sum(len(sample.truth) for sample in dataset.samples)
     print(
-        f"{len(dataset)} pictures, {boxes} boxes, {size / 1e6:.0f} MB of JSON: "
+        f"{len(dataset)} images, {boxes} boxes, {size / 1e6:.0f} MB of JSON: "
         f"{seconds:.1f} s "
         f"({cpu:.1f} s of the processor), {peak:.0f} MB at most"
     )

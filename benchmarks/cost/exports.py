@@ -1,6 +1,6 @@
-"""Exported files against each other: milliseconds of one picture.
+"""Exported files against each other: milliseconds of one image.
 
-    python -m benchmarks.cost.exports best.onnx best.int8.onnx best.tflite --picture P
+    python -m benchmarks.cost.exports best.onnx best.int8.onnx best.tflite --image P
 
 Each file in a process of its own, so that no runtime's waiting threads disturb another,
 and all of them in turns, so that a busy machine is busy for all. The least of many
@@ -29,7 +29,7 @@ def main() -> None:
         prog="benchmarks.cost.exports", description=__doc__
     )
     parser.add_argument("files", nargs="+", help="exported files, or weights files")
-    parser.add_argument("--picture", required=True)
+    parser.add_argument("--image", required=True)
     args = parser.parse_args()
     found = {path: [] for path in args.files}
     with ProcessPoolExecutor(
@@ -37,7 +37,7 @@ def main() -> None:
     ) as one_process:
         for _ in range(TURNS):
             for path, times in found.items():
-                times += one_process.submit(measure, path, args.picture).result()
+                times += one_process.submit(measure, path, args.image).result()
     rows = [
         [path, f"{min(times):.1f}", f"{np.median(times):.1f}", f"{megabytes(path):.2f}"]
         for path, times in found.items()
@@ -45,13 +45,13 @@ def main() -> None:
     print(markdown_table(HEADERS, rows))
 
 
-def measure(path: str, picture: str) -> list[float]:
+def measure(path: str, sample: str) -> list[float]:
     """Milliseconds of ROUNDS calls."""
     import inference
-    from data import plain, read_picture
+    from data import plain, read_image
 
     network = inference.open_model(path)
-    image, _ = plain(read_picture(picture), np.zeros((0, 5)), IMAGE_SIZE)
+    image, _ = plain(read_image(sample), np.zeros((0, 5)), IMAGE_SIZE)
     times = []
     for _ in range(WARM_UP + ROUNDS):
         start = time.perf_counter()

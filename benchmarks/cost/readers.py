@@ -14,7 +14,7 @@ import numpy as np
 
 from data.readers import coco, cvat, label_studio, labelme, via
 from data.readers.annotation import Missing
-from data.readers.assemble import picture_of, read_chosen
+from data.readers.assemble import image_of, read_chosen
 from data.readers.splits import SplitAssignment
 from data.readers.voc import xml_file
 from models.weights import hdf5
@@ -27,12 +27,12 @@ def read_xml(path: Path) -> xml_file.VocAnnotation:
 
 
 def read_coco(path: Path) -> list[str]:
-    """A COCO JSON file, all of its pictures; its classes."""
+    """A COCO JSON file, all of its images; its classes."""
     names = []
     for source in coco.find(path):
         names += source.class_names()
         for key in source.keys(None):
-            with suppress(Missing):  # there are no pictures here
+            with suppress(Missing):  # there are no images here
                 source.read(key)
     return names
 
@@ -48,8 +48,8 @@ def read_tool(module: ModuleType) -> Callable[[Path], list[str]]:
         for source in module.find(path):
             chosen = SplitAssignment([(source, source.keys(None))], [], made=False)
             names = source.class_names()
-            dataset = read_chosen(chosen, "all", names, picture_of)
-            rows = [row for image in dataset.pictures for row in image.truth]
+            dataset = read_chosen(chosen, "all", names, image_of)
+            rows = [row for image in dataset.samples for row in image.truth]
             found += [names[int(row[4]) - 1] for row in rows]
         return found
 
@@ -76,7 +76,7 @@ def xml_seed() -> bytes:
 
 
 def coco_seed() -> bytes:
-    """Two pictures, two categories, a box and an outline."""
+    """Two images, two categories, a box and an outline."""
     image = {"id": 1, "file_name": "a.png", "width": 60, "height": 40}
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 20]}
     outline = {**box, "id": 2, "iscrowd": 0, "segmentation": [[1, 2, 3, 4, 5, 6]]}

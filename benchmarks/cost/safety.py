@@ -3,7 +3,7 @@
     python -m benchmarks.cost.safety [--backbones squeezenet vgg16] [--steps 9]
 
 Size of a checkpoint and seconds to write it with its fsyncs; seconds of a training step
-of 4 pictures without the guard; seconds of the guard's look at all weights, of the copy
+of 4 images without the guard; seconds of the guard's look at all weights, of the copy
 that --skip-non-finite makes, and what part of the step each is. They take turns;
 medians.
 """

@@ -2,9 +2,9 @@
 
     python -m benchmarks.cost.scaling [--images-per-second 724] [--per-device 32]
 
-Measured here: pictures a second and core of the loader, from JPEG files of 640x480 that
+Measured here: images a second and core of the loader, from JPEG files of 640x480 that
 are not kept decoded, and the numbers that each detector exchanges in a step. The speed
-of a GPU is a figure that you give; 724 training pictures a second is what NVIDIA
+of a GPU is a figure that you give; 724 training images a second is what NVIDIA
 published for its SSD300-ResNet50 on one A100. The rest is arithmetic.
 """
 
@@ -15,7 +15,7 @@ import time
 from base.keras_setup import import_keras
 
 CLASSES = 81  # COCO's 80 and background
-PICTURES = 118_287  # of COCO's train2017
+IMAGES = 118_287  # of COCO's train2017
 SETTINGS = {"1 machine, 8 GPUs": (1, 8), "4 machines, 1 GPU each": (4, 1)}
 BACKBONES = (("squeezenet", "light"), ("resnet50", "ssd"), ("vgg16", "ssd"))
 
@@ -30,7 +30,7 @@ def main() -> None:
     from reports import markdown_table
 
     rate = loader_rate()
-    print(f"loader: {rate:.0f} pictures a second and core\n")
+    print(f"loader: {rate:.0f} images a second and core\n")
     rows = []
     for backbone, neck in BACKBONES:
         megabytes = gradient_bytes(backbone, neck) / 1e6
@@ -46,7 +46,7 @@ def main() -> None:
                     f"{backbone}, {neck}",
                     name,
                     f"{images:.0f}",
-                    f"{PICTURES / images:.0f}",
+                    f"{IMAGES / images:.0f}",
                     f"{sent:.0f}",
                     f"{8 * sent * steps / 1000:.1f}",
                     f"{images / machines / rate:.0f}",
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def loader_rate() -> float:
-    """Augmented pictures a second of one thread, decoding included."""
+    """Augmented images a second of one thread, decoding included."""
     from benchmarks.accuracy.experiments import SHARED
     from data import Batches, read_dataset
 

@@ -1,8 +1,8 @@
 """Scoring beside others: VOC and COCO figures of drawn detections.
 
-    python -m benchmarks.cost.scoring [--pictures 5000]
+    python -m benchmarks.cost.scoring [--images 5000]
 
-200 detections a picture in 20 classes: near the truth by chance, the rest anywhere.
+200 detections an image in 20 classes: near the truth by chance, the rest anywhere.
 """
 
 import argparse
@@ -18,7 +18,7 @@ HEADERS = ("what", "seconds", "result")
 def main() -> None:
     """Measure each evaluator once and print a Markdown table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cost.scoring")
-    parser.add_argument("--pictures", type=int, default=5000)
+    parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--skip-pycocotools", action="store_true")
     args = parser.parse_args()
     from benchmarks.machine import machine
@@ -28,8 +28,8 @@ def main() -> None:
 
     print(machine("numpy", "faster-coco-eval", "pycocotools"))
     names = [f"class {i}" for i in range(1, 21)]
-    data = draw(args.pictures, 200, len(names))
-    sizes = [(500, 375)] * args.pictures
+    data = draw(args.images, 200, len(names))
+    sizes = [(500, 375)] * args.images
     calls = {
         "VOC, ours": lambda: mean_ap(evaluate_voc(*data, names))["mAP50"],
         "VOC, a loop per class": lambda: np.nanmean(
@@ -52,11 +52,11 @@ def main() -> None:
     print(f"\nVOC: {ratio:.1f} times as fast as the loop")
 
 
-def draw(num_pictures: int, num_found: int, num_classes: int, num_truth: int = 0):
-    """Detections, truths and difficult of each picture; 1 to 13 objects, or so many."""
+def draw(num_images: int, num_found: int, num_classes: int, num_truth: int = 0):
+    """Detections, truths and difficult of each image; 1 to 13 objects, or so many."""
     rng = np.random.default_rng(0)
     detections, truths, difficult = [], [], []
-    for _ in range(num_pictures):
+    for _ in range(num_images):
         count = num_truth or int(rng.integers(1, 14))
         truth = np.column_stack(
             [boxes(rng, count), rng.integers(1, num_classes + 1, count)]

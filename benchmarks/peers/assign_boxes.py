@@ -1,6 +1,6 @@
 """Matching as rykov8/ssd_keras does it, ssd_utils.py at a560b91, written anew.
 
-Picture by picture and box by box in numpy. Its rule is not quite the paper's: an object
+Image by image and box by box in numpy. Its rule is not quite the paper's: an object
 gets its best prior only where it has none above the threshold, and there loses it to
 another object that overlaps it more.
 """
@@ -36,7 +36,7 @@ def encode_box(box, priors, threshold):
 
 
 def assign_boxes(boxes, priors, num_classes, threshold=0.5):
-    """What a picture teaches, (P, 4 + C + 8): offsets, class, and the mark at -8.
+    """What an image teaches, (P, 4 + C + 8): offsets, class, and the mark at -8.
 
     `boxes` (M, 4 + C - 1) corners and one-hot class without the background, `priors`
     corners (P, 4).

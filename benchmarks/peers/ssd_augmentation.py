@@ -1,14 +1,14 @@
 """The augmentation of amdegroot/ssd.pytorch, utils/augmentations.py at 5b0b77f.
 
-Written anew, step by step the same work: all in float32, colours on the whole picture,
-the expanded picture laid out in full, one crop tried after another.
+Written anew, step by step the same work: all in float32, colours on the whole image,
+the expanded image laid out in full, one crop tried after another.
 """
 
 import cv2
 import numpy as np
 
 MEAN_BGR = (104, 117, 123)  # SSDAugmentation's default
-# RandomSampleCrop.sample_options; None: the whole picture
+# RandomSampleCrop.sample_options; None: the whole image
 CROPS = (None, 0.1, 0.3, 0.7, 0.9, -np.inf)
 TRIALS = 50  # RandomSampleCrop
 

@@ -61,17 +61,17 @@ class TorchvisionSSD:
         Of images uint8 (B, 300, 300, 3) and truth (B, M, 5), as data.Batches has them.
         """
         self.model.train()
-        pictures = [_picture(image) for image in images]
+        samples = [_image(image) for image in images]
         targets = [_target(rows[rows[:, 4] > 0]) for rows in truth]
         self.optimiser.zero_grad()
         with _precision(self.is_half):
-            loss = sum(self.model(pictures, targets).values())
+            loss = sum(self.model(samples, targets).values())
         loss.backward()
         self.optimiser.step()
         return float(loss.detach())
 
     def detect(self, images: Iterable[np.ndarray]) -> list[np.ndarray]:
-        """Detections (K, 6) of each picture uint8 (H, W, 3), which may be of any size.
+        """Detections (K, 6) of each image uint8 (H, W, 3), which may be of any size.
 
         Class, score, corners in 0..1, as evaluation.evaluate_voc takes them.
         """
@@ -79,7 +79,7 @@ class TorchvisionSSD:
 
         self.model.eval()
         with torch.inference_mode(), _precision(self.is_half):
-            found = self.model([_picture(image) for image in images])
+            found = self.model([_image(image) for image in images])
         rows = []
         for image, objects in zip(images, found, strict=True):
             height, width = image.shape[:2]
@@ -110,7 +110,7 @@ def _precision(is_half: bool) -> Any:
     return torch.autocast("cpu", torch.bfloat16) if is_half else nullcontext()
 
 
-def _picture(image: np.ndarray) -> "torch.Tensor":
+def _image(image: np.ndarray) -> "torch.Tensor":
     import torch
 
     return torch.from_numpy(image).permute(2, 0, 1).float().div(255)

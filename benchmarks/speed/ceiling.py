@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DIRECTIONS = ("forward", "by data", "by filter")
 # ours: calls of each, of which the fastest counts, after one that warms up
 ROUNDS = 3
-COLOURS = 3  # the pictures' own: no step asks for the gradient by them
+COLOURS = 3  # the images' own: no step asks for the gradient by them
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Convolution:
 
     @property
     def gflops(self) -> float:
-        """Of one picture in one direction; a multiply-add counts as two."""
+        """Of one image in one direction; a multiply-add counts as two."""
         lost = self.reach - 1 if self.padding == "valid" else 0
         cells = math.ceil((self.side - lost) / self.stride) ** 2
         each = self.kernel**2 * self.inputs // self.groups
@@ -101,7 +101,7 @@ def main() -> None:
     )
     print(markdown_table(("side, maps, kernel", "times", *DIRECTIONS), rows))
     print(
-        f"\nat most {args.batch_size / ceiling.forward:.2f} pictures/s forward, "
+        f"\nat most {args.batch_size / ceiling.forward:.2f} images/s forward, "
         f"{args.batch_size / ceiling.training:.2f} in training "
         f"({', '.join(f'{name} {ceiling.sum(name):.2f} s' for name in DIRECTIONS)})"
     )

@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "one.jpg"
-        in_parts = parts(args.weights, picture)
-        whole = ["detect.py", str(picture), "--weights", args.weights]
+        image = Path(folder) / "one.jpg"
+        in_parts = parts(args.weights, image)
+        whole = ["detect.py", str(image), "--weights", args.weights]
         commands = {
             "python, nothing else": ["-c", ""],
             "detect.py --help": ["detect.py", "--help"],
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def parts(weights: str, path: Path) -> dict[str, float]:
-    """Seconds of each step to the drawn picture; the picture is written to `path`."""
+    """Seconds of each step to the drawn image; the image is written to `path`."""
     clock = [time.perf_counter()]
     from base.keras_setup import import_keras
 
@@ -71,10 +71,10 @@ def parts(weights: str, path: Path) -> dict[str, float]:
     import cv2
     import numpy as np
 
-    from data.shapes.draw import draw_picture
+    from data.shapes.draw import draw_image
     from reports import draw_detections
 
-    image, _ = draw_picture(np.random.default_rng(0))
+    image, _ = draw_image(np.random.default_rng(0))
     cv2.imwrite(str(path), image[..., ::-1])
     clock.append(time.perf_counter())
     prepared = [detector.prepare(image)]
@@ -85,8 +85,8 @@ def parts(weights: str, path: Path) -> dict[str, float]:
     draw_detections(image, rows, detector.class_names)
     clock.append(time.perf_counter())
     names = ("Keras and TensorFlow are imported", "the weights file becomes a network")
-    names += ("(a picture is made)", "the first picture; the graph is traced")
-    names += ("a second picture", "its boxes are drawn")
+    names += ("(an image is made)", "the first image; the graph is traced")
+    names += ("a second image", "its boxes are drawn")
     taken = [end - start for start, end in pairwise(clock)]
     return dict(zip(names, taken, strict=True))
 

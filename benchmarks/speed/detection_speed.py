@@ -2,12 +2,12 @@
 
     python -m benchmarks.speed.detection_speed [--backbone vgg16] [--peer ssd300_vgg16]
 
-Each round every contestant goes through a folder of pictures in batches; the median
+Each round every contestant goes through a folder of images in batches; the median
 counts. Ours is detect.py's way, without drawing; beside it stands its bare network,
-normalisation folded, on pictures that are ready. torchvision's files are read ahead by
+normalisation folded, on images that are ready. torchvision's files are read ahead by
 a thread, as ours are. All keep what scores 0.01 or more, the most work for suppression:
 ours of the best 1000 priors, torchvision of 400 (SSD300) or 300 (SSDlite) for each
-class. One picture at a time, in turns too, gives latency, from the file on. The share
+class. One image at a time, in turns too, gives latency, from the file on. The share
 of the ceiling is that of benchmarks.speed.ceiling, measured right after.
 """
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--neck")
     parser.add_argument("--peer", default=PEERS[0], choices=PEERS)
     parser.add_argument("--data", type=Path, default=SHARED / "data/bccd")
-    parser.add_argument("--pictures", type=int, default=100, help="in a round")
+    parser.add_argument("--images", type=int, default=100, help="in a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="auto")
@@ -68,7 +68,7 @@ def main() -> None:
     contestants |= {n: to_boxes_by(p, args.batch_size) for n, p in peers.items()}
     files = sorted((args.data / "JPEGImages").glob("*.jpg"))
     with tempfile.TemporaryDirectory() as folder:
-        paths = copies(files, Path(folder), args.pictures)
+        paths = copies(files, Path(folder), args.images)
         seconds = race(
             {n: lambda at, detect=c: detect(paths) for n, c in contestants.items()},
             args.rounds,
@@ -76,10 +76,10 @@ def main() -> None:
         single = latencies(contestants, paths)
     forward = measure(network, args.batch_size, precision, ["forward"]).forward
     ceiling = args.batch_size / forward
-    best = max(args.pictures / seconds[n] for n in contestants if n.startswith(PEERS))
+    best = max(args.images / seconds[n] for n in contestants if n.startswith(PEERS))
     rows = []
     for name, times in seconds.items():
-        rate = args.pictures / times
+        rate = args.images / times
         shares = f"{rate / ceiling:.0%}" if name.startswith(ours) else ""
         p50, p99 = np.percentile(single[name], [50, 99]) * 1e3
         rows.append(
@@ -93,7 +93,7 @@ def main() -> None:
             )
         )
     headers = ("detection", "images/s", f"times {args.peer}'s best", "of the ceiling")
-    print(markdown_table((*headers, "one picture, ms: p50", "p99"), rows))
+    print(markdown_table((*headers, "one image, ms: p50", "p99"), rows))
 
 
 def our_contestants(
@@ -132,13 +132,13 @@ def our_contestants(
 
 def to_boxes_by(peer, batch_size: int) -> Contestant:
     """torchvision's, with its files read by OpenCV."""
-    from data import read_picture
+    from data import read_image
 
     def to_boxes(paths: list[Path]) -> None:
         with ThreadPoolExecutor(1) as pool:
-            pictures = pool.map(read_picture, paths)
+            images = pool.map(read_image, paths)
             for _ in range(0, len(paths), batch_size):
-                peer.detect(list(islice(pictures, batch_size)))
+                peer.detect(list(islice(images, batch_size)))
 
     return to_boxes
 
@@ -146,7 +146,7 @@ def to_boxes_by(peer, batch_size: int) -> Contestant:
 def latencies(
     contestants: dict[str, Contestant], paths: list[Path]
 ) -> dict[str, list[float]]:
-    """Seconds of each picture alone; the first one is seen twice, for the tracing."""
+    """Seconds of each image alone; the first one is seen twice, for the tracing."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for path in [paths[0], *paths]:
         for name, contestant in contestants.items():

@@ -1,4 +1,4 @@
-"""How cost grows: with the batch, pictures, boxes a picture and classes.
+"""How cost grows: with the batch, images, boxes an image and classes.
 
     python -m benchmarks.speed.growth --data ../shared/data/bccd
 
@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 BATCHES = (1, 2, 4, 8, 16, 32)
-PICTURES = (100, 1000, 10_000)
+IMAGES = (100, 1000, 10_000)
 BOXES = (1, 5, 20, 100, 500)
 CLASSES = (2, 10, 30, 100)
 SHORT = 0.3  # seconds that a call is repeated for
@@ -94,7 +94,7 @@ def by_batch(dataset, size: int) -> dict[str, float]:
     }
 
 
-def by_pictures(dataset, number: int) -> dict[str, float]:
+def by_images(dataset, number: int) -> dict[str, float]:
     """Opening a data set, an epoch of the loader, scoring; memory after the loader."""
     import tempfile
     from pathlib import Path
@@ -108,8 +108,8 @@ def by_pictures(dataset, number: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder), number, 7)
         opening = once(lambda: read_dataset(folder, "trainval"))
-    repeated = dataset.pictures * -(-number // len(dataset))
-    many = replace(dataset, pictures=repeated[:number])
+    repeated = dataset.samples * -(-number // len(dataset))
+    many = replace(dataset, samples=repeated[:number])
     made = batches_of(many, is_kept=False, workers=2)
     epoch = once(lambda: [None for _ in made.epoch(0)])
     loaded_mb = resident_mb()
@@ -132,7 +132,7 @@ def once(call: Callable) -> float:
 
 
 def by_boxes(dataset, number: int) -> dict[str, float]:
-    """Augmenting a picture, matching a batch of 8, scoring 200 pictures."""
+    """Augmenting an image, matching a batch of 8, scoring 200 images."""
     from base.compiled import compiled
     from benchmarks.cost.scoring import draw
     from benchmarks.speed.matching import draw_truth
@@ -140,7 +140,7 @@ def by_boxes(dataset, number: int) -> dict[str, float]:
     from evaluation import evaluate_voc
     from ssd_utils import make_priors, match
 
-    image = dataset.pictures[0].pixels()
+    image = dataset.samples[0].read_image()
     truth, priors = draw_truth(8, number), make_priors()
     data = draw(200, 200, 20, number)
     names = [f"class {i}" for i in range(1, 21)]
@@ -151,14 +151,14 @@ def by_boxes(dataset, number: int) -> dict[str, float]:
             augment(image, truth[0], np.random.default_rng(seed))
 
     return {
-        "20 pictures augmented, s": seconds_of(augment_some),
+        "20 images augmented, s": seconds_of(augment_some),
         "matching, s": seconds_of(lambda: np.asarray(matching(truth, priors)[0])),
         "VOC, s": seconds_of(lambda: evaluate_voc(*data, names)),
     }
 
 
 def by_classes(dataset, number: int) -> dict[str, float]:
-    """The network's forward pass, loss, detections and scoring of 200 pictures."""
+    """The network's forward pass, loss, detections and scoring of 200 images."""
     import keras
 
     from benchmarks.cost.scoring import draw
@@ -188,8 +188,8 @@ def by_classes(dataset, number: int) -> dict[str, float]:
 
 TABLES = {
     "batch": (BATCHES, by_batch),
-    "pictures": (PICTURES, by_pictures),
-    "boxes a picture": (BOXES, by_boxes),
+    "images": (IMAGES, by_images),
+    "boxes an image": (BOXES, by_boxes),
     "classes": (CLASSES, by_classes),
 }
 

@@ -1,9 +1,9 @@
-"""Augmented training pictures per second, beside amdegroot's and torchvision's.
+"""Augmented training images per second, beside amdegroot's and torchvision's.
 
     python -m benchmarks.speed.loader --data ../shared/data/bccd
 
 The three prepare the same JPEGs in turn, in one thread: decode, augment as SSD does,
-300x300, stacked into batches. Then ours with more threads, its memory, and pictures of
+300x300, stacked into batches. Then ours with more threads, its memory, and images of
 many megapixels. torchvision's rows need torch and torchvision; its JPEGs are decoded as
 ours are.
 """
@@ -23,10 +23,10 @@ from benchmarks.cost.interleaved import race
 from benchmarks.peers.torchvision_ssd import import_torchvision
 
 BATCH = 8
-PICTURES = 48  # of each kind, prepared once a round
+IMAGES = 48  # of each kind, prepared once a round
 ROUNDS = 9
 QUALITY = 90  # of the JPEGs that are written
-HEADERS = ("pictures", "ours", "amdegroot", "torchvision v2", "ratios")
+HEADERS = ("images", "ours", "amdegroot", "torchvision v2", "ratios")
 
 
 def main() -> None:
@@ -44,8 +44,8 @@ def main() -> None:
     dataset = read_dataset(args.data, "train")
     with tempfile.TemporaryDirectory() as folder:
         kinds = {
-            "as they are": replace(dataset, pictures=dataset.pictures[:PICTURES]),
-            "500x375": resized(dataset, (500, 375), PICTURES, Path(folder)),
+            "as they are": replace(dataset, samples=dataset.samples[:IMAGES]),
+            "500x375": resized(dataset, (500, 375), IMAGES, Path(folder)),
         }
         rows = []
         for name, part in kinds.items():
@@ -53,28 +53,28 @@ def main() -> None:
                 where = "decoded before" if is_kept else "from files"
                 rows.append((f"{name}, {where}", *beside(part, is_kept, args.rounds)))
         print(markdown_table(HEADERS, rows), end="\n\n")
-        headers = ("threads", "pictures/s", "each thread")
+        headers = ("threads", "images/s", "each thread")
         print(markdown_table(headers, by_threads(kinds["500x375"])), end="\n\n")
         headers = ("after epoch", "resident MB")
         print(markdown_table(headers, memory(kinds["as they are"])), end="\n\n")
         large = resized(dataset, (4000, 3000), BATCH, Path(folder))
-        headers = ("4000x3000", "ms a picture")
+        headers = ("4000x3000", "ms an image")
         print(markdown_table(headers, many_megapixels(large)))
 
 
 def resized(dataset, size_wh, count: int, folder: Path):
-    """The first pictures written as JPEGs of another size."""
-    pictures = []
-    for number, picture in enumerate(dataset.pictures[:count]):
-        image = cv2.resize(picture.pixels()[..., ::-1], size_wh)
+    """The first images written as JPEGs of another size."""
+    samples = []
+    for number, sample in enumerate(dataset.samples[:count]):
+        image = cv2.resize(sample.read_image()[..., ::-1], size_wh)
         path = folder / f"{size_wh[0]}_{number}.jpg"
         cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        pictures.append(replace(picture, path=path, size_wh=size_wh))
-    return replace(dataset, pictures=pictures)
+        samples.append(replace(sample, path=path, size_wh=size_wh))
+    return replace(dataset, samples=samples)
 
 
 def batches_of(dataset, is_kept: bool, workers: int = 1):
-    """Batches whose decoded pictures stay in memory, or don't."""
+    """Batches whose decoded images stay in memory, or don't."""
     from unittest.mock import patch
 
     from data import Batches, batches
@@ -84,7 +84,7 @@ def batches_of(dataset, is_kept: bool, workers: int = 1):
 
 
 def beside(dataset, is_kept: bool, rounds: int) -> tuple[str, ...]:
-    """Pictures a second of each, and how many times as many ours are."""
+    """Images a second of each, and how many times as many ours are."""
     calls = {
         name: make(dataset, is_kept)
         for name, make in zip(HEADERS[1:4], (ours, amdegroot, torchvision), strict=True)
@@ -104,16 +104,16 @@ def amdegroot(dataset, is_kept: bool) -> Callable:
     """cv2.imread, SSDAugmentation, RGB, channels first, stacked."""
     from benchmarks.peers.ssd_augmentation import ssd_augmentation
 
-    kept = [cv2.imread(str(p.path)) for p in dataset.pictures] if is_kept else None
+    kept = [cv2.imread(str(p.path)) for p in dataset.samples] if is_kept else None
 
     def call(epoch: int) -> None:
         rng = np.random.default_rng(epoch)
         for start in range(0, len(dataset), BATCH):
             images = []
             for at in range(start, min(start + BATCH, len(dataset))):
-                picture = dataset.pictures[at]
-                image = kept[at] if kept else cv2.imread(str(picture.path))
-                boxes, labels = picture.truth[:, :4].astype(float), picture.truth[:, 4]
+                sample = dataset.samples[at]
+                image = kept[at] if kept else cv2.imread(str(sample.path))
+                boxes, labels = sample.truth[:, :4].astype(float), sample.truth[:, 4]
                 image, _, _ = ssd_augmentation(image, boxes, labels, rng)
                 images.append(image[:, :, ::-1].transpose(2, 0, 1))
             np.stack(images)
@@ -141,27 +141,25 @@ def torchvision(dataset, is_kept: bool) -> Callable:
         ]
     )
 
-    def read(picture):
-        return torch.from_numpy(picture.pixels()).permute(2, 0, 1)
+    def read(sample):
+        return torch.from_numpy(sample.read_image()).permute(2, 0, 1)
 
-    kept = [read(picture) for picture in dataset.pictures] if is_kept else None
+    kept = [read(sample) for sample in dataset.samples] if is_kept else None
 
     def call(epoch: int) -> None:
         torch.manual_seed(epoch)
         for start in range(0, len(dataset), BATCH):
             images = []
             for at in range(start, min(start + BATCH, len(dataset))):
-                picture = dataset.pictures[at]
-                width, height = picture.size_wh
-                image = tv_tensors.Image(kept[at] if kept else read(picture))
+                sample = dataset.samples[at]
+                width, height = sample.size_wh
+                image = tv_tensors.Image(kept[at] if kept else read(sample))
                 boxes = tv_tensors.BoundingBoxes(
-                    torch.from_numpy(
-                        picture.truth[:, :4] * np.tile((width, height), 2)
-                    ),
+                    torch.from_numpy(sample.truth[:, :4] * np.tile((width, height), 2)),
                     format="XYXY",
                     canvas_size=(height, width),
                 )
-                labels = torch.from_numpy(picture.truth[:, 4]).long()
+                labels = torch.from_numpy(sample.truth[:, 4]).long()
                 image, _ = recipe(image, {"boxes": boxes, "labels": labels})
                 images.append(image)
             torch.stack(images)
@@ -170,9 +168,9 @@ def torchvision(dataset, is_kept: bool) -> Callable:
 
 
 def by_threads(dataset) -> list[tuple]:
-    """Pictures a second with one thread and with one for each core."""
+    """Images a second with one thread and with one for each core."""
     rows = []
-    many = replace(dataset, pictures=dataset.pictures * 10)
+    many = replace(dataset, samples=dataset.samples * 10)
     for workers in sorted({1, os.cpu_count() or 1}):
         made = batches_of(many, is_kept=False, workers=workers)
         started = time.perf_counter()
@@ -184,7 +182,7 @@ def by_threads(dataset) -> list[tuple]:
 
 def memory(dataset) -> list[tuple]:
     """Resident memory after epochs from files, and beside them decoded ones."""
-    many = replace(dataset, pictures=dataset.pictures * 10)
+    many = replace(dataset, samples=dataset.samples * 10)
     made = batches_of(many, is_kept=False, workers=2)
     rows = [("start", f"{resident_mb():.0f}")]
     for epoch in range(4):
@@ -202,10 +200,10 @@ def resident_mb() -> float:
 
 def many_megapixels(dataset) -> list[tuple]:
     """Decoding in full and reduced, and the whole way."""
-    from data import read_picture
+    from data import read_image
 
     def read(min_side: int) -> Callable:
-        return lambda _: [read_picture(p.path, min_side) for p in dataset.pictures]
+        return lambda _: [read_image(p.path, min_side) for p in dataset.samples]
 
     calls = {
         "decoded in full": read(0),

@@ -1,4 +1,4 @@
-"""Matching and encoding beside rykov8's loop over pictures and boxes in numpy.
+"""Matching and encoding beside rykov8's loop over images and boxes in numpy.
 
     python -m benchmarks.speed.matching
 
@@ -62,7 +62,7 @@ def match_and_encode(truth, priors):
 
 
 def assign_all(truth, corners):
-    """Picture by picture."""
+    """Image by image."""
     from benchmarks.peers.assign_boxes import assign_boxes
 
     one_hot = np.eye(NUM_CLASSES - 1)[truth[..., 4].astype(int) - 1]

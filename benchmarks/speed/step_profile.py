@@ -5,7 +5,7 @@
 With TensorFlow's own gradients by filter, and with
 training/hardware/filter_gradient.py's. Seconds from an operation's start to its end.
 Two can run at once, so they add up to more than the step.
-Pictures are noise; reading them is no part of it.
+Images are noise; reading them is no part of it.
 """
 
 import argparse

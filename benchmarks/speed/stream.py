@@ -14,7 +14,7 @@ from pathlib import Path
 
 WEIGHTS = Path("weights/shapes_squeezenet_light.weights.h5")
 SIZE_WH = (1280, 720)
-SCENES = 12  # pictures that the video shifts about
+SCENES = 12  # images that the video shifts about
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -125,10 +125,10 @@ def write_video(path: Path, num_frames: int) -> None:
     import cv2
     import numpy as np
 
-    from data.shapes.draw import draw_picture
+    from data.shapes.draw import draw_image
     from reports import VideoFile
 
-    scenes = [draw_picture(np.random.default_rng(i))[0] for i in range(SCENES)]
+    scenes = [draw_image(np.random.default_rng(i))[0] for i in range(SCENES)]
     scenes = [cv2.resize(scene, SIZE_WH) for scene in scenes]
     video = VideoFile(path, 25.0)
     for i in range(num_frames):

@@ -10,7 +10,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-HEADERS = ("what", "ms a picture", "share")
+HEADERS = ("what", "ms an image", "share")
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def show(title: str, parts: dict[str, float]) -> None:
-    """A Markdown table of seconds a picture; the first row is the whole."""
+    """A Markdown table of seconds an image; the first row is the whole."""
     from reports import markdown_table
 
     whole = next(iter(parts.values()))
@@ -63,7 +63,7 @@ def show(title: str, parts: dict[str, float]) -> None:
 
 
 def training_parts(model, architecture, batches, steps: int) -> dict[str, float]:
-    """Seconds a picture of a training step and of what it waits for."""
+    """Seconds an image of a training step and of what it waits for."""
     from models.losses.multibox_loss import multibox_loss
     from ssd_utils import make_priors, match
     from training.engine import Trainer
@@ -87,14 +87,14 @@ def training_parts(model, architecture, batches, steps: int) -> dict[str, float]
             worked += time.perf_counter() - started
             done += 1
         stream.close()
-    pictures = steps * batches.batch_size
+    samples = steps * batches.batch_size
     images, truth = batches.batch(0, 0)
     predictions = model.predict_on_batch(images)
     priors = make_priors(architecture.layout)
     each = 1 / batches.batch_size
     return {
-        "a step": (waited + worked) / pictures,
-        "waiting for the loader": waited / pictures,
+        "a step": (waited + worked) / samples,
+        "waiting for the loader": waited / samples,
         "loader alone, one thread": timed(lambda: batches.batch(1, 0)) * each,
         "forward pass alone": timed(lambda: model.predict_on_batch(images)) * each,
         "matching alone": timed(compiled(match, truth, priors)) * each,
@@ -106,23 +106,23 @@ def training_parts(model, architecture, batches, steps: int) -> dict[str, float]
 
 
 def detection_parts(model, architecture, dataset, batch_size: int) -> dict[str, float]:
-    """Seconds a picture of the way from file to boxes, normalisation folded."""
+    """Seconds an image of the way from file to boxes, normalisation folded."""
     import numpy as np
 
-    from data import plain, read_picture
+    from data import plain, read_image
     from models import weights
     from models.detection_layer import with_detections
 
     folded = weights.fold_batchnorm(model, architecture)
     detector = with_detections(folded, architecture.layout)
-    picture = dataset.pictures[0]
-    image = read_picture(picture.path)
-    images = np.stack([plain(image, picture.truth)[0]] * batch_size)
+    sample = dataset.samples[0]
+    image = read_image(sample.path)
+    images = np.stack([plain(image, sample.truth)[0]] * batch_size)
     each = 1 / batch_size
     forward = timed(lambda: folded.predict_on_batch(images)) * each
     boxes = timed(lambda: detector.predict_on_batch(images)) * each
-    reading = timed(lambda: read_picture(picture.path))
-    resize = timed(lambda: plain(image, picture.truth))
+    reading = timed(lambda: read_image(sample.path))
+    resize = timed(lambda: plain(image, sample.truth))
     return {
         "file to boxes": reading + resize + boxes,
         "reading the file": reading,

@@ -1,8 +1,8 @@
-"""Training beside torchvision's SSDs: the same pictures and batches, in turns.
+"""Training beside torchvision's SSDs: the same images and batches, in turns.
 
     python -m benchmarks.speed.training_speed [--backbone vgg16] [--peer ssd300_vgg16]
 
-Ours is all that train.py does for a step: pictures augmented (decoded before, as from
+Ours is all that train.py does for a step: images augmented (decoded before, as from
 the second epoch on), boxes matched, loss, update. torchvision gets the same batches
 ready made, so its loader costs it nothing. Each round every contestant makes one step;
 the median counts. The share of the ceiling is that of benchmarks.speed.ceiling,

@@ -1,4 +1,4 @@
-"""What a model gets wrong: classes that it confuses, pictures that it fails on.
+"""What a model gets wrong: classes that it confuses, images that it fails on.
 
 Everything at the score from which the model is used: its threshold of best F1.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from comparison.scores import Detected
-from data import Picture
+from data import Sample
 from evaluation import Matched, match_detections
 from evaluation.average_precision import MATCH_IOU
 
@@ -35,9 +35,9 @@ class Box:
 
 
 def classify_errors(
-    detected: Detected, pictures: Sequence[Picture], num_classes: int
+    detected: Detected, samples: Sequence[Sample], num_classes: int
 ) -> list[list[Box]]:
-    """The boxes of each picture: what VOC calls right is right here.
+    """The boxes of each image: what VOC calls right is right here.
 
     Of what is left, a detection that overlaps an object of another class from IoU 0.5
     on, which nothing has taken yet, is confused, best score first; the object is then
@@ -47,29 +47,29 @@ def classify_errors(
         rows[(rows[:, 0] > 0) & (rows[:, 1] >= detected.threshold)]
         for rows in map(np.asarray, detected.detections)
     ]
-    truths = [picture.truth for picture in pictures]
-    difficult = [picture.difficult for picture in pictures]
+    truths = [sample.truth for sample in samples]
+    difficult = [sample.difficult for sample in samples]
     matched = match_detections(kept, truths, difficult, num_classes)
-    return [_judge_picture(matched, i, picture) for i, picture in enumerate(pictures)]
+    return [_judge_image(matched, i, sample) for i, sample in enumerate(samples)]
 
 
-def _judge_picture(matched: Matched, image: int, picture: Picture) -> list[Box]:
+def _judge_image(matched: Matched, image: int, sample: Sample) -> list[Box]:
     rows = np.flatnonzero((matched.image == image) & ~matched.ignored)
     rows = rows[np.argsort(-matched.found[rows, 1], kind="stable")]
-    free = ~picture.difficult.copy()
+    free = ~sample.difficult.copy()
     free[matched.truth[rows[matched.right[rows]]]] = False
     boxes = []
     for row in rows:
         class_id, score, *_ = matched.found[row]
         corners, kind, other = matched.found[row, 2:], "right", 0
         if not matched.right[row]:
-            taken = _overlapped(corners, picture.truth, free, int(class_id))
+            taken = _overlapped(corners, sample.truth, free, int(class_id))
             kind = "false" if taken is None else "confused"
             if taken is not None:
                 free[taken] = False
-                other = int(picture.truth[taken, 4])
+                other = int(sample.truth[taken, 4])
         boxes.append(Box(kind, int(class_id), float(score), corners, other))
-    for truth in picture.truth[free]:
+    for truth in sample.truth[free]:
         boxes.append(Box("missed", int(truth[4]), 0.0, truth[:4].astype(float)))
     return boxes
 
@@ -100,7 +100,7 @@ def confusion(judged: Sequence[Sequence[Box]], num_classes: int) -> np.ndarray:
 
 
 def worst(judged: Sequence[Sequence[Box]], count: int) -> list[int]:
-    """The pictures with the most mistakes, at most `count`; surer mistakes first."""
+    """The images with the most mistakes, at most `count`; surer mistakes first."""
     mistakes = [[box.score for box in boxes if box.is_mistake] for boxes in judged]
     order = sorted(
         range(len(judged)), key=lambda i: (-len(mistakes[i]), -sum(mistakes[i]))

@@ -1,4 +1,4 @@
-"""Pictures of the page: each once, small, with every model's boxes beside them."""
+"""Images of the page: each once, small, with every model's boxes beside them."""
 
 import base64
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from comparison.entries import Entry
 from comparison.page.confusion import Box, worst
 from data import Dataset
 
-SAME, WORST = 8, 8  # ours: pictures of the grid, and of each model's worst
+SAME, WORST = 8, 8  # ours: images of the grid, and of each model's worst
 SIDE, QUALITY = 480, 70  # ours: the longer side in pixels; WebP, some 20 KB each
 KINDS = ("right", "false", "confused", "missed")  # their numbers in page.js
 
@@ -22,34 +22,34 @@ def page_data(
 ) -> dict[str, Any]:
     """What page.js draws, for JSON.
 
-    `judged`: the boxes of each picture, for each entry. The grid's pictures are evenly
+    `judged`: the boxes of each image, for each entry. The grid's images are evenly
     chosen.
     """
     count = min(SAME, len(dataset))
     same = np.linspace(0, len(dataset) - 1, count).round().astype(int).tolist()
     hardest = [worst(boxes, WORST) for boxes in judged]
     shown = sorted({*same, *(i for some in hardest for i in some)})
-    place = {picture: number for number, picture in enumerate(shown)}
+    place = {sample: number for number, sample in enumerate(shown)}
     return {
         "classes": list(dataset.class_names),
         "models": [entry.name for entry in entries],
-        "pictures": [_embed(dataset.pictures[i]) for i in shown],
+        "images": [_embed(dataset.samples[i]) for i in shown],
         "boxes": [[[_row(b) for b in boxes[i]] for i in shown] for boxes in judged],
         "same": [place[i] for i in same],
         "worst": [[place[i] for i in some] for some in hardest],
     }
 
 
-def _embed(picture: Any) -> dict[str, Any]:
-    """Name, size and a data URI of a picture."""
-    image = picture.pixels()
+def _embed(sample: Any) -> dict[str, Any]:
+    """Name, size and a data URI of an image."""
+    image = sample.read_image()
     factor = min(SIDE / max(image.shape[:2]), 1)
     size = tuple(max(round(side * factor), 1) for side in image.shape[1::-1])
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     data = encode_image(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     text = base64.b64encode(data).decode("ascii")
     return {
-        "name": picture.path.name,
+        "name": sample.path.name,
         "width": size[0],
         "height": size[1],
         "src": f"data:image/webp;base64,{text}",

@@ -39,7 +39,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 }
 
-// pictures: each is in the page once, the boxes are drawn over it
+// images: each is in the page once, the boxes are drawn over it
 const KINDS = ["right", "false", "confused", "missed"];
 
 function words(box) {
@@ -51,17 +51,17 @@ function words(box) {
 }
 
 function draw(number, model) {
-  const picture = data.images[number];
+  const source = data.images[number];
   const boxes = data.boxes[model][number];
   const figure = element("figure");
-  const frame = element("div", "picture");
+  const frame = element("div", "image");
   const image = element("img");
-  image.src = picture.src;
-  image.width = picture.width;
-  image.height = picture.height;
+  image.src = source.src;
+  image.width = source.width;
+  image.height = source.height;
   const counts = KINDS.map((_, kind) => boxes.filter((box) => box[0] === kind).length);
   const told = KINDS.map((name, i) => `${counts[i]} ${name}`).filter((_, i) => counts[i]);
-  image.alt = `${picture.name}: ${told.join(", ") || "no boxes"}`;
+  image.alt = `${source.name}: ${told.join(", ") || "no boxes"}`;
   frame.append(image);
   for (const box of [...boxes].reverse()) {
     const [left, top, right, bottom] = box[3];

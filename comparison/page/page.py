@@ -64,13 +64,13 @@ def trained(entries: Sequence[Entry]) -> list[Run]:
 def settings(entries: Sequence[Entry], dataset: Dataset) -> dict[str, str]:
     """What all share, by name, for a person to read."""
     about = {
-        "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} pictures"
+        "scored on": f"{dataset.name}, split {dataset.split}: {len(dataset)} images"
     }
     if runs := trained(entries):
         files = sorted({run.weights(dataset.split).name for run in runs})
         about["weights"] = f"{' and '.join(files)} of each training"
         about["budget"] = ", ".join(sorted({run.length for run in runs}))
-    about["intervals"] = f"the middle {SHARE}% of {DRAWS} draws of the pictures"
+    about["intervals"] = f"the middle {SHARE}% of {DRAWS} draws of the images"
     return about
 
 
@@ -82,12 +82,12 @@ def warnings(entries: Sequence[Entry], dataset: Dataset) -> list[str]:
     if exports and any(run.options["val_split"] == dataset.split for run in runs):
         told.append(
             f"Runs are scored by their last weights here, {', '.join(exports)} by what "
-            "was exported, best weights as a rule, which these pictures chose: choose "
+            "was exported, best weights as a rule, which these images chose: choose "
             "another --split."
         )
     if learned_here := learned(runs, dataset):
         told.append(
-            f"{len(learned_here)} of the {len(dataset)} pictures were trained on, "
+            f"{len(learned_here)} of the {len(dataset)} images were trained on, "
             f"{learned_here[0].name} for one: choose another --split."
         )
     if len(lengths := sorted({run.length for run in runs})) > 1:
@@ -119,7 +119,7 @@ def _page(
     picks = pick(entries)
     num_classes = len(dataset.class_names) + 1
     judged = [
-        classify_errors(entry.scores[0].detected, dataset.pictures, num_classes)
+        classify_errors(entry.scores[0].detected, dataset.samples, num_classes)
         for entry in entries
     ]
     confusions = [
@@ -151,9 +151,9 @@ def _page(
 
 
 def _lead(entries: Sequence[Entry], dataset: Dataset) -> str:
-    objects = sum(int((~picture.difficult).sum()) for picture in dataset.pictures)
+    objects = sum(int((~sample.difficult).sum()) for sample in dataset.samples)
     models = f"{len(entries)} model{'s' if len(entries) > 1 else ''}"
-    return f"{models}, scored on {len(dataset)} pictures with {objects} objects."
+    return f"{models}, scored on {len(dataset)} images with {objects} objects."
 
 
 def _speed_note(about: Mapping[str, str]) -> str:

@@ -22,17 +22,15 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("mAP50", "mAP50", ".3f", "VOC's area under the curve at IoU 0.5"),
     Column("AP", "AP", ".3f", "COCO's mean over IoU 0.5 to 0.95"),
-    Column("fps", "fps", ".1f", "pictures a second, in batches of 8"),
-    Column("latency_ms_p50", "ms p50", ".1f", "one picture at a time, median"),
-    Column("latency_ms_p99", "ms p99", ".1f", "one picture at a time, slowest of 100"),
+    Column("fps", "fps", ".1f", "images a second, in batches of 8"),
+    Column("latency_ms_p50", "ms p50", ".1f", "one image at a time, median"),
+    Column("latency_ms_p99", "ms p99", ".1f", "one image at a time, slowest of 100"),
     Column("parameters_m", "M param.", ".1f", "millions, normalisation folded"),
-    Column("gflops", "GFLOPs", ".1f", "a picture; a multiply-add counts as two"),
+    Column("gflops", "GFLOPs", ".1f", "an image; a multiply-add counts as two"),
     Column("weights_mb", "MB", ".1f", "the file of the weights, or the exported one"),
     Column("minutes", "minutes", ".1f", "of training"),
     Column("epochs", "epochs", ".0f", "of training"),
-    Column(
-        "train_images_per_second", "train/s", ".1f", "pictures a second in training"
-    ),
+    Column("train_images_per_second", "train/s", ".1f", "images a second in training"),
     Column("peak_memory_gib", "GiB", ".2f", "peak memory of training"),
     Column("val_acc", "val acc", ".3f", "share of scored priors with the right class"),
     Column("seeds", "seeds", ".0f", "how many trainings the means are of"),

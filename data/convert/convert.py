@@ -3,7 +3,7 @@
     python -m data convert my_coco out --to yolo
     python -m data convert VOCdevkit instances --to coco
 
-Splits stay what they are; where the files tell none, none is made. Pictures are copied
+Splits stay what they are; where the files tell none, none is made. Images are copied
 as they are. What the new format has no word for is counted.
 """
 
@@ -60,12 +60,12 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     for split, keys in _parts(sources).items():
         chosen = SplitAssignment(keys, [], made=False)
         dataset = read_chosen(chosen, split or "all", class_names, _annotated)
-        yield f"{split or 'no split'}: {len(dataset)} pictures"
+        yield f"{split or 'no split'}: {len(dataset)} images"
         yield from (f"  {line}" for line in dataset.problems)
-        parts[split] = dataset.pictures
+        parts[split] = dataset.samples
     if not any(parts.values()):
-        raise UserError(f"{source}: no usable picture in it.")
-    named = _name_pictures(parts)
+        raise UserError(f"{source}: no usable image in it.")
+    named = _name_images(parts)
     paths = [a.path for images in parts.values() for a in images]
     if odd := [path for path in paths if _as_text(path.name) != path.name]:
         shown = ascii(odd[0].name)
@@ -73,14 +73,14 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     writer = WRITERS[to]
     yield from writer(out, named, class_names)
     total = sum(map(len, named.values()))
-    with tqdm(total=total, unit="picture", disable=None) as progress:
-        for split, pictures in named.items():
-            folder = writers.picture_folder(out, to, split)
+    with tqdm(total=total, unit="image", disable=None) as progress:
+        for split, samples in named.items():
+            folder = writers.image_folder(out, to, split)
             folder.mkdir(parents=True, exist_ok=True)
-            for name, annotated in pictures.items():
+            for name, annotated in samples.items():
                 shutil.copyfile(annotated.path, folder / name)
                 progress.update()
-    yield f"{out}: {to}, {total} pictures, {len(class_names)} classes"
+    yield f"{out}: {to}, {total} images, {len(class_names)} classes"
 
 
 def _annotated(annotated: Annotated, _: dict[str, int]) -> Annotated:
@@ -108,15 +108,15 @@ def _parts(
     return parts
 
 
-def _name_pictures(
+def _name_images(
     parts: dict[str | None, list[Annotated]],
 ) -> dict[str | None, dict[str, Annotated]]:
-    """File names that no other picture's annotation shares: folders come before."""
+    """File names that no other image's annotation shares: folders come before."""
     taken: set[str] = set()
     named: dict[str | None, dict[str, Annotated]] = {}
-    for split, pictures in parts.items():
+    for split, images in parts.items():
         named[split] = {}
-        for annotated in pictures:
+        for annotated in images:
             path = Path(os.path.abspath(annotated.path))  # noqa: PTH100, links stay
             name, folder = _as_text(path.name), path.parent
             while Path(name).stem.lower() in taken and folder.name:

@@ -1,6 +1,6 @@
 """Writes annotations as VOC, COCO JSON, YOLO or CSV, for `convert.py`.
 
-Every writer takes the folder, the pictures of each split (None: no splits) by file name
+Every writer takes the folder, the images of each split (None: no splits) by file name
 and the class names, and gives lines that tell what its format has no word for.
 """
 
@@ -17,7 +17,7 @@ from data.readers.annotation import Annotated, EdgesPx, Object
 
 Parts = dict[str | None, dict[str, Annotated]]
 
-FOLDERS = {  # where each format has the pictures of a split
+FOLDERS = {  # where each format has the images of a split
     "voc": "JPEGImages",
     "coco": "images",
     "yolo": "images/{}",
@@ -27,8 +27,8 @@ DECIMALS = 6  # ours: of pixels, more than any tool writes
 YOLO_DECIMALS = 10  # ours: pixels come back to DECIMALS
 
 
-def picture_folder(out: Path, to: str, split: str | None) -> Path:
-    """Where the pictures of a split belong."""
+def image_folder(out: Path, to: str, split: str | None) -> Path:
+    """Where the images of a split belong."""
     return out / FOLDERS[to].format(split or "")
 
 
@@ -48,11 +48,11 @@ def write_voc(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
                 kept.append(item)
         path = out / "Annotations" / f"{Path(name).stem}.xml"
         path.write_bytes(_voc_xml(name, annotated.size_wh, kept))
-    for split, pictures in parts.items():
+    for split, images in parts.items():
         if split:
             folder = out / "ImageSets" / "Main"
             folder.mkdir(parents=True, exist_ok=True)
-            stems = "".join(f"{Path(name).stem}\n" for name in pictures)
+            stems = "".join(f"{Path(name).stem}\n" for name in images)
             (folder / f"{split}.txt").write_text(stems, "utf-8")
     yield from _lost(crowds, "crowds")
     yield from _lost(thin, "boxes no wider or higher than a pixel")
@@ -83,9 +83,9 @@ def write_coco(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]
     """images, annotations/instances_SPLIT.json; ids from 1."""
     (out / "annotations").mkdir(parents=True)
     ids = {name: number for number, name in enumerate(class_names, start=1)}
-    for split, pictures in parts.items():
+    for split, samples in parts.items():
         images, annotations = [], []
-        for number, (name, annotated) in enumerate(pictures.items(), start=1):
+        for number, (name, annotated) in enumerate(samples.items(), start=1):
             width, height = annotated.size_wh
             images.append(
                 {"id": number, "file_name": name, "width": width, "height": height}
@@ -119,10 +119,10 @@ def write_yolo(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]
     """images/SPLIT, labels/SPLIT/*.txt, data.yaml."""
     out.mkdir(parents=True, exist_ok=True)
     numbers = {name: number for number, name in enumerate(class_names)}
-    for split, pictures in parts.items():
+    for split, images in parts.items():
         folder = out / "labels" / (split or "")
         folder.mkdir(parents=True, exist_ok=True)
-        for name, annotated in pictures.items():
+        for name, annotated in images.items():
             lines = (
                 f"{numbers[item.name]} {_yolo_box(item.edges_px, annotated.size_wh)}\n"
                 for item in annotated.objects
@@ -154,9 +154,9 @@ def write_csv(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
     """images, SPLIT.csv with a header, classes.csv as keras-retinanet has it."""
     out.mkdir(parents=True, exist_ok=True)
     header = ("filename", "xmin", "ymin", "xmax", "ymax", "class", "isgroupof")
-    for split, pictures in parts.items():
+    for split, images in parts.items():
         rows: list[tuple] = [header]
-        for name, annotated in pictures.items():
+        for name, annotated in images.items():
             for item in annotated.objects:
                 edges = (_px(edge) for edge in item.edges_px)
                 rows.append((name, *edges, item.name, int(item.crowd)))
@@ -173,8 +173,8 @@ def _write_rows(path: Path, rows: Iterable[tuple]) -> None:
 
 
 def _all(parts: Parts) -> Iterator[tuple[str, Annotated]]:
-    for pictures in parts.values():
-        yield from pictures.items()
+    for images in parts.values():
+        yield from images.items()
 
 
 def _px(value: float) -> float | int:

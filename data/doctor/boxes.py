@@ -10,7 +10,7 @@ from base.errors import UserError
 from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
 
-SIDE = 300  # pixels of the network's picture; SSD300
+SIDE = 300  # pixels of the network's image; SSD300
 TINY_PX = 4  # ours: half a cell of the finest map, 38x38
 SAME_IOU = 0.95  # ours: two annotators' boxes of one object overlap less
 FEW_BOXES = 10  # ours: too few to learn or to score a class by
@@ -23,11 +23,11 @@ def check_boxes(datasets: Sequence[Dataset]) -> list[Finding]:
     """Findings about boxes and classes; the first data set is the training split."""
     tiny, twice, empty = [], [], 0
     for dataset in datasets:
-        for picture in dataset.pictures:
+        for sample in dataset.samples:
             names = dataset.class_names
-            tiny += [f"{picture.path}: {t}" for t in _tiny(picture.truth, names)]
-            twice += [f"{picture.path}: {t}" for t in _twice(picture.truth, names)]
-            empty += not len(picture.truth)
+            tiny += [f"{sample.path}: {t}" for t in _tiny(sample.truth, names)]
+            twice += [f"{sample.path}: {t}" for t in _twice(sample.truth, names)]
+            empty += not len(sample.truth)
     found = findings(
         "tiny", "warning", f"boxes below {TINY_PX} pixels at {SIDE}x{SIDE}", tiny
     )
@@ -35,7 +35,7 @@ def check_boxes(datasets: Sequence[Dataset]) -> list[Finding]:
     if empty:
         total = sum(map(len, datasets))
         severity = "warning" if 2 * empty > total else "note"
-        found.append(Finding("empty", severity, "pictures without objects", empty))
+        found.append(Finding("empty", severity, "images without objects", empty))
     return found + _no_boxes(datasets[0]) + check_classes(datasets)
 
 

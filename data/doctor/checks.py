@@ -9,7 +9,7 @@ from base.errors import UserError
 from data.dataset import Dataset
 from data.doctor.boxes import check_boxes, check_priors
 from data.doctor.findings import Finding, findings
-from data.doctor.images import check_pictures
+from data.doctor.images import check_images
 from data.doctor.unread import check_unread
 from data.doctor.voc import KINDS, check_trees
 from data.readers.annotation import Problem
@@ -20,7 +20,7 @@ TEXTS = {
     "warning": "mended by the reader, or told by it",
     "note": "told by the reader",
 }
-SPLITS = ("train", "val", "test")  # each picture in at most one
+SPLITS = ("train", "val", "test")  # each image in at most one
 
 
 def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
@@ -62,7 +62,7 @@ def check_dataset(
         lines = [line for line in lines if _id(line) not in ("reader", *KINDS)]
     found += _problems(lines)
     found += check_unread([Path(source.root) for source in sources], datasets)
-    return found + check_annotations(datasets, priors) + check_pictures(datasets)
+    return found + check_annotations(datasets, priors) + check_images(datasets)
 
 
 def _problems(lines: Sequence[str]) -> list[Finding]:
@@ -89,5 +89,5 @@ def check_annotations(datasets: Sequence[Dataset], priors: np.ndarray) -> list[F
 
 def all_boxes(datasets: Sequence[Dataset]) -> np.ndarray:
     """(M, 4) corners of all boxes."""
-    boxes = [picture.truth[:, :4] for d in datasets for picture in d.pictures]
+    boxes = [sample.truth[:, :4] for d in datasets for sample in d.samples]
     return np.concatenate([np.zeros((0, 4), np.float32), *boxes])

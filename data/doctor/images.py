@@ -1,4 +1,4 @@
-"""The doctor's checks that open every picture: broken ones, and the same one twice."""
+"""The doctor's checks that open every image: broken ones, and the same one twice."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -10,32 +10,30 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
-from data.dataset import Dataset, Picture
+from data.dataset import Dataset, Sample
 from data.doctor.findings import Finding, findings
-from data.images import picture_size, read_picture
+from data.images import image_size, read_image
 from data.progress import progress
 
-THUMBNAIL = 32  # ours: pixels, to compare pictures by
-HASH_BITS = 4  # ours: of 64; resized or compressed again, pictures differ by less
+THUMBNAIL = 32  # ours: pixels, to compare images by
+HASH_BITS = 4  # ours: of 64; resized or compressed again, images differ by less
 NEARLY = 6.0  # ours: mean difference of thumbnails, of 255 grey levels
-CHUNK = 512  # ours: pictures compared with all others at a time
+CHUNK = 512  # ours: images compared with all others at a time
 READ_THREADS = 4  # ours: OpenCV decodes without Python's lock
 
 
 class Look(NamedTuple):
-    """What is kept of a picture: of its bytes, its shape and itself in small."""
+    """What is kept of an image: of its bytes, its shape and itself in small."""
 
     digest: bytes
     bits: int  # 64: whether grey rises to the right, in 8 rows of 8
     thumbnail: np.ndarray  # float32 (THUMBNAIL, THUMBNAIL)
 
 
-def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
-    """Findings about the pixels of all splits' pictures."""
+def check_images(datasets: Sequence[Dataset]) -> list[Finding]:
+    """Findings about the pixels of all splits' images."""
     # a list may name one file in two splits, so paths alone do not do
-    places = list(
-        dict.fromkeys((d.split, p.path) for d in datasets for p in d.pictures)
-    )
+    places = list(dict.fromkeys((d.split, p.path) for d in datasets for p in d.samples))
     seen, looks, broken = [], [], []
     with ThreadPoolExecutor(READ_THREADS) as pool:
         found = pool.map(_look, [path for _, path in places])
@@ -46,7 +44,7 @@ def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
             else:
                 seen.append(place)
                 looks.append(look)
-    sizes = [line for d in datasets for p in d.pictures for line in _other_size(p)]
+    sizes = [line for d in datasets for p in d.samples for line in _other_size(p)]
     same = {True: [], False: []}  # in two splits?
     near = []
     for a, b, is_same in _pairs(looks):
@@ -58,30 +56,30 @@ def check_pictures(datasets: Sequence[Dataset]) -> list[Finding]:
         elif apart:
             near.append(splits)
     return [
-        *findings("picture-broken", "error", "pictures that can't be decoded", broken),
-        *findings("picture-size", "error", "boxes for another size", sizes),
+        *findings("image-broken", "error", "images that can't be decoded", broken),
+        *findings("image-size", "error", "boxes for another size", sizes),
         *findings("two-splits", "error", "same file in two splits", same[True]),
         *findings("nearly-two-splits", "warning", "nearly same, two splits", near),
         *findings("same-file", "warning", "same file twice in a split", same[False]),
     ]
 
 
-def _other_size(picture: Picture) -> list[str]:
+def _other_size(sample: Sample) -> list[str]:
     """Where the annotation's size, which COCO's reader believes, is not the file's."""
     try:
-        size_wh = picture_size(picture.path)
+        size_wh = image_size(sample.path)
     except UserError:  # told as broken
         return []
-    if size_wh == tuple(picture.size_wh):
+    if size_wh == tuple(sample.size_wh):
         return []
-    (written, found) = ("x".join(map(str, s)) for s in (picture.size_wh, size_wh))
-    return [f"{picture.path}: annotated as {written}, upright it is {found}"]
+    (written, found) = ("x".join(map(str, s)) for s in (sample.size_wh, size_wh))
+    return [f"{sample.path}: annotated as {written}, upright it is {found}"]
 
 
 def _look(path: Path) -> Look | str:
-    """What is kept of a picture, or what is wrong with it."""
+    """What is kept of an image, or what is wrong with it."""
     try:
-        grey = cv2.cvtColor(read_picture(path, 2 * THUMBNAIL), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(read_image(path, 2 * THUMBNAIL), cv2.COLOR_RGB2GRAY)
         digest = hashlib.sha256(path.read_bytes()).digest()
     except (ValueError, OSError) as error:
         return str(error)
@@ -94,7 +92,7 @@ def _look(path: Path) -> Look | str:
 
 
 def _pairs(looks: Sequence[Look]) -> Iterator[tuple[int, int, bool]]:
-    """Positions of pictures that are nearly the same, and whether their bytes are."""
+    """Positions of images that are nearly the same, and whether their bytes are."""
     if not looks:
         return
     bits = np.array([look.bits for look in looks], np.uint64)

@@ -1,4 +1,4 @@
-"""Sizes and shapes of a data set's boxes against the priors, as a picture."""
+"""Sizes and shapes of a data set's boxes against the priors, as an image."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from base.files import atomic_write
 from base.palette import BLUE, DPI, ORANGE
 
-SIDE = 300  # pixels of the network's picture; SSD300
+SIDE = 300  # pixels of the network's image; SSD300
 BINS = 40  # ours
 SIZE_TICKS = {value: str(value) for value in (5, 10, 30, 60, 100, 200, 300)}
 RATIO_TICKS = {1 / 5: "1/5", 1 / 3: "1/3", 1 / 2: "1/2", 1: "1", 2: "2", 3: "3", 5: "5"}

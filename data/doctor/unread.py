@@ -6,15 +6,15 @@ from pathlib import Path
 
 from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
-from data.images import UNREAD_SUFFIXES, is_picture_name
+from data.images import UNREAD_SUFFIXES, is_image_name
 from data.readers.files.paths import files_under
 
 
 def check_unread(roots: Sequence[Path], datasets: Sequence[Dataset]) -> list[Finding]:
     """Images under the folders that are in no split, and kinds that are not read."""
-    used = {picture.path.resolve() for d in datasets for picture in d.pictures}
+    used = {sample.path.resolve() for d in datasets for sample in d.samples}
     files = list(dict.fromkeys(f for root in roots for f in files_under(root)))
-    images = (f for f in files if is_picture_name(f.name) and f.resolve() not in used)
+    images = (f for f in files if is_image_name(f.name) and f.resolve() not in used)
     folders = Counter(file.parent for file in images)
     kinds = Counter(f.suffix.lower() for f in files if _is_unread(f))
     return [

@@ -6,22 +6,22 @@ from pathlib import Path
 
 from base.errors import UserError
 from data.doctor.findings import Finding, findings
-from data.images import picture_size
+from data.images import image_size
 from data.readers.files.text import MISSING
 from data.readers.voc.layout import Tree
 from data.readers.voc.xml_file import VocObject, read_annotation
 
 KINDS = {  # id -> severity, text
     "xml": ("error", "annotation files that can't be read"),
-    "picture-missing": ("error", "annotations without a picture"),
-    "picture-broken": ("error", "pictures whose header can't be read"),
-    "annotation-missing": ("warning", "pictures without an annotation file"),
-    "size": ("warning", "<size> differs from the picture's"),
+    "image-missing": ("error", "annotations without an image"),
+    "image-broken": ("error", "images whose header can't be read"),
+    "annotation-missing": ("warning", "images without an annotation file"),
+    "size": ("warning", "<size> differs from the image's"),
     "number": ("error", "corners that are missing or not finite"),
     "swapped": ("error", "boxes with swapped corners"),
     "no-area": ("error", "boxes without width or height"),
-    "outside": ("error", "boxes wholly outside the picture"),
-    "reaches-out": ("warning", "boxes that reach out of the picture, clipped"),
+    "outside": ("error", "boxes wholly outside the image"),
+    "reaches-out": ("warning", "boxes that reach out of the image, clipped"),
     "from-zero": (
         "note",
         "boxes that begin at 0: half a pixel off, VOC counts from 1",
@@ -54,14 +54,14 @@ def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None
     except UserError as error:
         places["xml"].append(f"{path}: {error}")
         return
-    picture = tree.image_of(stem, annotation.filename)
-    if picture is None:
-        places["picture-missing"].append(f"{path}: {annotation.filename!r}")
+    image = tree.image_of(stem, annotation.filename)
+    if image is None:
+        places["image-missing"].append(f"{path}: {annotation.filename!r}")
         return
     try:
-        width, height = size_wh = picture_size(picture)
+        width, height = size_wh = image_size(image)
     except UserError as error:
-        places["picture-broken"].append(str(error))
+        places["image-broken"].append(str(error))
         return
     if annotation.size_wh not in (None, size_wh):
         written = "{}x{}".format(*annotation.size_wh)

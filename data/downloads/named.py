@@ -87,4 +87,4 @@ def _get(archive: Archive) -> None:
     path = fetch(archive.url, archive.hash_hex, folder)
     unpack(path, folder)
     done.touch()
-    path.unlink()  # COCO's pictures need 19 GB once
+    path.unlink()  # COCO's images need 19 GB once

@@ -6,7 +6,7 @@ A format is one module, named in `formats.FORMATS`, with two things:
     find(path: Path) -> list[Source]     the data sets at a folder or in an annotation
                                          file; empty where that is another format
 
-What a Source lists is read picture by picture (`Annotated`); what is wrong with boxes
+What a Source lists is read image by image (`Annotated`); what is wrong with boxes
 and classes is told and mended in one place for all formats, `reading.py`.
 """
 
@@ -21,8 +21,8 @@ EdgesPx = tuple[float, float, float, float]  # left, top, right, bottom; from 0
 class Object(NamedTuple):
     """One object as its file has it.
 
-    edges_px: edges in pixels of the upright picture, counted from its corner: a box
-        over the whole picture is 0, 0, width, height. None: numbers are missing.
+    edges_px: edges in pixels of the upright image, counted from its corner: a box
+        over the whole image is 0, 0, width, height. None: numbers are missing.
     where: file and line, object or id, for messages.
     written: the numbers in the file, for messages; empty: the edges themselves.
     difficult: VOC's mark: trained on, not counted by evaluation.
@@ -65,7 +65,7 @@ class Problem(str):
 
 
 class Annotated(NamedTuple):
-    """One picture with its objects; problems are complete one-line sentences.
+    """One image with its objects; problems are complete one-line sentences.
 
     image_id: that of COCO JSON.
     """
@@ -78,9 +78,9 @@ class Annotated(NamedTuple):
 
 
 class Missing(ValueError):
-    """A picture or annotation that isn't there: counted, the first one is named.
+    """An image or annotation that isn't there: counted, the first one is named.
 
-    path: the picture, where it exists: if another annotation shows it, nothing lacks.
+    path: the image, where it exists: if another annotation shows it, nothing lacks.
     """
 
     def __init__(self, what: str, name: str, path: Path | None = None) -> None:
@@ -106,13 +106,13 @@ class Source(Protocol):
     names_have_order: bool
 
     def keys(self, split: str | None) -> list[str]:
-        """A name for each picture of a list, or of all (None); its stem is hashed."""
+        """A name for each image of a list, or of all (None); its stem is hashed."""
 
     def class_names(self) -> list[str]:
         """All classes of all splits, without the background."""
 
     def read(self, key: str) -> Annotated:
-        """One picture; UserError, naming the file, where it must be left out."""
+        """One image; UserError, naming the file, where it must be left out."""
 
 
 def number(text: str) -> float | None:
@@ -135,8 +135,8 @@ def size_problems(
     width, height = written_wh
     turned = (height, width) == size_wh
     text = (
-        f"{where} says {width:g}x{height:g}, the picture is {size_wh[0]}x{size_wh[1]}; "
-        "the picture was believed"
+        f"{where} says {width:g}x{height:g}, the image is {size_wh[0]}x{size_wh[1]}; "
+        "the image was believed"
         + (" (turned by its EXIF mark? Look at its boxes)." if turned else ".")
     )
     return [Problem(text, "size", "warning")]

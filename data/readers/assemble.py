@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from base.errors import UserError
-from data.dataset import Dataset, Picture, truth_array
+from data.dataset import Dataset, Sample, truth_array
 from data.progress import progress
 from data.readers.annotation import (
     Annotated,
@@ -29,7 +29,7 @@ READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in me
 
 
 class _Read(NamedTuple):
-    """What one key came to; kept is None where the picture was left out."""
+    """What one key came to; kept is None where the image was left out."""
 
     kept: Any
     problems: Sequence[str] = ()
@@ -46,7 +46,7 @@ def read_split(
     with _collector_paused():
         given = class_names is not None
         names = check_names(class_names, "--classes") if given else names_of(sources)
-        dataset = read_chosen(choose(sources, split), split, names, picture_of)
+        dataset = read_chosen(choose(sources, split), split, names, image_of)
     _check_usable(dataset, sources)
     return dataset
 
@@ -70,10 +70,10 @@ def read_chosen(
     class_names: Sequence[str],
     keep: Callable[[Annotated, dict[str, int]], Any],
 ) -> Dataset:
-    """The chosen pictures as a Dataset.
+    """The chosen images as a Dataset.
 
-    keep: makes the entries of `Dataset.pictures` from sound annotations (edges within
-        the picture, classes known) and the numbers of the classes.
+    keep: makes the entries of `Dataset.samples` from sound annotations (edges within
+        the image, classes known) and the numbers of the classes.
     """
     indices = {name: index for index, name in enumerate(class_names, start=1)}
     parts = [
@@ -88,13 +88,13 @@ def read_chosen(
         name="+".join(dict.fromkeys(s.root.resolve().name for s, _ in parts)),
         split=split,
         class_names=list(class_names),
-        pictures=[read.kept for read in reads if read.kept is not None],
+        images=[read.kept for read in reads if read.kept is not None],
         problems=[line for read in reads for line in read.problems]
         + _unknown_lines(reads, class_names)
         + lines
         + [line for line in whole if line.severity != "note"],
         notes=chosen.notes + [line for line in whole if line.severity == "note"],
-        num_pictures_left_out=num_refused + num_missing,
+        num_images_left_out=num_refused + num_missing,
         num_objects_left_out=sum(read.num_left_out for read in reads)
         + sum(line.num_objects for line in whole),
         format_name=" + ".join(dict.fromkeys(s.format_name for s, _ in parts)),
@@ -134,8 +134,8 @@ def _claimed(read: _Read, told: set[Path]) -> _Read:
     return _Read(None, problems)
 
 
-def picture_of(annotated: Annotated, indices: dict[str, int]) -> Picture:
-    """The Picture of sound annotations: edges within it, classes known."""
+def image_of(annotated: Annotated, indices: dict[str, int]) -> Sample:
+    """The Image of sound annotations: edges within it, classes known."""
     width, height = annotated.size_wh
     objects = annotated.objects
     rows = [
@@ -146,7 +146,7 @@ def picture_of(annotated: Annotated, indices: dict[str, int]) -> Picture:
     areas = None
     if any(item.area_px is not None for item in objects):
         areas = np.array([_area_px(item) for item in objects])
-    return Picture(
+    return Sample(
         annotated.path,
         annotated.size_wh,
         truth_array(rows),
@@ -270,10 +270,10 @@ def _missing_lines(
 
 
 def _check_usable(dataset: Dataset, sources: Sequence[Source]) -> None:
-    if dataset.pictures and dataset.class_names:
+    if dataset.samples and dataset.class_names:
         return
     seen = "; ".join(f"{source.root}: {source.format_name}" for source in sources)
-    lacking = "pictures" if not dataset.pictures else "class names"
+    lacking = "images" if not dataset.samples else "class names"
     first = f" First problem: {dataset.problems[0]}" if dataset.problems else ""
     raise UserError(
         f"Nothing usable in split {dataset.split!r}: no {lacking}. Read {seen}.{first}"

@@ -2,7 +2,7 @@
 
 Without a header the order is that of keras-retinanet, path,x1,y1,x2,y2,class
 (https://github.com/fizyr/keras-retinanet#csv-datasets), whose rows path,,,,, are
-pictures without objects; with one, columns go by their names: TensorFlow Object
+images without objects; with one, columns go by their names: TensorFlow Object
 Detection's filename,width,height,class,xmin,ymin,xmax,ymax, Open Images'
 ImageID,...,LabelName,...,XMin,XMax,YMin,YMax,... in 0..1, and others.
 """
@@ -15,7 +15,7 @@ from statistics import median
 from typing import NamedTuple
 
 from base.errors import UserError
-from data.images import SUFFIXES, is_picture_name, picture_size
+from data.images import SUFFIXES, image_size, is_image_name
 from data.readers.annotation import (
     Annotated,
     EdgesPx,
@@ -25,14 +25,14 @@ from data.readers.annotation import (
     number,
     size_problems,
 )
-from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.paths import Finder, image_folders
 from data.readers.files.split_files import SplitFiles
 from data.readers.files.text import check_names, open_text
 from data.readers.splits import split_in_name
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
 COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours
-    "picture": ("filename", "imageid", "image_id", "image", "path", "file", "img"),
+    "image": ("filename", "imageid", "image_id", "image", "path", "file", "img"),
     "left": ("xmin", "x1", "x_min", "left"),
     "top": ("ymin", "y1", "y_min", "top"),
     "right": ("xmax", "x2", "x_max", "right"),
@@ -43,7 +43,7 @@ COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinan
     "crowd": ("isgroupof",),  # Open Images: more than five objects in one box
 }
 SIDES = ("left", "top", "right", "bottom")
-WITHOUT_HEADER = ("picture", *SIDES, "name")  # keras-retinanet
+WITHOUT_HEADER = ("image", *SIDES, "name")  # keras-retinanet
 CLASS_FILES = (
     "*classes.csv",
     "*class-descriptions*.csv",
@@ -91,7 +91,7 @@ def _columns(path: Path) -> tuple[dict[str, int], bool] | None:
     }
     if set(WITHOUT_HEADER) <= set(at):
         return at, True
-    is_row = len(first) == len(WITHOUT_HEADER) and is_picture_name(Path(first[0]).name)
+    is_row = len(first) == len(WITHOUT_HEADER) and is_image_name(Path(first[0]).name)
     if is_row and all(number(word) is not None or not word for word in first[1:5]):
         return {column: i for i, column in enumerate(WITHOUT_HEADER)}, False
     return None
@@ -130,7 +130,7 @@ class TableSource:
         self.lists = self._files.lists
 
     def keys(self, split: str | None) -> list[str]:
-        """Names of the pictures of a split."""
+        """Names of the images of a split."""
         return self._files.keys(split)
 
     def problems(self, split: str | None) -> list[Problem]:
@@ -140,7 +140,7 @@ class TableSource:
     def class_names(self) -> list[str]:
         """Those of the file of classes in its order, else all that occur."""
         tables = (self._files.open(file) for file in self._files.paths())
-        rows = (rows for table in tables for rows in table.pictures.values())
+        rows = (rows for table in tables for rows in table.images.values())
         used = {row.name for part in rows for row in part}
         if not self._classes:
             return sorted(used)
@@ -150,7 +150,7 @@ class TableSource:
         return [name for name in names if name in used]  # Open Images describes 601
 
     def read(self, key: str) -> Annotated:
-        """One picture with its rows."""
+        """One image with its rows."""
         return self._files.read(key)
 
 
@@ -170,11 +170,11 @@ def _class_pairs(path: Path) -> list[tuple[str, str]]:
 
 
 class _Table:
-    """One CSV file: the rows of each picture."""
+    """One CSV file: the rows of each image."""
 
     def __init__(self, path: Path, root: Path, classes: dict[str, str]) -> None:
         self.path = path
-        self.pictures: dict[str, list[_Row]] = {}
+        self.images: dict[str, list[_Row]] = {}
         at, has_header = _columns(path)
         known: set[str] = set()
         filled = (item for item in _rows(path) if item[1])
@@ -184,8 +184,8 @@ class _Table:
                     f"{path}: line {line}: expected {max(at.values()) + 1} or more "
                     f"cells, received {len(cells)}."
                 )
-            picture = cells[at["picture"]].strip().replace("\\", "/")
-            rows = self.pictures.setdefault(picture.removeprefix("./"), [])
+            sample = cells[at["image"]].strip().replace("\\", "/")
+            rows = self.images.setdefault(sample.removeprefix("./"), [])
             name = cells[at["name"]].strip()
             if name not in known:
                 check_names([name], f"{path}: line {line}")
@@ -200,17 +200,17 @@ class _Table:
                 name = classes.get(name, name)
                 rows.append(_Row(line, name, numbers, crowd, written_wh))
         # Open Images: numbers are shares of the sides; no box of pixels is so small
-        self.is_relative = _is_relative(self.pictures)
-        self.finder = Finder(picture_folders(path, root))
-        named = (n for n in self.pictures if is_picture_name(Path(n).name))
+        self.is_relative = _is_relative(self.images)
+        self.finder = Finder(image_folders(path, root))
+        named = (n for n in self.images if is_image_name(Path(n).name))
         self.paths = self.finder.find_all(named)
 
     def read(self, name: str) -> Annotated:
-        path = self._picture(name)
+        path = self._image(name)
         if path is None:
-            raise Missing(f"pictures of {self.path.name} are not there", name)
-        size_wh = picture_size(path)
-        rows = self.pictures[name]
+            raise Missing(f"images of {self.path.name} are not there", name)
+        size_wh = image_size(path)
+        rows = self.images[name]
         written = {r.written_wh: r.line for r in rows[::-1] if not _is_size_of_box(r)}
         problems = [
             text
@@ -220,7 +220,7 @@ class _Table:
         objects = [self._object(row, size_wh) for row in rows]
         return Annotated(path, size_wh, objects, problems)
 
-    def _picture(self, name: str) -> Path | None:
+    def _image(self, name: str) -> Path | None:
         if name in self.paths:
             return self.paths[name]
         found = (self.finder.find(name + suffix) for suffix in SUFFIXES)  # Open Images
@@ -241,8 +241,8 @@ def _is_size_of_box(row: _Row) -> bool:
     return None not in row.numbers and row.written_wh == (right - left, bottom - top)
 
 
-def _is_relative(pictures: dict[str, list[_Row]]) -> bool:
-    far = [x for rows in pictures.values() for row in rows for x in row.numbers[2:]]
+def _is_relative(images: dict[str, list[_Row]]) -> bool:
+    far = [x for rows in images.values() for row in rows for x in row.numbers[2:]]
     known = [x for x in far if x is not None]
-    # the median: a box may reach out of its picture, and one above 1 makes no pixels
+    # the median: a box may reach out of its image, and one above 1 makes no pixels
     return bool(known) and median(known) <= 1

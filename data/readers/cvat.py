@@ -14,10 +14,10 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
-from data.images import picture_size
+from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.files.json_file import MAX_BYTES, files_of
-from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.paths import Finder, image_folders
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_box,
@@ -101,7 +101,7 @@ class _File:
         )
         known = [name for name in labels if name in used]
         self.class_names = list(dict.fromkeys([*known, *filter(None, used)]))
-        self._finder = Finder(picture_folders(path, root))
+        self._finder = Finder(image_folders(path, root))
 
     def _add(self, element: Element) -> None:
         name, subset = element.get("name") or "", element.get("subset") or ""
@@ -131,7 +131,7 @@ class _File:
         image, path = self._images[key], self.find(key)
         if path is None:
             raise Missing(f"images of {self.path.name} are not there", key)
-        size_wh = picture_size(path)
+        size_wh = image_size(path)
         problems = size_problems(image.where, image.written_wh, size_wh)
         return Annotated(path, size_wh, image.objects, problems)
 

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from base.errors import UserError
-from data.images import is_picture_name, picture_size
+from data.images import image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.files.json_file import decode, files_of, holds
-from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.paths import Finder, image_folders
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_box,
@@ -74,7 +74,7 @@ class _File:
         self.images = dict.fromkeys(self._tasks)
         regions = [r for task in self._tasks.values() for r in task.regions or ()]
         self.class_names = sorted({n for region in regions if (n := _name(region))})
-        self._finder = Finder(picture_folders(path, root))
+        self._finder = Finder(image_folders(path, root))
         # the same name uploaded twice: without its digits it tells no image
         bare = Counter(_without_digits(name) for name in self._tasks)
         self._unique = {name for name, count in bare.items() if count == 1}
@@ -107,7 +107,7 @@ class _File:
             raise Missing(f"images of {self.path.name} are not there", name)
         if task.regions is None:
             raise Missing("tasks have no annotation", name, path)
-        size_wh = picture_size(path)
+        size_wh = image_size(path)
         objects = [
             Object(_name(region), _edges(region, size_wh), f"{task.where}, region {n}")
             for n, region in enumerate(task.regions)
@@ -159,7 +159,7 @@ def _image_name(data: dict[str, Any]) -> str | None:
     """The path in the address of the first value that names an image."""
     values = [data.get("image"), *data.values()]
     names = (_path_of(value) for value in values if isinstance(value, str))
-    return next((n for n in names if is_picture_name(n.rpartition("/")[2])), None)
+    return next((n for n in names if is_image_name(n.rpartition("/")[2])), None)
 
 
 def _path_of(address: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from base.errors import UserError
-from data.images import is_picture_name, picture_size
+from data.images import image_size, is_image_name
 from data.readers.annotation import (
     Annotated,
     EdgesPx,
@@ -69,7 +69,7 @@ class LabelmeSource:
         self.root = root
         self._files = {f.relative_to(root).as_posix(): f for f in files}
         self._annotated = {file.with_suffix("") for file in files}
-        images = [p for p in files_under(root) if is_picture_name(p.name)]
+        images = [p for p in files_under(root) if is_image_name(p.name)]
         self._images = {image.with_suffix(""): image for image in reversed(images)}
         # where the annotator's absolute path leads nowhere: images/ beside json/
         self._folders = list(dict.fromkeys(image.parent for image in images))
@@ -128,7 +128,7 @@ class LabelmeSource:
             )
             for number, shape in enumerate(content.shapes)
         ]
-        size_wh = picture_size(image)
+        size_wh = image_size(image)
         written_wh = content.imageWidth, content.imageHeight
         return Annotated(
             image, size_wh, objects, size_problems(str(path), written_wh, size_wh)

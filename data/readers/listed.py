@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from base.errors import UserError
-from data.images import is_picture_name
+from data.images import is_image_name
 from data.readers.annotation import Annotated, Problem
 from data.readers.files.paths import files_under
 from data.readers.splits import SPLITS, splits_of
@@ -140,7 +140,7 @@ def unlisted(
 ) -> list[Problem]:
     """A line for images below a folder that no annotation file lists."""
     found = {os.path.normpath(path) for path in files_under(root)}
-    images = {path for path in found if is_picture_name(Path(path).name)}
+    images = {path for path in found if is_image_name(Path(path).name)}
     rest = sorted(images - {os.path.normpath(path) for path in listed if path})
     if not rest:
         return []

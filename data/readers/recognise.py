@@ -1,6 +1,6 @@
 """The front door: any folder, its format recognised from its files.
 
->>> dataset = read_dataset("my_pictures", "train")  # doctest: +SKIP
+>>> dataset = read_dataset("my_images", "train")  # doctest: +SKIP
 >>> print(dataset.describe())  # doctest: +SKIP
 
 A new format is one module that keeps to `annotation.py`, and one name in FORMATS.

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from base.errors import UserError
-from data.images import is_picture_name, picture_size
+from data.images import image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
 from data.readers.files.json_file import MAX_BYTES, decode, files_of, holds
-from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.paths import Finder, image_folders
 from data.readers.files.text import open_text
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
@@ -100,7 +100,7 @@ class _File:
         regions = [r for regions in self._regions.values() for r in regions]
         self._attribute = _class_attribute(path, regions)
         self.class_names = sorted({n for r in regions if (n := self._name(r))})
-        self._finder = Finder(picture_folders(path, root))
+        self._finder = Finder(image_folders(path, root))
 
     def _name(self, region: _Region) -> str:
         if self._attribute is None:
@@ -118,7 +118,7 @@ class _File:
             Object(self._name(region), _edges(region.shape), region.where)
             for region in self._regions[name]
         ]
-        return Annotated(path, picture_size(path), objects)
+        return Annotated(path, image_size(path), objects)
 
 
 def _from_json(path: Path) -> dict[str, list[_Region]]:
@@ -163,7 +163,7 @@ def _from_via3(path: Path, content: dict[str, Any]) -> dict[str, list[_Region]]:
         name = names.get(str(fids[0]), "") if isinstance(fids, list) and fids else ""
         if name in of_view.values():
             raise UserError(f"{path}: {name} stands in the file twice; remove one.")
-        if is_picture_name(name):
+        if is_image_name(name):
             of_view[vid] = name
     found: dict[str, list[_Region]] = {name: [] for name in of_view.values()}
     for key, item in _objects(content, "metadata").items():

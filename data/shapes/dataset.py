@@ -1,4 +1,4 @@
-"""The demo data set: some hundred drawn pictures of shapes, in the VOC layout.
+"""The demo data set: some hundred drawn images of shapes, in the VOC layout.
 
     python -m data.shapes data/sets/shapes
     python -m data.shapes my_shapes --images 1000 --seed 1
@@ -21,12 +21,12 @@ import numpy as np
 
 from base.encode import encode_image
 from base.errors import UserError
-from data.shapes.draw import Drawn, draw_large, draw_picture
+from data.shapes.draw import Drawn, draw_image, draw_large
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made
 FORMAT = 2  # ours: counts changes to the drawing
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}  # ours: the rest goes to test
-JPEG_QUALITY = 92  # ours: VOC's pictures are about as good
+JPEG_QUALITY = 92  # ours: VOC's images are about as good
 
 OBJECT_XML = """\
   <object>
@@ -39,7 +39,7 @@ OBJECT_XML = """\
     </bndbox>
   </object>
 """
-PICTURE_XML = """\
+IMAGE_XML = """\
 <annotation>
   <folder>shapes</folder>
   <filename>{filename}</filename>
@@ -49,28 +49,28 @@ PICTURE_XML = """\
 
 
 def draw_shapes(
-    folder: Path | str, num_pictures: int = 600, seed: int = 0, large: bool = False
+    folder: Path | str, num_images: int = 600, seed: int = 0, large: bool = False
 ) -> Path:
     """The folder of a drawn data set in the VOC layout; drawn if it isn't there.
 
-    large: 30 to 50 small objects in pictures of 3000x2000 pixels, for trying tiles.
+    large: 30 to 50 small objects in images of 3000x2000 pixels, for trying tiles.
 
     The same seed gives the same bytes. The set appears whole or not at all.
     UserError where the folder holds anything else.
     """
     folder = Path(folder)
-    settings = {"format": FORMAT, "pictures": num_pictures, "seed": seed}
+    settings = {"format": FORMAT, "pictures": num_images, "seed": seed}
     if large:
         settings["large"] = True
-    if num_pictures < 1:
-        raise UserError(f"Pictures: expected at least 1, received {num_pictures}.")
+    if num_images < 1:
+        raise UserError(f"Images: expected at least 1, received {num_images}.")
     if _is_there(folder, settings):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        draw = draw_large if large else draw_picture
-        _write_set(unfinished, num_pictures, seed, draw)
+        draw = draw_large if large else draw_image
+        _write_set(unfinished, num_images, seed, draw)
         (unfinished / SETTINGS_FILE).write_text(json.dumps(settings) + "\n", "utf-8")
         unfinished.chmod(0o755)  # mkdtemp's is for its owner alone
         unfinished.replace(folder)
@@ -97,21 +97,21 @@ def _is_there(folder: Path, settings: dict[str, int]) -> bool:
     return True
 
 
-def _write_set(folder: Path, num_pictures: int, seed: int, draw: Callable) -> None:
+def _write_set(folder: Path, num_images: int, seed: int, draw: Callable) -> None:
     for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)
-    names = [f"{i:06d}" for i in range(num_pictures)]
+    names = [f"{i:06d}" for i in range(num_images)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [
-            pool.submit(_write_picture, folder, (seed, i), draw)
-            for i in range(num_pictures)
+            pool.submit(_write_image, folder, (seed, i), draw)
+            for i in range(num_images)
         ]
         for job in jobs:
             job.result()
     _write_lists(folder / "ImageSets" / "Main", names)
 
 
-def _write_picture(folder: Path, seed: tuple[int, int], draw: Callable) -> None:
+def _write_image(folder: Path, seed: tuple[int, int], draw: Callable) -> None:
     image, objects = draw(np.random.default_rng(seed))
     name = f"{seed[1]:06d}"
     jpeg = encode_image(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
@@ -133,7 +133,7 @@ def _xml(filename: str, size_wh: tuple[int, int], objects: Sequence[Drawn]) -> s
         )
         for item in objects
     ]
-    return PICTURE_XML.format(
+    return IMAGE_XML.format(
         filename=filename, width=size_wh[0], height=size_wh[1], objects="".join(parts)
     )
 

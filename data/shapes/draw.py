@@ -1,6 +1,6 @@
-"""Pictures of the demo set: six kinds of shapes on textured backgrounds.
+"""Images of the demo set: six kinds of shapes on textured backgrounds.
 
-Everything is drawn from one random generator, so a seed gives the same picture on
+Everything is drawn from one random generator, so a seed gives the same image on
 every machine with the same OpenCV and numpy.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 CLASS_NAMES = ("circle", "cross", "ring", "square", "star", "triangle")  # ours, sorted
 SIDES_PX = (300, 501)  # ours: around the network's input, not square
-OBJECTS = (1, 8)  # ours: 1 to 7 a picture, VOC's mean is 2.5
+OBJECTS = (1, 8)  # ours: 1 to 7 an image, VOC's mean is 2.5
 OBJECT_PX = (20, 200)  # ours: SSD's smallest and middle priors
 TINY_PX = (12, 20)  # ours: below conv4_3's smallest prior, marked difficult
 TINY_SHARE = 0.04  # ours: of the objects
@@ -22,10 +22,10 @@ MAX_COVER = 0.35  # ours: how much a new object may hide of one before
 COVER_SHARE = 0.06  # ours: of the objects are let cover more than that
 HIDDEN_DIFFICULT = 0.7  # ours: hidden share from which an object is difficult
 HIDDEN_DROPPED = 0.95  # ours: hidden share from which it isn't there
-INSIDE = 0.45  # ours: least share of an object inside the picture
+INSIDE = 0.45  # ours: least share of an object inside the image
 PLACE_TRIALS = 20  # ours: then the object is given up
 LARGE_WH = (3000, 2000)  # ours: the 6 megapixels of a small camera
-LARGE_OBJECTS = (30, 51)  # ours: 30 to 50 a picture
+LARGE_OBJECTS = (30, 51)  # ours: 30 to 50 an image
 LARGE_OBJECT_PX = (20, 60)  # ours: shrunk to 300 pixels they'd be 2 to 9 pixels
 CELL_PX = 125  # ours: one object at most in each square of this side
 SHIFT = 4  # cv2.fillPoly: fractional bits of its coordinates
@@ -50,11 +50,11 @@ class _Object(NamedTuple):
     name: str
     mask: np.ndarray  # (H, W) uint8 coverage 0..255
     poor: bool  # tiny or faint
-    num_pixels: float  # of the whole shape, also outside the picture
+    num_pixels: float  # of the whole shape, also outside the image
 
 
-def draw_picture(rng: np.random.Generator) -> tuple[np.ndarray, list[Drawn]]:
-    """One picture, uint8 (H, W, 3) RGB, and its objects."""
+def draw_image(rng: np.random.Generator) -> tuple[np.ndarray, list[Drawn]]:
+    """One image, uint8 (H, W, 3) RGB, and its objects."""
     height, width = (int(side) for side in rng.integers(*SIDES_PX, 2))
     image = _background(height, width, rng)  # (H, W, 3) float32
     objects: list[_Object] = []
@@ -66,7 +66,7 @@ def draw_picture(rng: np.random.Generator) -> tuple[np.ndarray, list[Drawn]]:
 
 
 def draw_large(rng: np.random.Generator) -> tuple[np.ndarray, list[Drawn]]:
-    """A picture of LARGE_WH with small objects, none of them hidden or cut."""
+    """An image of LARGE_WH with small objects, none of them hidden or cut."""
     width, height = LARGE_WH
     image = _background(height, width, rng)  # (H, W, 3) float32
     columns, rows = width // CELL_PX, height // CELL_PX
@@ -243,7 +243,7 @@ def _lighting(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _share_hidden(item: _Object, above: list[np.ndarray]) -> float:
-    """Which share of an object's pixels in the picture later masks cover."""
+    """Which share of an object's pixels in the image later masks cover."""
     own = item.mask > 127
     hidden = np.zeros_like(own)
     for mask in above:

@@ -4,7 +4,7 @@
 - card.py: what an exported file says of itself
 - onnx_file.py, openvino_file.py, litert_file.py, saved_model.py: one runtime each,
   imported when a file of its format is opened. Each offers `opened(path)`: the card's
-  text and a function from uint8 pictures (B, 300, 300, 3) to outputs by name.
+  text and a function from uint8 images (B, 300, 300, 3) to outputs by name.
 
 Exported files are programs: run only those that you would run a program of.
 """
@@ -74,7 +74,7 @@ def load(
     """An exported file, to be called like a network.
 
     threshold: least score, 0..1; None is the file's own.
-    top_k: at most so many objects a picture; no file gives more than the paper's 200.
+    top_k: at most so many objects an image; no file gives more than the paper's 200.
 
     UserError where its runtime is not installed or the file is not one of export.py's.
     """

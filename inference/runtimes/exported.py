@@ -1,4 +1,4 @@
-"""An exported file as a network: pictures in, detections out."""
+"""An exported file as a network: images in, detections out."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias

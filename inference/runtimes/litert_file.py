@@ -1,4 +1,4 @@
-"""LiteRT (formerly TensorFlow Lite) files: one picture at a time."""
+"""LiteRT (formerly TensorFlow Lite) files: one image at a time."""
 
 import os
 import zipfile
@@ -20,7 +20,7 @@ def opened(path: Path | str) -> tuple[str | None, Run]:
     run_one = interpreter.get_signature_runner()
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
-        # the interpreter's own memory is written over by the next picture
+        # the interpreter's own memory is written over by the next image
         singles = [
             {name: value.copy() for name, value in run_one(images=image[None]).items()}
             for image in images

@@ -13,7 +13,7 @@ from models import BOX_LOSSES
 from ssd_utils import Tensor, batched_gather, decode, encode, match
 
 NEGATIVE_RATIO = 3  # the paper, sec. 2.2, "hard negative mining": at most 3:1
-# ours: a picture without objects teaches the background with as many as one object
+# ours: an image without objects teaches the background with as many as one object
 MIN_NEGATIVES = 3
 CIOU_WEIGHT = 5.0  # ours: as large as smooth L1 when a training begins to detect
 

@@ -57,5 +57,5 @@ def heads(
 
 
 def images_input() -> Tensor:
-    """The input of every model: RGB pictures (B, 300, 300, 3) in 0..255."""
+    """The input of every model: RGB images (B, 300, 300, 3) in 0..255."""
     return Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="images", dtype="uint8")

@@ -32,10 +32,10 @@ def test_what_is_plotted_is_an_experiment():
 
 
 def test_dead_channels_are_counted(shapes):
-    picture = keras.Input((300, 300, 3))
+    image = keras.Input((300, 300, 3))
     bias = keras.initializers.Constant([1, -1, 1, -1])
     first = layers.Conv2D(4, 9, 50, kernel_initializer="zeros", bias_initializer=bias)
-    first = layers.ReLU()(first(picture))
+    first = layers.ReLU()(first(image))
     last = layers.ReLU()(-first)
-    viewer = keras.Model(picture, [first, last])
+    viewer = keras.Model(image, [first, last])
     assert dead_channels(viewer, read_voc(shapes, "val")) == [0.5, 1.0]

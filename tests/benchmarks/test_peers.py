@@ -54,7 +54,7 @@ def test_average_precision_equals_the_loop_per_class(num_truth):
     assert 0 < np.mean(slow) < 1
 
 
-def test_ssd_augmentation_keeps_its_boxes_in_the_picture():
+def test_ssd_augmentation_keeps_its_boxes_in_the_image():
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     truth = draw_truth(1, 5)[0]
     for seed in range(20):

@@ -5,7 +5,7 @@ import pytest
 
 from comparison.page import confusion
 from comparison.scores import Detected
-from data import Picture
+from data import Sample
 from evaluation import at_threshold, evaluate_voc
 from tests.helpers import comparisons
 
@@ -15,9 +15,9 @@ LEFT, RIGHT = [0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]
 def judged(found, truth, difficult=None, threshold=0.5):
     truth = np.array(truth, np.float32).reshape(-1, 5)
     hard = np.zeros(len(truth), bool) if difficult is None else np.array(difficult)
-    picture = Picture("x", (10, 10), truth, hard)
+    image = Sample("x", (10, 10), truth, hard)
     rows = np.array(found, float).reshape(-1, 6)
-    (boxes,) = confusion.classify_errors(Detected([rows], 0, threshold), [picture], 3)
+    (boxes,) = confusion.classify_errors(Detected([rows], 0, threshold), [image], 3)
     return boxes
 
 
@@ -41,7 +41,7 @@ def judged(found, truth, difficult=None, threshold=0.5):
         ([[2, 0.9, *LEFT], [2, 0.8, *LEFT]], [[*LEFT, 1]], None, ["confused", "false"]),
     ],
 )
-def test_mistakes_of_a_picture(found, truth, difficult, kinds):
+def test_mistakes_of_a_image(found, truth, difficult, kinds):
     assert [box.kind for box in judged(found, truth, difficult)] == kinds
 
 
@@ -55,14 +55,14 @@ def test_confusion_by_hand():
 
 
 def test_what_is_right_is_what_voc_counts(tmp_path):
-    dataset, found = comparisons.scored(tmp_path, num_pictures=40)
-    pictures = dataset.pictures
-    boxes = confusion.classify_errors(Detected(found, 0, 0.4), pictures, 3)
+    dataset, found = comparisons.scored(tmp_path, num_images=40)
+    samples = dataset.samples
+    boxes = confusion.classify_errors(Detected(found, 0, 0.4), samples, 3)
     counts = confusion.confusion(boxes, 3)
     curves = evaluate_voc(
         found,
-        [p.truth for p in pictures],
-        [p.difficult for p in pictures],
+        [p.truth for p in samples],
+        [p.difficult for p in samples],
         dataset.class_names,
     )
     for class_id, curve in enumerate(curves, start=1):
@@ -74,7 +74,7 @@ def test_what_is_right_is_what_voc_counts(tmp_path):
     assert counts[1, 2] + counts[2, 1] > 0
 
 
-def test_the_worst_pictures_come_first():
+def test_the_worst_images_come_first():
     good = judged([[1, 0.9, *LEFT]], [[*LEFT, 1]])
     unsure = judged([[1, 0.6, *LEFT]], [])
     sure = judged([[1, 0.9, *LEFT]], [])

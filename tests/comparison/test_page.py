@@ -17,7 +17,7 @@ VISIBLE = "[...document.querySelectorAll('[data-model]')].filter(e => !e.hidden)
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A page's folder, its entries and its pictures."""
+    """A page's folder, its entries and its images."""
     folder = tmp_path_factory.mktemp("comparison")
     entries, dataset = comparisons.entries(folder)
     for entry in entries:
@@ -48,7 +48,7 @@ def test_the_page_holds_all_it_needs(written):
     for kind in ("src", "href", "url", "@import"):
         assert not re.search(rf"{kind}\s*[=(:]\s*[\"']?(?:https?:)?//", text)
     assert not re.findall(r"\$[a-z_]+", text.split("<script>")[0])  # all filled in
-    for name in (*dataset.class_names, dataset.pictures[0].path.name):
+    for name in (*dataset.class_names, dataset.samples[0].path.name):
         assert "<" not in name or name not in text
     for entry in entries:
         assert f"{entry.mAP50:.3f}" in text

@@ -80,10 +80,10 @@ def test_a_plan_keeps_what_was_begun(tmp_path):
 
 
 def test_a_runs_command_is_the_run(tmp_path):
-    given = ["--data", "my pictures", "b", "--freeze", "--epochs", "4", "--lr", "0.01"]
+    given = ["--data", "my images", "b", "--freeze", "--epochs", "4", "--lr", "0.01"]
     options = vars(parse(given))
     run = read_run(comparisons.write_run(tmp_path / "run", "small", **options))
-    words = run.command().replace("'my pictures'", "my+pictures").split()
+    words = run.command().replace("'my images'", "my+images").split()
     assert words[:2] == ["python", "train.py"]
     again = vars(parse([word.replace("+", " ") for word in words[2:]]))
     assert again == options
@@ -119,8 +119,8 @@ def test_list_shows_all_runs(tmp_path):
     assert list_runs(tmp_path / "none") == f"{tmp_path / 'none'}: no runs there."
 
 
-def test_pictures_that_were_learned_are_told(tmp_path):
-    shapes = draw_shapes(tmp_path / "shapes", num_pictures=20)
+def test_images_that_were_learned_are_told(tmp_path):
+    shapes = draw_shapes(tmp_path / "shapes", num_images=20)
     train_set, val_set = (read_dataset(shapes, split) for split in ("train", "val"))
     data = [str(shapes)]
     runs = [
@@ -132,5 +132,5 @@ def test_pictures_that_were_learned_are_told(tmp_path):
         )
     ]
     assert learned(runs[:2], val_set) == []
-    assert learned(runs, val_set) == [p.path for p in val_set.pictures]
+    assert learned(runs, val_set) == [p.path for p in val_set.samples]
     assert len(learned(runs[:1], train_set)) == len(train_set)

@@ -30,14 +30,14 @@ def test_seeds_are_one_line(tmp_path):
 
 
 def test_runs_of_one_name_are_told_by_their_folder(tmp_path):
-    dataset = comparisons.dataset(tmp_path / "pictures")
-    found = comparisons.detections(dataset.pictures, 0.8, 0)
-    one = score(Detected(found, 0.5, 0.3), dataset.pictures, comparisons.NAMES)
+    dataset = comparisons.dataset(tmp_path / "images")
+    found = comparisons.detections(dataset.samples, 0.8, 0)
+    one = score(Detected(found, 0.5, 0.3), dataset.samples, comparisons.NAMES)
     runs = [
         read_run(comparisons.write_run(tmp_path / name, "small", lr=lr))
         for name, lr in (("slow", 1e-4), ("fast", 1e-2))
     ]
-    entries = make_entries(runs, [one, one], intervals.draw_pictures(len(dataset), 9))
+    entries = make_entries(runs, [one, one], intervals.draw_images(len(dataset), 9))
     names = {entry.name for entry in entries}
     assert names == {"small light (slow)", "small light (fast)"}
     assert not entries[0].differs_from(entries[1])

@@ -1,4 +1,4 @@
-"""SSD's augmentation: truth follows the pixels, on pictures that are not square.
+"""SSD's augmentation: truth follows the pixels, on images that are not square.
 
 The oracle draws each object as a rectangle of one colour, runs the geometry with
 nearest-neighbour interpolation, and looks where that colour went.
@@ -20,8 +20,8 @@ COLORS = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255)], np.uint8)
 EMPTY = np.zeros((0, 5), np.float32)
 
 
-def colored_picture(shape, seed=0):
-    """A grey picture with one rectangle per colour, side by side, and its truth."""
+def colored_image(shape, seed=0):
+    """A grey image with one rectangle per colour, side by side, and its truth."""
     height, width = shape
     rng = np.random.default_rng(seed)
     image = np.full((height, width, 3), 128, np.uint8)
@@ -51,7 +51,7 @@ def geometry_only(monkeypatch):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_truth_still_bounds_the_pixels(geometry_only, shape):
-    image, truth = colored_picture(shape)
+    image, truth = colored_image(shape)
     kept = []
     for seed in range(150):
         out, boxes = augment(image, truth, np.random.default_rng(seed), SIZE)
@@ -78,7 +78,7 @@ def test_each_interpolation_puts_edges_in_the_same_place(shape, interpolation):
         left, top, right, bottom = boxes[0, :4] * SIZE
         row = out[int((top + bottom) / 2), :, 0].astype(int)
         filled = (out == np.array(steps.MEAN)).all(axis=-1)
-        share = 1 - 1 / np.prod(window[2:] - window[:2])  # what the picture leaves
+        share = 1 - 1 / np.prod(window[2:] - window[:2])  # what the image leaves
         np.testing.assert_allclose(filled.mean(), share, atol=0.02)
         inside = row[int(left) + 2 : int(right) - 3]
         assert inside.max(initial=0) <= 30
@@ -87,7 +87,7 @@ def test_each_interpolation_puts_edges_in_the_same_place(shape, interpolation):
 
 def test_plain_resizes_and_keeps_truth():
     for shape in [*SHAPES, (1000, 1300)]:
-        image, truth = colored_picture(shape)
+        image, truth = colored_image(shape)
         out, boxes = plain(image, truth, SIZE)
         np.testing.assert_array_equal(boxes, truth)
         ys, xs = np.nonzero((out.astype(int) @ [1, -1, 0]) > 100)  # red
@@ -108,7 +108,7 @@ def test_the_mean_fills_what_is_outside():
 
 def test_colours_of_the_part_that_is_shown_equal_those_of_the_whole():
     """The mean around it is not distorted: Caffe expands after the colours."""
-    image, truth = colored_picture((120, 200))
+    image, truth = colored_image((120, 200))
     image = image + np.random.default_rng(0).integers(0, 100, image.shape, np.uint8)
     for seed in range(30):
         fast, boxes = augment(image, truth, np.random.default_rng(seed), SIZE)
@@ -132,7 +132,7 @@ def test_colours_of_the_part_that_is_shown_equal_those_of_the_whole():
 
 
 def test_the_same_seed_gives_the_same_bytes_and_inputs_stay():
-    image, truth = colored_picture((120, 200))
+    image, truth = colored_image((120, 200))
     before = image.copy(), truth.copy()
     results = set()
     for seed in (0, 1, 0, 1):
@@ -145,7 +145,7 @@ def test_the_same_seed_gives_the_same_bytes_and_inputs_stay():
 
 
 @pytest.mark.parametrize("function", [steps.plain, augment])
-def test_results_share_no_memory_with_the_picture(function):
+def test_results_share_no_memory_with_the_image(function):
     image = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     for seed in range(20):
         truth = np.array([[0.1, 0.1, 0.9, 0.9, 1]], np.float32)
@@ -155,7 +155,7 @@ def test_results_share_no_memory_with_the_picture(function):
         assert not np.shares_memory(boxes, truth)
 
 
-def test_expansion_keeps_the_picture_inside_a_window_up_to_4_times_as_large():
+def test_expansion_keeps_the_image_inside_a_window_up_to_4_times_as_large():
     windows = [steps.expand(steps.WHOLE, np.random.default_rng(i)) for i in range(400)]
     sides = np.array([w[2:] - w[:2] for w in windows])
     np.testing.assert_allclose(sides[:, 0], sides[:, 1])
@@ -165,7 +165,7 @@ def test_expansion_keeps_the_picture_inside_a_window_up_to_4_times_as_large():
 
 
 def test_crops_keep_to_scale_aspect_and_overlap():
-    _, truth = colored_picture((200, 320))
+    _, truth = colored_image((200, 320))
     crops = [
         steps.min_iou_crop(steps.WHOLE, truth, np.random.default_rng(i))
         for i in range(400)
@@ -202,7 +202,7 @@ def test_boxes_whose_centre_is_outside_are_dropped_and_others_cut():
 
 
 def test_mirror():
-    image, truth = colored_picture((60, 100))
+    image, truth = colored_image((60, 100))
     flipped = 0
     for seed in range(40):
         out, boxes = steps.mirror(image, truth, np.random.default_rng(seed))

@@ -73,7 +73,7 @@ def test_seed_and_epoch_change_the_batches(dataset):
     assert len({images.tobytes() for images in batch.values()}) == 3
 
 
-def test_an_epoch_of_training_has_each_picture_at_most_once(dataset):
+def test_an_epoch_of_training_has_each_image_at_most_once(dataset):
     made = make(dataset, 2)
     assert made.steps_per_epoch == 3
     chosen = [index for step in range(3) for index in made.indices(0, step)]
@@ -97,7 +97,7 @@ def test_evaluation_keeps_order_and_pads_the_last_batch(dataset):
     assert [made.indices(0, step) for step in range(3)] == [[0, 1, 2], [3, 4, 5], [6]]
     images, truth = made.batch(0, 2)
     assert images[0].any() and not images[1:].any() and not truth[1:].any()
-    np.testing.assert_array_equal(made.batch(0, 1)[1][2, :2], dataset.pictures[5].truth)
+    np.testing.assert_array_equal(made.batch(0, 1)[1][2, :2], dataset.samples[5].truth)
     with pytest.raises(ValueError, match=r"expected 0\.\.2"):
         made.batch(0, 3)
 
@@ -105,7 +105,7 @@ def test_evaluation_keeps_order_and_pads_the_last_batch(dataset):
 def test_difficult_objects_may_stay_out(dataset):
     made = make(dataset, 7, augmented=False, use_difficult=False)
     _, truth = made.batch(0, 0)
-    # pictures 1 and 5 hold difficult objects, 2 and 4 others
+    # images 1 and 5 hold difficult objects, 2 and 4 others
     assert (truth[..., 4] > 0).sum(axis=1).tolist() == [0, 0, 2, 0, 1, 0, 0]
 
 
@@ -128,7 +128,7 @@ def test_memory_is_bounded(dataset, monkeypatch):
     running.close()
 
 
-def test_errors_name_the_picture(dataset, monkeypatch):
+def test_errors_name_the_image(dataset, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("by design")
 
@@ -140,7 +140,7 @@ def test_errors_name_the_picture(dataset, monkeypatch):
 
 @pytest.fixture
 def damaged(tmp_path):
-    """Four pictures whose second and third are cut off behind their header."""
+    """Four images whose second and third are cut off behind their header."""
     root = write_voc(tmp_path, {s: [("cat", BOX)] for s in "abcd"})
     dataset = read_voc(root, "trainval")
     for stem in "bc":
@@ -149,7 +149,7 @@ def damaged(tmp_path):
     return dataset
 
 
-def test_a_broken_picture_is_replaced_by_the_next(damaged):
+def test_a_broken_image_is_replaced_by_the_next(damaged):
     made = make(damaged, 4)
     batch = made.batch(0, 0)
     assert {path.stem for path in made.broken} == {"b", "c"}
@@ -157,7 +157,7 @@ def test_a_broken_picture_is_replaced_by_the_next(damaged):
     assert_equal_batches([made.batch(0, 0), *make(damaged, 4).epoch(0)], [batch] * 2)
 
 
-def test_a_broken_picture_is_black_in_evaluation(damaged):
+def test_a_broken_image_is_black_in_evaluation(damaged):
     made = make(damaged, 4, augmented=False)
     images, truth = made.batch(0, 0)
     assert images.any(axis=(1, 2, 3)).tolist() == [True, False, False, True]
@@ -166,12 +166,12 @@ def test_a_broken_picture_is_black_in_evaluation(damaged):
 
 
 @pytest.mark.parametrize("augmented", [True, False])
-def test_all_pictures_broken_is_an_error(damaged, augmented):
-    for picture in damaged.pictures:
-        picture.path.write_bytes(b"")
+def test_all_images_broken_is_an_error(damaged, augmented):
+    for sample in damaged.samples:
+        sample.path.write_bytes(b"")
     made = make(damaged, 4, augmented=augmented)
     for _ in range(2):
-        with pytest.raises(ValueError, match="none of the 4 pictures"):
+        with pytest.raises(ValueError, match="none of the 4 images"):
             list(made.epoch(0))
 
 
@@ -180,7 +180,7 @@ def test_nothing_to_batch_is_an_error(dataset):
         make(dataset, 0)
 
 
-def test_keeping_decoded_pictures_changes_nothing(dataset, monkeypatch):
+def test_keeping_decoded_images_changes_nothing(dataset, monkeypatch):
     kept = list(make(dataset).epoch(0))
     monkeypatch.setattr(batches, "KEPT_BYTES", 0)
     assert_equal_batches(list(make(dataset).epoch(0)), kept)

@@ -12,10 +12,10 @@ from data import read_dataset
 from data.__main__ import main
 from data.convert.convert import WRITERS, convert
 from data.readers.voc.xml_file import CORNERS
-from tests.helpers.voc_files import write_picture, write_voc
+from tests.helpers.voc_files import write_image, write_voc
 
 SIZE_WH = (61, 40)
-PICTURES = {  # VOC's pixels, from 1: a box of one corner, one of the whole, fractions
+IMAGES = {  # VOC's pixels, from 1: a box of one corner, one of the whole, fractions
     "plain": [("dog", (1, 1, 61, 40)), ("cat and bird", (11, 5, 40, 20))],
     "ä with spaces": [("cat and bird", ("12.5", "3.25", "33.125", "9"))],
     "nothing": [],
@@ -30,11 +30,11 @@ def boxes_of(root, split, size_wh=SIZE_WH):
     assert not dataset.problems
     scale = np.tile(size_wh, 2)
     return {
-        picture.path.stem: [
+        sample.path.stem: [
             (dataset.class_names[int(row[4]) - 1], *(row[:4] * scale).round(3).tolist())
-            for row in picture.truth.astype(float)
+            for row in sample.truth.astype(float)
         ]
-        for picture in dataset.pictures
+        for sample in dataset.samples
     }
 
 
@@ -44,7 +44,7 @@ PAIRS = list(itertools.product(WRITERS, WRITERS))
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 @pytest.mark.parametrize("lists", [LISTS, None], ids=["lists", "no lists"])
 def test_there_and_back_loses_nothing(tmp_path, first, second, lists):
-    root = write_voc(tmp_path / "in", PICTURES, lists, SIZE_WH)
+    root = write_voc(tmp_path / "in", IMAGES, lists, SIZE_WH)
     list(convert(root, tmp_path / "one", first))
     list(convert(tmp_path / "one", tmp_path / "two", second))
     splits = list(lists or ["trainval"])
@@ -99,7 +99,7 @@ def test_what_is_written_is_what_other_programs_expect(tmp_path):
 @pytest.mark.parametrize("to", WRITERS)
 def test_reading_leaves_nothing_behind_and_sees_what_changes(tmp_path, to):
     root = tmp_path / "set"
-    source = write_voc(tmp_path / "in", PICTURES, LISTS, SIZE_WH)
+    source = write_voc(tmp_path / "in", IMAGES, LISTS, SIZE_WH)
     list(convert(source, root, to))
     before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
     assert read_dataset(root, "train").class_names == ["cat and bird", "dog"]
@@ -117,25 +117,25 @@ def test_crowds_areas_and_difficult_go_where_they_can(tmp_path):
     for to, crowds, areas in (("coco", 1, 20), ("csv", 1, 480), ("yolo", 0, 480)):
         lines = list(convert(root, tmp_path / to, to))
         assert any("1 crowds left out" in line for line in lines) == (not crowds)
-        picture = read_dataset(tmp_path / to, "trainval").pictures[0]
-        assert picture.crowd.sum() == crowds and len(picture.truth) == 1 + crowds
+        sample = read_dataset(tmp_path / to, "trainval").samples[0]
+        assert sample.crowd.sum() == crowds and len(sample.truth) == 1 + crowds
         if to == "coco":
-            assert picture.areas_px[0] == areas
+            assert sample.areas_px[0] == areas
     root = write_voc(tmp_path / "voc", {"a": [("dog", (11, 5, 40, 20), 1)]})
     assert any("difficult" in line for line in convert(root, tmp_path / "y", "yolo"))
     list(convert(root, tmp_path / "v", "voc"))
-    assert read_dataset(tmp_path / "v", "trainval").pictures[0].difficult.all()
+    assert read_dataset(tmp_path / "v", "trainval").samples[0].difficult.all()
 
 
 def test_lists_that_overlap_become_splits_that_do_not(tmp_path):
-    lists = {"trainval": list(PICTURES)[:3], "val": ["nothing"], "test": ["other"]}
-    root = write_voc(tmp_path / "in", PICTURES, lists, SIZE_WH)
+    lists = {"trainval": list(IMAGES)[:3], "val": ["nothing"], "test": ["other"]}
+    root = write_voc(tmp_path / "in", IMAGES, lists, SIZE_WH)
     list(convert(root, tmp_path / "out", "yolo"))
     for split in ("train", "val", "test", "trainval"):
         assert boxes_of(tmp_path / "out", split) == boxes_of(root, split)
 
 
-def test_pictures_of_one_name_in_two_folders_stay_apart(tmp_path):
+def test_images_of_one_name_in_two_folders_stay_apart(tmp_path):
     for folder, box in (("train", (1, 1, 9, 9)), ("test", (2, 2, 8, 8))):
         write_voc(tmp_path / "in" / folder, {"a": [("dog", box)]}, folders=(".", "."))
     list(convert(tmp_path / "in", tmp_path / "out", "voc"))
@@ -147,10 +147,10 @@ def test_pictures_of_one_name_in_two_folders_stay_apart(tmp_path):
     ]
 
 
-def test_rows_of_one_picture_name_in_two_splits_stay_apart(tmp_path):
+def test_rows_of_one_image_name_in_two_splits_stay_apart(tmp_path):
     header = "filename,xmin,ymin,xmax,ymax,class\n"
     for split, edge in (("train", 9), ("test", 5)):
-        write_picture(tmp_path / "in" / split / "a.png", SIZE_WH)
+        write_image(tmp_path / "in" / split / "a.png", SIZE_WH)
         rows = f"{header}a.png,0,0,{edge},{edge},dog\n"
         (tmp_path / "in" / split / "_annotations.csv").write_text(rows, "utf-8")
     list(convert(tmp_path / "in", tmp_path / "out", "coco"))
@@ -159,7 +159,7 @@ def test_rows_of_one_picture_name_in_two_splits_stay_apart(tmp_path):
         assert boxes == [("dog", 0.0, 0.0, edge, edge)]
 
 
-def test_no_picture_gets_a_hidden_name(tmp_path, monkeypatch):
+def test_no_image_gets_a_hidden_name(tmp_path, monkeypatch):
     from tests.data.readers.test_coco import BOXES, write_json
 
     names = ["images/a.png", "images/a.jpg", "images/a.bmp", "images/a.webp"]
@@ -171,7 +171,7 @@ def test_no_picture_gets_a_hidden_name(tmp_path, monkeypatch):
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
-    root = write_voc(tmp_path / "in", PICTURES, LISTS, SIZE_WH)
+    root = write_voc(tmp_path / "in", IMAGES, LISTS, SIZE_WH)
     assert main(["convert", str(root), str(root), "--to", "coco"]) == 2
     assert "already holds something" in capsys.readouterr().err
     assert (
@@ -179,14 +179,14 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         == 2
     )
     assert "no such folder" in capsys.readouterr().err
-    write_picture(tmp_path / "only" / "a.png", (9, 9))
+    write_image(tmp_path / "only" / "a.png", (9, 9))
     assert (
         main(["convert", str(tmp_path / "only"), str(tmp_path / "out"), "--to", "voc"])
         == 2
     )
     assert not (tmp_path / "out").exists()
     assert main(["convert", str(root), str(tmp_path / "out"), "--to", "csv"]) == 0
-    assert "csv, 4 pictures, 2 classes" in capsys.readouterr().out
+    assert "csv, 4 images, 2 classes" in capsys.readouterr().out
 
 
 TOOLS = ("labelme", "label_studio", "json_min", "cvat", "via", "via3", "via_csv")
@@ -196,7 +196,7 @@ TOOLS = ("labelme", "label_studio", "json_min", "cvat", "via", "via3", "via_csv"
 @pytest.mark.parametrize("to", WRITERS)
 def test_from_annotation_tools(tmp_path, tool, to):
     _, suffix, content = TARGETS[tool]
-    write_picture(tmp_path / "in" / "a.png", (60, 40))
+    write_image(tmp_path / "in" / "a.png", (60, 40))
     (tmp_path / "in" / f"export{suffix}").write_bytes(content())
     assert (
         main(["convert", str(tmp_path / "in"), str(tmp_path / "out"), "--to", to]) == 0

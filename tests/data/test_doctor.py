@@ -11,11 +11,11 @@ from data.__main__ import main
 from data.doctor.boxes import best_overlaps, check_priors
 from data.doctor.findings import SEVERITIES, Finding, table
 from ssd_utils import make_priors
-from tests.helpers.voc_files import write_picture, write_voc
+from tests.helpers.voc_files import write_image, write_voc
 
 BOX = (5, 5, 30, 30)
 MANY = [("cat", (x, y, x + 25, y + 25)) for x in (2, 30) for y in (2, 8, 14)]
-PICTURES = {"a": MANY, "b": MANY, "v": [("cat", BOX)]}
+IMAGES = {"a": MANY, "b": MANY, "v": [("cat", BOX)]}
 LISTS = {"train": ["a", "b"], "val": ["v"]}
 
 
@@ -31,7 +31,7 @@ def check_dataset(root):
 
 @pytest.fixture
 def root(tmp_path):
-    return write_voc(tmp_path / "set", PICTURES, LISTS)
+    return write_voc(tmp_path / "set", IMAGES, LISTS)
 
 
 def test_nothing_is_wrong(root):
@@ -59,7 +59,7 @@ def test_nothing_is_wrong(root):
     ],
 )
 def test_boxes(objects, id, severity, count, tmp_path):
-    root = write_voc(tmp_path / "set", {**PICTURES, "b": objects}, LISTS)
+    root = write_voc(tmp_path / "set", {**IMAGES, "b": objects}, LISTS)
     found = check_dataset(root)
     if severity is None:
         assert id not in found
@@ -71,22 +71,22 @@ def test_boxes(objects, id, severity, count, tmp_path):
 def test_tiny_boxes(tmp_path):
     # 9 of 600 pixels are 4.5 of 300, 7 are 3.5
     objects = [("cat", (5, 5, 13, 90)), ("cat", (5, 5, 11, 90))]
-    pictures = {**PICTURES, "b": objects}
-    root = write_voc(tmp_path / "set", pictures, LISTS, size_wh=(600, 400))
+    images = {**IMAGES, "b": objects}
+    root = write_voc(tmp_path / "set", images, LISTS, size_wh=(600, 400))
     tiny = check_dataset(root)["tiny"]
     assert (tiny.severity, tiny.count) == ("warning", 1)
     assert "cat of 3.5x64.5" in tiny.examples[0]
 
 
 def test_a_class_that_training_lacks(tmp_path):
-    root = write_voc(tmp_path / "set", {**PICTURES, "v": [("dog", BOX)]}, LISTS)
+    root = write_voc(tmp_path / "set", {**IMAGES, "v": [("dog", BOX)]}, LISTS)
     assert check_dataset(root)["class-absent"].examples == ["dog"]
 
 
 def test_similar_names(tmp_path):
     names = ["platelets", "platelet"]
     objects = [(name, box) for name in names for _, box in MANY[:3]]
-    root = write_voc(tmp_path / "set", {**PICTURES, "b": objects}, LISTS)
+    root = write_voc(tmp_path / "set", {**IMAGES, "b": objects}, LISTS)
     (example,) = check_dataset(root)["class-similar"].examples
     assert example == "platelet (3) and platelets (3)"
 
@@ -94,37 +94,37 @@ def test_similar_names(tmp_path):
 def test_xml_and_missing_files(root):
     (root / "Annotations" / "a.xml").write_text("<annotation>")
     (root / "JPEGImages" / "b.png").unlink()
-    write_picture(root / "JPEGImages" / "extra.png", (60, 40), 9)
+    write_image(root / "JPEGImages" / "extra.png", (60, 40), 9)
     shutil.copy(root / "Annotations" / "v.xml", root / "Annotations" / "w.xml")
-    write_picture(root / "JPEGImages" / "w.png", (50, 40), 10)
+    write_image(root / "JPEGImages" / "w.png", (50, 40), 10)
     lists = root / "ImageSets" / "Main"
     (lists / "train.txt").write_text("w\n")
     found = check_dataset(root)
-    ids = ("xml", "picture-missing", "annotation-missing", "size")
+    ids = ("xml", "image-missing", "annotation-missing", "size")
     assert all(found[id].count == 1 for id in ids)
     assert "broken XML" in found["xml"].examples[0]
     assert "60x40, it is 50x40" in found["size"].examples[0]
 
 
-def test_broken_pictures(root):
+def test_broken_images(root):
     header, pixels = (root / "JPEGImages" / f"{stem}.png" for stem in "ab")
-    header.write_bytes(b"no picture")
+    header.write_bytes(b"no image")
     content = bytearray(pixels.read_bytes())
     content[60:400] = bytes(340)  # the header is whole
     pixels.write_bytes(content)
-    found = [f for f in all_findings(root) if f.id == "picture-broken"]
+    found = [f for f in all_findings(root) if f.id == "image-broken"]
     assert [f.severity for f in found] == ["error", "error"]
     assert str(header) in found[0].examples[0]
     assert str(pixels) in found[1].examples[0]
 
 
-def test_a_size_that_is_not_the_pictures(tmp_path):
+def test_a_size_that_is_not_the_images(tmp_path):
     from tests.data.readers.test_coco import BOXES, write_json
 
     write_json(tmp_path / "a.json", ["a.png", "b.png"], BOXES[:2])
-    assert "picture-size" not in check_dataset(tmp_path)
-    write_picture(tmp_path / "b.png", (40, 60))  # as annotators see it without EXIF
-    finding = check_dataset(tmp_path)["picture-size"]
+    assert "image-size" not in check_dataset(tmp_path)
+    write_image(tmp_path / "b.png", (40, 60))  # as annotators see it without EXIF
+    finding = check_dataset(tmp_path)["image-size"]
     assert (finding.severity, finding.count) == ("error", 1)
     assert "b.png: annotated as 60x40, upright it is 40x60" in finding.examples[0]
 
@@ -141,7 +141,7 @@ def test_what_a_coco_reader_mends_and_what_it_leaves_out(bbox, severity, tmp_pat
     assert (finding.severity, finding.count) == (severity, 1)
 
 
-def test_one_picture_in_two_splits(root):
+def test_one_image_in_two_splits(root):
     folder = root / "JPEGImages"
     photo = cv2.resize(
         np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8),
@@ -151,7 +151,7 @@ def test_one_picture_in_two_splits(root):
     for stem, image in (("a", photo), ("v", photo), ("b", 255 - photo)):
         cv2.imwrite(str(folder / f"{stem}.png"), image)
     assert check_dataset(root)["two-splits"].count == 1
-    # compressed again in a JPEG's way: other bytes, nearly the same picture
+    # compressed again in a JPEG's way: other bytes, nearly the same image
     jpeg = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
     cv2.imwrite(str(folder / "v.png"), cv2.imdecode(jpeg, cv2.IMREAD_COLOR))
     found = check_dataset(root)
@@ -163,7 +163,7 @@ def test_one_picture_in_two_splits(root):
 
 def test_one_file_that_two_lists_name(tmp_path):
     lists = {**LISTS, "val": ["v", "a"]}
-    finding = check_dataset(write_voc(tmp_path / "set", PICTURES, lists))["two-splits"]
+    finding = check_dataset(write_voc(tmp_path / "set", IMAGES, lists))["two-splits"]
     assert (finding.severity, finding.count) == ("error", 1)
     assert finding.examples[0].count("a.png") == 2
 
@@ -195,10 +195,10 @@ def test_table_begins_with_the_gravest():
 
 
 def test_command_line(root, tmp_path, capsys):
-    picture = tmp_path / "doctor.png"
-    assert main([str(root), "--plot", str(picture)]) == 0
+    image = tmp_path / "doctor.png"
+    assert main([str(root), "--plot", str(image)]) == 0
     assert "priors" in capsys.readouterr().out
-    assert cv2.imread(str(picture)).size > 10_000
+    assert cv2.imread(str(image)).size > 10_000
     (root / "Annotations" / "a.xml").write_text("<annotation>")
     assert main([str(root)]) == 1
     assert main([str(tmp_path / "nothing")]) == 2

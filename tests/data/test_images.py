@@ -1,4 +1,4 @@
-"""Pictures from files: formats, orientation, limits, broken files."""
+"""Images from files: formats, orientation, limits, broken files."""
 
 import struct
 import subprocess
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import images, picture_size, read_picture
+from data import image_size, images, read_image
 
 WIDTH, HEIGHT = 64, 40
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
@@ -36,38 +36,38 @@ def assert_flag(image, tolerance=12):
 def test_formats_and_unicode_paths(tmp_path, suffix):
     path = tmp_path / f"żółw 亀.{suffix}"
     Image.fromarray(flag()).save(path, quality=95)
-    assert picture_size(path) == (WIDTH, HEIGHT)
-    assert_flag(read_picture(path), 0 if suffix[:3] in ("png", "bmp", "tif") else 25)
+    assert image_size(path) == (WIDTH, HEIGHT)
+    assert_flag(read_image(path), 0 if suffix[:3] in ("png", "bmp", "tif") else 25)
 
 
 def test_tiff_in_its_modes_turned_and_cut_off(tmp_path):
     path, image = tmp_path / "a.tif", Image.fromarray(flag())
     for mode in ("P", "RGBA", "CMYK"):
         image.convert(mode).save(path, compression="tiff_lzw")
-        assert read_picture(path).shape == (HEIGHT, WIDTH, 3)
+        assert read_image(path).shape == (HEIGHT, WIDTH, 3)
     exif = Image.Exif()
     exif[images.EXIF_ORIENTATION] = 6
     turned = image.transpose(Image.Transpose.ROTATE_90)  # a camera held upright
     turned.save(path, exif=exif, compression="tiff_adobe_deflate")
-    assert picture_size(path) == (WIDTH, HEIGHT)
-    assert_flag(read_picture(path), 0)
+    assert image_size(path) == (WIDTH, HEIGHT)
+    assert_flag(read_image(path), 0)
     data = bytearray(path.read_bytes())
     for broken in (data[: len(data) // 2], data[:20] + bytes(200) + data[220:]):
         path.write_bytes(broken)
         with pytest.raises(ValueError, match=r"a.tif: .*\.$"):
-            read_picture(path)
+            read_image(path)
 
 
 def test_16_bits_of_a_tiff_become_8(tmp_path):
     grey = np.full((HEIGHT, WIDTH), 200 * 256 + 17, np.uint16)
     Image.fromarray(grey).save(tmp_path / "a.tif")
-    assert (read_picture(tmp_path / "a.tif") == 200).all()
+    assert (read_image(tmp_path / "a.tif") == 200).all()
 
 
 def test_the_first_bytes_tell_the_format_not_the_name(tmp_path):
     path = tmp_path / "a.jpg"
     Image.fromarray(flag()).save(path, format="PNG")
-    assert_flag(read_picture(path), 0)
+    assert_flag(read_image(path), 0)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_colour_modes(tmp_path, mode, suffix):
     else:
         image = image.convert(mode)
     image.save(tmp_path / f"a.{suffix}", quality=98)
-    assert_flag(read_picture(tmp_path / f"a.{suffix}"), 25 if mode == "CMYK" else 3)
+    assert_flag(read_image(tmp_path / f"a.{suffix}"), 25 if mode == "CMYK" else 3)
 
 
 @pytest.mark.parametrize("kind", ["grey", "16 bit", "1 bit", "grey and alpha"])
@@ -97,7 +97,7 @@ def test_grey_becomes_three_equal_channels(tmp_path, kind):
     else:
         mode = "L" if kind == "grey" else "LA"
         Image.fromarray(ramp).convert(mode).save(path)
-    image = read_picture(path)
+    image = read_image(path)
     assert image.shape == (HEIGHT, WIDTH, 3)
     assert np.abs(image.astype(int) - ramp[..., None]).max() <= 1
 
@@ -121,9 +121,9 @@ def test_exif_orientation(tmp_path, orientation, suffix):
     exif[0x0112] = orientation
     path = tmp_path / f"a.{suffix}"
     stored.save(path, exif=exif, quality=95)
-    assert picture_size(path) == (8 * WIDTH, 8 * HEIGHT)
-    assert read_picture(path).shape == (8 * HEIGHT, 8 * WIDTH, 3)
-    small = cv2.resize(read_picture(path, 80), (WIDTH, HEIGHT))
+    assert image_size(path) == (8 * WIDTH, 8 * HEIGHT)
+    assert read_image(path).shape == (8 * HEIGHT, 8 * WIDTH, 3)
+    small = cv2.resize(read_image(path, 80), (WIDTH, HEIGHT))
     assert_flag(small, 25)
 
 
@@ -133,7 +133,7 @@ def test_exif_orientation(tmp_path, orientation, suffix):
 )
 def test_large_jpegs_come_smaller_but_not_below_min_side(tmp_path, min_side, height):
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((640, 800, 3), np.uint8))
-    assert read_picture(tmp_path / "a.jpg", min_side).shape[0] == height
+    assert read_image(tmp_path / "a.jpg", min_side).shape[0] == height
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -141,9 +141,9 @@ def test_large_jpegs_come_smaller_but_not_below_min_side(tmp_path, min_side, hei
 def test_decoding_to_rgb_equals_converting_after(tmp_path, monkeypatch, mode, min_side):
     noise = np.random.default_rng(0).integers(0, 256, (160, 240, 3), np.uint8)
     Image.fromarray(noise).convert(mode).save(tmp_path / "a.jpg", quality=90)
-    straight = read_picture(tmp_path / "a.jpg", min_side)
+    straight = read_image(tmp_path / "a.jpg", min_side)
     monkeypatch.setattr(images, "DECODES_RGB", False)
-    np.testing.assert_array_equal(straight, read_picture(tmp_path / "a.jpg", min_side))
+    np.testing.assert_array_equal(straight, read_image(tmp_path / "a.jpg", min_side))
 
 
 @pytest.mark.parametrize("suffix", [s[1:] for s in images.SUFFIXES])
@@ -155,7 +155,7 @@ def test_cut_files_are_refused_by_name(tmp_path, suffix, share):
     raw = path.read_bytes()
     path.write_bytes(raw[: int(len(raw) * share)])
     with pytest.raises(ValueError, match=r"cut\.") as caught:
-        read_picture(path)
+        read_image(path)
     assert "\n" not in str(caught.value)
 
 
@@ -167,33 +167,33 @@ def test_a_cut_jpeg_with_a_whole_thumbnail_is_refused(tmp_path):
     block = b"Exif\0\0" + raw  # holds an end-of-image mark of its own
     app1 = b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block
     path.write_bytes(raw[:2] + app1 + raw[2:])
-    assert read_picture(path).shape == (HEIGHT, WIDTH, 3)
+    assert read_image(path).shape == (HEIGHT, WIDTH, 3)
     path.write_bytes(raw[:2] + app1 + raw[2 : len(raw) // 2])
     with pytest.raises(ValueError, match="cut off"):
-        read_picture(path)
+        read_image(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"GIF89a" + b"\0" * 50])
-def test_other_files_are_no_pictures(tmp_path, content):
+def test_other_files_are_no_images(tmp_path, content):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    for function in (picture_size, read_picture):
-        with pytest.raises(ValueError, match=r"a\.jpg: not a picture of a known"):
+    for function in (image_size, read_image):
+        with pytest.raises(ValueError, match=r"a\.jpg: not an image of a known"):
             function(path)
     with pytest.raises(ValueError, match="can't be read"):
-        read_picture(tmp_path / "missing.jpg")
+        read_image(tmp_path / "missing.jpg")
 
 
 def test_too_large_is_refused_before_decoding(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.new("1", (20_000, 20_000)).save(path)
-    for function in (picture_size, read_picture):
+    for function in (image_size, read_image):
         with pytest.raises(ValueError, match=r"a\.png"):
             function(path)
     Image.new("RGB", (20, 20)).save(path)
     monkeypatch.setattr(images, "MAX_BYTES", 10)
     with pytest.raises(ValueError, match="at most 10 are read"):
-        read_picture(path)
+        read_image(path)
 
 
 def claim(path, side):
@@ -209,14 +209,14 @@ def claim(path, side):
 
 
 @pytest.mark.parametrize("side", [9_700, 12_000, 60_000])
-def test_pillow_has_no_word_of_its_own_about_large_pictures(tmp_path, side):
+def test_pillow_has_no_word_of_its_own_about_large_images(tmp_path, side):
     path = tmp_path / "large.png"
     Image.fromarray(flag()).save(path)
     claim(path, side)
     code = f"""
-from data import picture_size
+from data import image_size
 try:
-    print(picture_size({str(path)!r}))
+    print(image_size({str(path)!r}))
 except ValueError as error:
     print(error)
 """
@@ -228,7 +228,7 @@ except ValueError as error:
     assert not done.stderr
 
 
-def test_too_little_memory_is_no_broken_picture(tmp_path, monkeypatch):
+def test_too_little_memory_is_no_broken_image(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(flag()).save(path)
 
@@ -239,22 +239,22 @@ def test_too_little_memory_is_no_broken_picture(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cv2, "imdecode", imdecode)
     with pytest.raises(MemoryError, match=r"a\.png"):
-        read_picture(path)
+        read_image(path)
 
 
 @pytest.mark.filterwarnings("ignore:Image size")  # pytest undoes those of modules
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_a_huge_picture_is_refused_before_memory_is_taken(tmp_path, suffix):
+def test_a_huge_image_is_refused_before_memory_is_taken(tmp_path, suffix):
     path = tmp_path / f"bomb.{suffix}"
     Image.fromarray(flag()).save(path)
     claim(path, 50)
-    assert picture_size(path) == (50, 50)  # the claim is understood
+    assert image_size(path) == (50, 50)  # the claim is understood
     claim(path, 12_000)  # below Pillow's own limit
     with pytest.raises(ValueError, match=r"12000x12000 pixels, at most 100000000"):
-        read_picture(path)
+        read_image(path)
     claim(path, 60_000)
     tracemalloc.start()
-    for read in (picture_size, read_picture):
+    for read in (image_size, read_image):
         with pytest.raises(ValueError, match=r"bomb.*3600000000 pixels"):  # Pillow
             read(path)
     assert tracemalloc.get_traced_memory()[1] < 2**20

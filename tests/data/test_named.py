@@ -93,7 +93,7 @@ def small_archives(server, tmp_path, monkeypatch):
     for split in ("train", "val"):
         path = coco / "annotations" / f"instances_{split}2017.json"
         names = [f"{split}1.png", f"{split}2.png"]
-        write_json(path, names, BOXES, pictures=coco / f"{split}2017")
+        write_json(path, names, BOXES, image_folder=coco / f"{split}2017")
         (path.parent / f"captions_{split}2017.json").write_text(json.dumps({"a": 1}))
     coco_files = files_of(coco)
     contents = {
@@ -127,7 +127,7 @@ SPLITS = [
 def test_named_data_sets_have_their_official_splits(server, tmp_path, name, splits):
     for split, stems in splits.items():
         dataset = read_dataset(name, split)
-        assert [picture.path.stem for picture in dataset.pictures] == list(stems)
+        assert [sample.path.stem for sample in dataset.samples] == list(stems)
         assert not dataset.problems and not dataset.split_was_made
     archives = named.NAMED[name][0]
     assert len(server.ranges) == len(archives)  # each is fetched once

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import draw_shapes, read_picture, read_voc
+from data import draw_shapes, read_image, read_voc
 from data.shapes import dataset as shapes
 from data.shapes import draw
 
@@ -37,8 +37,8 @@ def test_it_reads_as_a_voc_data_set_without_problems(drawn):
     dataset = read_voc(drawn, "trainval")
     assert dataset.class_names == list(draw.CLASS_NAMES)
     assert min(dataset.boxes_per_class().values()) > 5
-    assert any(picture.difficult.any() for picture in dataset.pictures)
-    assert len({picture.size_wh for picture in dataset.pictures}) > 20
+    assert any(sample.difficult.any() for sample in dataset.samples)
+    assert len({sample.size_wh for sample in dataset.samples}) > 20
     assert b"<truncated>1" in b"".join(contents(drawn).values())
 
 
@@ -51,7 +51,7 @@ def test_boxes_are_tight(monkeypatch):
     flat = lambda height, width, rng: np.full((height, width, 3), 128, np.float32)  # noqa: E731
     monkeypatch.setattr(draw, "_background", flat)
     for seed in range(20):
-        image, objects = draw.draw_picture(np.random.default_rng(seed))
+        image, objects = draw.draw_image(np.random.default_rng(seed))
         ys, xs = np.nonzero(np.abs(image.astype(int) - 128).max(axis=-1) > 8)
         seen = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
         np.testing.assert_allclose(objects[0].box_px, seen, atol=2)
@@ -106,30 +106,30 @@ def test_the_command_line(tmp_path):
     options = {"cwd": REPOSITORY, "capture_output": True, "text": True}
     done = subprocess.run([*command, "--images", "2"], **options, check=True)
     assert done.stdout.strip() == str(tmp_path / "s") and done.stderr == ""
-    assert read_picture(tmp_path / "s" / "JPEGImages" / "000001.jpg").shape[2] == 3
+    assert read_image(tmp_path / "s" / "JPEGImages" / "000001.jpg").shape[2] == 3
     done = subprocess.run([*command, "--images", "3"], **options)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
 
 
-def test_large_pictures_have_small_whole_objects(tmp_path):
-    folder = draw_shapes(tmp_path / "large", num_pictures=2, large=True)
+def test_large_images_have_small_whole_objects(tmp_path):
+    folder = draw_shapes(tmp_path / "large", num_images=2, large=True)
     dataset = read_voc(folder, "trainval")
-    picture = dataset.pictures[0]
-    assert picture.size_wh == (3000, 2000)
-    assert 30 <= len(picture.truth) <= 50
-    sides = (picture.truth[:, 2:4] - picture.truth[:, :2]) * picture.size_wh
+    sample = dataset.samples[0]
+    assert sample.size_wh == (3000, 2000)
+    assert 30 <= len(sample.truth) <= 50
+    sides = (sample.truth[:, 2:4] - sample.truth[:, :2]) * sample.size_wh
     assert sides.min() > 5  # thin ones seen from the side
     assert sides.max() <= 76  # 60, stretched by a quarter
-    image = picture.pixels()
+    image = sample.read_image()
     assert image.shape == (2000, 3000, 3)
     # objects are colourful, the ground is not
     colour = np.ptp(image.astype(int), axis=2)
     inside = [
         np.median(colour[top:bottom, left:right])
         for left, top, right, bottom in np.round(
-            picture.truth[~picture.difficult, :4] * (3000, 2000, 3000, 2000)
+            sample.truth[~sample.difficult, :4] * (3000, 2000, 3000, 2000)
         ).astype(int)
     ]
     assert np.median(inside) > 2 * np.median(colour)
     with pytest.raises(ValueError, match="shapes set"):
-        draw_shapes(tmp_path / "large", num_pictures=2)
+        draw_shapes(tmp_path / "large", num_images=2)

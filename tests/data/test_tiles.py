@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data import Dataset, Picture
+from data import Dataset, Sample
 from data.tiles import (
     OVERLAP,
     crop_tiles,
@@ -112,7 +112,7 @@ def merged(left, right, whole=NONE):
             NONE,
             [(1, 0.9, 90, 10, 100, 30)],
         ),
-        # at the picture's own edge nothing is cut
+        # at the image's own edge nothing is cut
         (
             rows((1, 0.9, (0, 10, 20, 30)), (1, 0.5, (0, 10, 50, 30))),
             NONE,
@@ -124,7 +124,7 @@ def test_merge(left, right, expected):
     assert merged(left, right) == [pytest.approx(row, abs=0.1) for row in expected]
 
 
-def test_the_whole_picture_counts_for_large_objects_alone():
+def test_the_whole_image_counts_for_large_objects_alone():
     # in pixels: 17.5 x 20 fits a tile's overlap of 25, 87.5 x 60 does not
     whole = rows((1, 0.9, (40, 10, 50, 30)), (2, 0.8, (30, 10, 80, 70)))
     halves = rows((2, 0.9, (52.5, 10, 100, 70))), rows((2, 0.9, (0, 10, 65, 70)))
@@ -139,7 +139,7 @@ def test_one_window_is_left_as_it_is():
     np.testing.assert_array_equal(row, found[0])
 
 
-def test_a_large_picture_through_a_detector():
+def test_a_large_image_through_a_detector():
     """Rectangles in the middle, over two tiles and in a corner, each found once."""
     image = np.full((1400, 2100, 3), 110, np.uint8)
     places = [(40, 50), (290, 280), (1100, 700), (2070, 1380)]
@@ -154,22 +154,22 @@ def test_a_large_picture_through_a_detector():
 # training
 
 
-def picture(size_wh, *objects):
+def make_image(size_wh, *objects):
     """objects: (class, difficult, corners in pixels)."""
     side = np.tile(size_wh, 2)
     table = [[*(np.array(box) / side), c] for c, _, box in objects]
     truth = np.array(table, np.float32).reshape(-1, 5)
-    return Picture("x.jpg", size_wh, truth, np.array([d for _, d, _ in objects], bool))
+    return Sample("x.jpg", size_wh, truth, np.array([d for _, d, _ in objects], bool))
 
 
 def test_truth_of_tiles():
-    big = picture(
+    big = make_image(
         (175, 100),
         (1, False, (80, 10, 100, 30)),  # whole in both
         (2, True, (90, 50, 130, 60)),  # its centre, 110, lies in the right tile only
     )
     dataset = Dataset("big", "train", ["a", "b"], [big])
-    left, right = tile_dataset(dataset, 100).pictures
+    left, right = tile_dataset(dataset, 100).samples
     assert (left.window_px, right.window_px) == ((0, 0, 100, 100), (75, 0, 175, 100))
     assert left.size_wh == right.size_wh == (100, 100)
     np.testing.assert_allclose(left.truth, [[0.8, 0.1, 1.0, 0.3, 1]], atol=1e-6)
@@ -193,8 +193,8 @@ def test_truth_of_tiles():
     ],
 )
 def test_as_many_empty_tiles_as_others(objects, expected):
-    dataset = Dataset("big", "train", ["a"], [picture((325, 325), *objects)])
-    tiles = tile_dataset(dataset, 100).pictures
+    dataset = Dataset("big", "train", ["a"], [make_image((325, 325), *objects)])
+    tiles = tile_dataset(dataset, 100).samples
     num_full = sum(len(tile.truth) > 0 for tile in tiles)
     assert (num_full, len(tiles)) == (len(objects), expected)
 
@@ -206,6 +206,6 @@ def test_a_tile_shows_its_part_of_the_file(tmp_path):
     path = tmp_path / "x.png"
     cv2.imwrite(str(path), image[..., ::-1])
     none = np.zeros((0, 5), np.float32), np.zeros(0, bool)
-    shown = Picture(path, (100, 100), *none, window_px=(75, 0, 175, 100))
-    np.testing.assert_array_equal(shown.pixels(), image[:, 75:])
-    np.testing.assert_array_equal(Picture(path, (175, 100), *none).pixels(), image)
+    shown = Sample(path, (100, 100), *none, window_px=(75, 0, 175, 100))
+    np.testing.assert_array_equal(shown.read_image(), image[:, 75:])
+    np.testing.assert_array_equal(Sample(path, (175, 100), *none).read_image(), image)

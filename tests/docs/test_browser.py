@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import exporting
-from data import draw_shapes, read_picture
+from data import draw_shapes, read_image
 from inference import runtimes
 from tests.helpers.detectors import SHAPES_WEIGHTS
 from tests.helpers.exportables import exportable_of, need
@@ -33,9 +33,9 @@ await new Promise((after) => { page.onload = after; });
 const inside = page.contentDocument;
 const state = () => inside.getElementById("state").textContent;
 await until(() => state() === "ready");
-const bytes = await (await fetch("picture.png")).blob();
+const bytes = await (await fetch("image.png")).blob();
 const data = new DataTransfer();
-data.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+data.items.add(new File([bytes], "image.png", { type: "image/png" }));
 const drop = new DragEvent("drop", { dataTransfer: data, bubbles: true });
 inside.getElementById("drop").dispatchEvent(drop);
 await until(() => /ms$|:/.test(state()));
@@ -46,7 +46,7 @@ await fetch("done", { method: "POST", body: JSON.stringify([state(), lines]) });
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The page with the demo's model beside it, and a picture of 300x300."""
+    """The page with the demo's model beside it, and an image of 300x300."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("exports need TensorFlow")
     if shutil.which("chromium") is None:
@@ -63,10 +63,10 @@ def site(tmp_path_factory):
     exporting.write("onnx", ready, folder / "model.onnx")
     (folder / "labels.txt").write_text(ready.metadata.labels(), "utf-8")
     (folder / "driver.html").write_text(DRIVER, "utf-8")
-    shapes = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=10)
-    drawn = read_picture(next((shapes / "JPEGImages").iterdir()))
+    shapes = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_images=10)
+    drawn = read_image(next((shapes / "JPEGImages").iterdir()))
     square = cv2.resize(drawn, (300, 300))
-    assert cv2.imwrite(str(folder / "picture.png"), square[..., ::-1])
+    assert cv2.imwrite(str(folder / "image.png"), square[..., ::-1])
     return folder
 
 
@@ -102,11 +102,11 @@ def browse(folder, profile):
     return posted
 
 
-def test_a_dropped_picture_is_detected_as_in_python(site, tmp_path):
+def test_a_dropped_image_is_detected_as_in_python(site, tmp_path):
     ((state, lines),) = browse(site, tmp_path)
     assert state.endswith(" ms"), state
     network = runtimes.load(site / "model.onnx", 0.5)
-    (rows,) = network(read_picture(site / "picture.png")[None])
+    (rows,) = network(read_image(site / "image.png")[None])
     rows = rows[rows[:, 1] > 0]
     assert len(lines) == len(rows) > 0
     for line, (class_id, score, *box) in zip(lines, rows, strict=True):

@@ -14,7 +14,7 @@ import pytest
 
 from base.constants import MIN_SCORE
 from inference import runtimes
-from tests.helpers.exportables import pictures
+from tests.helpers.exportables import random_images
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "deploy.md").read_text("utf-8")
@@ -94,7 +94,7 @@ def test_litert_has_the_signature(written):
         name: (np.dtype(value["dtype"]).name, list(value["shape"]))
         for name, value in details.items()
     }
-    assert received == {  # one picture at a time
+    assert received == {  # one image at a time
         name: (kind, [1 if axis is None else axis for axis in shape])
         for name, (kind, shape) in promised().items()
     }
@@ -127,9 +127,9 @@ def test_what_is_copied_to_the_pi_is_enough(written, tmp_path):
     for name in folders.replace("\\", "").split():
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
-    picture = tmp_path / "street.png"
-    cv2.imwrite(str(picture), pictures(1)[0])
-    argv = [str(picture), "--weights", str(path), "--json", "found.json"]
+    image = tmp_path / "street.png"
+    cv2.imwrite(str(image), random_images(1)[0])
+    argv = [str(image), "--weights", str(path), "--json", "found.json"]
     code = f"import sys; sys.modules.update(dict.fromkeys({ABSENT})); import detect\n"
     code += f"sys.exit(detect.main({argv}))"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
@@ -147,7 +147,7 @@ def test_the_program_of_the_pi_runs(written, tmp_path, monkeypatch, capsys):
     shutil.copy(written("litert"), "best.tflite")
     network = runtimes.load("best.tflite", 0.5)
     Path("labels.txt").write_text(network.metadata.labels(), "utf-8")
-    (image,) = pictures(1)
+    (image,) = random_images(1)
     Path("street.jpg").write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
     capsys.readouterr()
     exec(programs()["ai_edge_litert"], {})
@@ -164,7 +164,7 @@ def test_the_program_of_openvino_runs(written, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for suffix in (".xml", ".bin"):
         shutil.copy(written("openvino").with_suffix(suffix), f"best{suffix}")
-    found = {"images": pictures(2)}
+    found = {"images": random_images(2)}
     exec(programs()["openvino"], found)
     expected = runtimes.load("best.xml", MIN_SCORE)(found["images"])
     np.testing.assert_allclose(found["boxes"], expected[..., 2:], atol=0.01)

@@ -24,7 +24,7 @@ EASY = np.zeros(1, bool)
 LEFT = [0.0, 0.0, 0.5, 1.0]
 
 
-def random_pictures(seed, num_images=12, num_names=3):
+def random_images(seed, num_images=12, num_names=3):
     rng = np.random.default_rng(seed)
     sizes_wh, truths, difficult, detections = [], [], [], []
     for _ in range(num_images):
@@ -87,17 +87,17 @@ def reference(detections, truths, difficult, sizes_wh, class_id=None):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_against_pycocotools(seed, capfd):
-    pictures = random_pictures(seed)
-    scores = evaluate_coco(*pictures, NAMES)
+    images = random_images(seed)
+    scores = evaluate_coco(*images, NAMES)
     assert "".join(capfd.readouterr()) == ""
     np.testing.assert_allclose(
-        [scores[name] for name in FIGURES], reference(*pictures), atol=1e-9
+        [scores[name] for name in FIGURES], reference(*images), atol=1e-9
     )
     for class_id, name in enumerate(NAMES, start=1):
         per_class = scores["per_class"][name]
         np.testing.assert_allclose(
             [per_class[key] for key in FIGURES[:3]],
-            reference(*pictures, class_id)[:3],
+            reference(*images, class_id)[:3],
             atol=1e-9,
         )
 
@@ -134,7 +134,7 @@ def test_by_hand(rows, objects, difficult, expected):
     assert math.isnan(scores["per_class"]["bird"]["AP"])
 
 
-def test_areas_are_pixels_of_a_picture_that_is_not_square():
+def test_areas_are_pixels_of_a_image_that_is_not_square():
     # half of 100 x 30 pixels = 50 * 30 = 1500: above 32 * 32 = 1024, below 96 * 96
     row, objects = np.array([[1, 0.9, *LEFT]]), np.array([[*LEFT, 1]])
     scores = evaluate_coco([row], [objects], [EASY], [(100, 30)], NAMES)
@@ -157,7 +157,7 @@ def test_dataset_counts_from_one_and_marks_difficult_objects():
 
 @pytest.mark.parametrize("named", [False, True])
 def test_predictions_there_and_back(tmp_path, named):
-    detections, truths, difficult, sizes_wh = random_pictures(5)
+    detections, truths, difficult, sizes_wh = random_images(5)
     files = [f"Bild ä {i}.jpg" for i in range(len(sizes_wh))]
     path = tmp_path / "gefunden ü.json"
     write_predictions(path, detections, sizes_wh, files if named else None)
@@ -198,7 +198,7 @@ def test_image_ids(tmp_path, image_id, position):
     assert back[position].tolist() == [[1, 0.5, 0, 0, 0.5, 1]]
 
 
-def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_images_of_one_name_are_told_apart_by_their_folders(tmp_path):
     path = tmp_path / "results.json"
     files = ["/set/x/a.jpg", "/set/y/a.jpg"]
     for image_id, position in (("x/a.jpg", 0), ("set/y/a.jpg", 1)):
@@ -207,7 +207,7 @@ def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
         assert [len(part) for part in back] == [position == 0, position == 1]
     for image_id in ("a.jpg", "a"):
         path.write_text(json.dumps([{**GOOD, "image_id": image_id}]))
-        with pytest.raises(ValueError, match=r"entry 0: 2 pictures are called 'a.*y/a"):
+        with pytest.raises(ValueError, match=r"entry 0: 2 images are called 'a.*y/a"):
             read_predictions(path, files, [(100, 50)] * 2, NAMES)
     path.write_text(json.dumps([{**GOOD, "image_id": "z/a.jpg"}]))
     with pytest.raises(ValueError, match=r"Received: 'z/a.jpg'"):

@@ -65,10 +65,10 @@ def test_which_truth_each_detection_belongs_to():
     detections = [NOTHING, found([1, 0.9, *RIGHT], [1, 0.8, *LEFT])]
     hard = [np.zeros(len(rows), bool) for rows in images]
     matched = match_detections(detections, images, hard, 3)
-    # the second picture's own rows: RIGHT is its row 1; LEFT is no object of class 1
+    # the second image's own rows: RIGHT is its row 1; LEFT is no object of class 1
     assert matched.truth.tolist() == [1, -1] and matched.image.tolist() == [1, 1]
     assert matched.truth.dtype.kind == "i"
-    assert matched.num_truth.tolist() == [[1, 0], [1, 1]]  # pictures by classes
+    assert matched.num_truth.tolist() == [[1, 0], [1, 1]]  # images by classes
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_matching_by_hand(rows, boxes, difficult, num_truth, precision, recall):
     assert (np.diff(curve.scores) <= 0).all()
 
 
-def test_equal_scores_keep_the_order_of_pictures_and_rows():
+def test_equal_scores_keep_the_order_of_images_and_rows():
     right, wrong = found([1, 0.5, *LEFT]), found([1, 0.5, *RIGHT])
     objects, none = truth([*LEFT, 1]), truth()
     flags = [EASY, EASY[:0]]
@@ -145,7 +145,7 @@ def test_equal_scores_keep_the_order_of_pictures_and_rows():
     assert last.precision.tolist() == [0, 0.5]
 
 
-def test_pictures_and_classes_do_not_mix():
+def test_images_and_classes_do_not_mix():
     objects = [truth([*LEFT, 1], [*LEFT, 2]), truth()]
     flags = [np.zeros(2, bool), np.zeros(0, bool)]
     detections = [found([2, 0.9, *LEFT]), found([1, 0.8, *LEFT])]
@@ -156,7 +156,7 @@ def test_pictures_and_classes_do_not_mix():
     assert mean_ap([cat, dog, cow]) == {"mAP07": 0.5, "mAP50": 0.5}
 
 
-def test_no_pictures_at_all():
+def test_no_images_at_all():
     (curve,) = evaluate_voc([], [], [], ["cat"])
     assert curve.num_truth == 0
     assert np.isnan(mean_ap([curve])["mAP50"])
@@ -165,9 +165,9 @@ def test_no_pictures_at_all():
 @pytest.mark.parametrize(
     ("detections", "truths", "difficult", "message"),
     [
-        ([], [truth()], [EASY], "one array per picture"),
-        ([np.zeros((2, 5))], [truth()], [EASY[:0]], r"Picture 0: .*\(any, 6\)"),
-        ([NOTHING], [np.zeros(5)], [EASY], r"Picture 0: expected truth"),
+        ([], [truth()], [EASY], "one array per image"),
+        ([np.zeros((2, 5))], [truth()], [EASY[:0]], r"Image 0: .*\(any, 6\)"),
+        ([NOTHING], [np.zeros(5)], [EASY], r"Image 0: expected truth"),
         ([found([1, np.nan, *LEFT])], [truth()], [EASY[:0]], "nan or infinity"),
         ([found([2, 0.5, *LEFT])], [truth()], [EASY[:0]], "class 0 to 1. Received: 2"),
         ([NOTHING], [truth([*LEFT, 0])], [EASY], "class 1 to 1. Received: 0"),
@@ -239,17 +239,17 @@ BOX = st.tuples(EDGE, EDGE, st.integers(1, 4), st.integers(1, 4)).map(
 )
 OBJECT = st.tuples(BOX, st.integers(1, 2), st.booleans())
 DETECTION = st.tuples(st.integers(0, 2), st.sampled_from([0.25, 0.5, 0.75, 0.875]), BOX)
-PICTURE = st.tuples(
+IMAGE = st.tuples(
     st.lists(OBJECT, max_size=5), st.lists(DETECTION, min_size=0, max_size=8)
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(PICTURE, max_size=4), st.sampled_from([0.25, 0.5, 0.75]))
-def test_against_a_slow_loop(pictures, threshold):
-    truths = [truth(*([*box, c] for box, c, _ in objects)) for objects, _ in pictures]
-    difficult = [np.array([hard for *_, hard in objs], bool) for objs, _ in pictures]
-    detections = [found(*([c, s, *box] for c, s, box in rows)) for _, rows in pictures]
+@given(st.lists(IMAGE, max_size=4), st.sampled_from([0.25, 0.5, 0.75]))
+def test_against_a_slow_loop(images, threshold):
+    truths = [truth(*([*box, c] for box, c, _ in objects)) for objects, _ in images]
+    difficult = [np.array([hard for *_, hard in objs], bool) for objs, _ in images]
+    detections = [found(*([c, s, *box] for c, s, box in rows)) for _, rows in images]
     curves = evaluate_voc(detections, truths, difficult, ["a", "b"], threshold)
     for class_id, curve in enumerate(curves, start=1):
         total, slow = slow_voc(detections, truths, difficult, class_id, threshold)
@@ -300,8 +300,8 @@ def read_objects(path, names):
     return truth(*rows)
 
 
-def test_speed_counts_pictures_of_the_median_call(monkeypatch):
-    # ticks: calls of 0.5, 0.5, 2.0 seconds; median 0.5 s for 4 pictures = 8 per second
+def test_speed_counts_images_of_the_median_call(monkeypatch):
+    # ticks: calls of 0.5, 0.5, 2.0 seconds; median 0.5 s for 4 images = 8 per second
     ticks = iter([0, 0.5, 1, 1.5, 2, 4])
     monkeypatch.setattr("evaluation.speed.time.perf_counter", lambda: next(ticks))
     shapes = []

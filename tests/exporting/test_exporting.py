@@ -24,7 +24,7 @@ from tests.helpers.exportables import (
     expected,
     exportable,
     need,
-    pictures,
+    random_images,
     untrained,
 )
 
@@ -37,8 +37,8 @@ ROOT = Path(exporting.__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def ours():
-    """Three pictures and what ssd_utils finds in them."""
-    images = pictures(3)
+    """Three images and what ssd_utils finds in them."""
+    images = random_images(3)
     detections = expected(exportable(), images)
     counts = (detections[..., 1] > 0).sum(axis=1)
     assert (counts > 20).all() and (counts < 200).any()  # NMS and padding both matter
@@ -63,7 +63,7 @@ def test_each_backbone_is_converted(tmp_path, backbone, name):
     ready = untrained(backbone, NAMES)
     path = tmp_path / f"real{FORMATS[name].suffix}"
     exporting.write(name, ready, path)
-    images = pictures(1)
+    images = random_images(1)
     detections = expected(ready, images)
     assert (detections[..., 1] > 0).any()
     found = runtimes.load(path, MIN_SCORE)(images)

@@ -48,7 +48,7 @@ def padded(rows):
     return table
 
 
-def test_the_greatest_difference_of_all_pictures():
+def test_the_greatest_difference_of_all_images():
     before = [padded([A]), padded([B])]
     after = [padded([changed(A, top=0.13)]), padded([changed(B, top=0.51)])]
     assert difference(before, after, 0.5).box == pytest.approx(0.03)
@@ -83,7 +83,7 @@ def test_the_table():
     head, before, after = text.splitlines()
     rows = [" ".join(line.split()) for line in (head, before, after)]
     assert rows == [
-        "mAP50 boxes differ scores differ unpaired ms a picture MB",
+        "mAP50 boxes differ scores differ unpaired ms an image MB",
         "a.h5 0.800 12.3 10.18",
         "a.onnx 0.700 1.8e-07 1.5e-06 3 of 2249 5.0 3.10",
     ]

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 
 from comparison.entries import make_entries
-from comparison.intervals import draw_pictures
+from comparison.intervals import draw_images
 from comparison.runs import read_run
 from comparison.scores import Detected, score
-from data import Dataset, Picture
+from data import Dataset, Sample
 
 NAMES = ["cat", "dog & <b>cow</b>"]  # a class name is a user's: it may hold anything
 OPTIONS = {
-    "data": ["my pictures"],
+    "data": ["my images"],
     "train_split": "train",
     "val_split": "val",
     "freeze": False,
@@ -34,12 +34,12 @@ FORM = {
 }
 
 
-def dataset(folder, num_pictures=12, seed=0):
-    """Pictures 80x60 with up to three objects each; the third holds none."""
+def dataset(folder, num_images=12, seed=0):
+    """Images 80x60 with up to three objects each; the third holds none."""
     rng = np.random.default_rng(seed)
-    pictures = []
+    images = []
     folder.mkdir(parents=True, exist_ok=True)
-    for i in range(num_pictures):
+    for i in range(num_images):
         path = folder / f"{i}<i>.png"
         image = np.full((60, 80, 3), 200, np.uint8)
         cv2.circle(image, (10 + 5 * i % 70, 30), 8, (40, 90, 200), -1)
@@ -49,17 +49,17 @@ def dataset(folder, num_pictures=12, seed=0):
         corners = np.concatenate([low, low + rng.uniform(0.15, 0.4, (count, 2))], 1)
         truth = np.concatenate([corners, rng.integers(1, 3, (count, 1))], axis=1)
         difficult = rng.random(count) < 0.1
-        pictures.append(Picture(path, (80, 60), truth.astype(np.float32), difficult))
-    return Dataset("pets", "val", NAMES, pictures)
+        images.append(Sample(path, (80, 60), truth.astype(np.float32), difficult))
+    return Dataset("pets", "val", NAMES, images)
 
 
-def detections(pictures, skill, seed):
+def detections(samples, skill, seed):
     """float32 (K, 6) each: a share `skill` of the objects, and something else."""
     rng = np.random.default_rng(seed)
     found = []
-    for picture in pictures:
+    for sample in samples:
         rows = []
-        for *corners, class_id in picture.truth:
+        for *corners, class_id in sample.truth:
             if rng.random() < skill:
                 if rng.random() > skill:
                     class_id = 3 - class_id
@@ -102,25 +102,25 @@ def write_run(folder, name, seed=0, **options):
 
 def entries(folder, skills=(("small", 0.95), ("vgg16", 0.9), ("resnet50", 0.2))):
     """Entries of `skills` and their data set; several of one name are its seeds."""
-    pictures = dataset(folder / "pictures")
+    samples = dataset(folder / "images")
     runs, scores = [], []
     for i, (name, skill) in enumerate(skills):
         seed = [n for n, _ in skills[:i]].count(name)
         run = read_run(write_run(folder / f"{name}-seed{seed}", name, seed))
-        found = detections(pictures.pictures, skill, i)
+        found = detections(samples.samples, skill, i)
         runs.append(run)
-        scores.append(score(Detected(found, 0.5, 0.3), pictures.pictures, NAMES))
-    made = make_entries(runs, scores, draw_pictures(len(pictures), 200))
+        scores.append(score(Detected(found, 0.5, 0.3), samples.samples, NAMES))
+    made = make_entries(runs, scores, draw_images(len(samples), 200))
     for i, entry in enumerate(made):
         entry.cost = {"parameters_m": 3.6 + i, "gflops": 3.9, "weights_mb": 14.5}
         fps = 9.0 + 50 * i
         entry.speed = {"fps": fps, "fps_low": fps - 1, "fps_high": fps + 1}
         entry.speed |= {"latency_ms_p50": 20.0, "latency_ms_p99": 31.0}
-    return made, pictures
+    return made, samples
 
 
 def scored(folder, skill=0.8, seed=0, **options):
     """A data set, and what a detector of that skill finds in it."""
-    pictures = dataset(folder, **options)
-    found = detections(pictures.pictures, skill, seed)
-    return pictures, found
+    samples = dataset(folder, **options)
+    found = detections(samples.samples, skill, seed)
+    return samples, found

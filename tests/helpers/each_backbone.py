@@ -1,4 +1,4 @@
-"""Every backbone, and pictures to show it."""
+"""Every backbone, and images to show it."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ EACH = [
 ]
 
 
-def pictures(count=1, seed=0):
-    """Pictures (count, 300, 300, 3) of two bright rectangles each, and their truth."""
+def random_images(count=1, seed=0):
+    """Images (count, 300, 300, 3) of two bright rectangles each, and their truth."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 60, (count, 300, 300, 3), dtype="uint8")
     truth = np.zeros((count, 8, 5), "float32")

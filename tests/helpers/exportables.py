@@ -18,7 +18,7 @@ from ssd_utils import detect, make_priors
 NAMES = ["Küken", "b c", "d"]
 
 
-def pictures(number, seed=0):
+def random_images(number, seed=0):
     """uint8 (N, 300, 300, 3): patches of colour, the same for the same seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (number, 30, 30, 3), "uint8")
     return coarse.repeat(10, axis=1).repeat(10, axis=2)
@@ -37,7 +37,7 @@ def exportable(precision="float32", layout="plain", calibration=0):
     model = keras.Model(images, heads(sources, len(NAMES) + 1, "voc"))
     num_classes = len(NAMES) + 1
     for layer in model.layers:
-        if "_mbox_conf" in layer.name:  # most of a picture is background
+        if "_mbox_conf" in layer.name:  # most of an image is background
             bias = np.zeros((layer.filters // num_classes, num_classes), "float32")
             bias[:, 0] = 16
             layer.kernel.assign(layer.kernel * 24)
@@ -45,7 +45,7 @@ def exportable(precision="float32", layout="plain", calibration=0):
     metadata = ModelMetadata(
         None, NAMES, 0.25, 0.5, {"tile_px": 480}, "free", "tiny", precision, layout
     )
-    return ExportSpec(model, "voc", metadata, pictures(calibration, seed=1))
+    return ExportSpec(model, "voc", metadata, random_images(calibration, seed=1))
 
 
 def expected(exportable, images):
@@ -60,7 +60,7 @@ def exportable_of(path):
     architecture = description.architecture
     said = replace(description, architecture=None)
     plain = weights.fold_batchnorm(model, architecture)
-    return ExportSpec(plain, architecture.layout, said, pictures(0))
+    return ExportSpec(plain, architecture.layout, said, random_images(0))
 
 
 def untrained(backbone, class_names):
@@ -71,9 +71,9 @@ def untrained(backbone, class_names):
     model = build(architecture)
     layers = [layer for layer in model.layers if "_mbox_" in layer.name]
     maps = keras.Model(model.input, [layer.output for layer in layers])
-    for layer, values in zip(layers, maps(pictures(1)), strict=True):
+    for layer, values in zip(layers, maps(random_images(1)), strict=True):
         layer.kernel.assign(np.array(layer.kernel) / np.array(values).std())
-    return ExportSpec(model, "voc", ModelMetadata(None, class_names), pictures(0))
+    return ExportSpec(model, "voc", ModelMetadata(None, class_names), random_images(0))
 
 
 def written_once(folder):

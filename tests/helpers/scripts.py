@@ -1,4 +1,4 @@
-"""What the tests of several scripts need: pictures, weights, their mistakes."""
+"""What the tests of several scripts need: images, weights, their mistakes."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def write_untrained(shapes, path):
     return path
 
 
-def picture(path, value=90, size_wh=(80, 50)):
+def make_image(path, value=90, size_wh=(80, 50)):
     width, height = size_wh
     image = np.full((height, width, 3), value, "uint8")
     image[10:40, 10:30] = 255 - value

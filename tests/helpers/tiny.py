@@ -8,7 +8,7 @@ import h5py
 import keras
 import numpy as np
 
-from data import Dataset, Picture
+from data import Dataset, Sample
 from models import Architecture
 from models.necks.heads import images_input
 from ssd_utils import make_priors
@@ -35,11 +35,11 @@ def detector(seed):
     return keras.Model(images, keras.layers.RepeatVector(len(make_priors()))(x))
 
 
-def dataset(folder, num_pictures, split="train"):
-    """Pictures of noise, each with two boxes; the same each time."""
-    pictures = []
+def dataset(folder, num_images, split="train"):
+    """Images of noise, each with two boxes; the same each time."""
+    images = []
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(num_pictures):
+    for number in range(num_images):
         path = folder / f"{split}_{number}.png"
         rng = np.random.default_rng((number, split == "train"))
         image = rng.integers(0, 256, (40, 60, 3), np.uint8)
@@ -47,12 +47,12 @@ def dataset(folder, num_pictures, split="train"):
         low = rng.uniform(0, 0.5, (2, 2))
         corners = np.concatenate([low, low + 0.4], axis=1)  # (M, 4)
         truth = np.concatenate([corners, [[1], [2]]], axis=1).astype(np.float32)
-        pictures.append(Picture(path, (60, 40), truth, np.zeros(2, bool)))
-    return Dataset("noise", split, NAMES, pictures)
+        images.append(Sample(path, (60, 40), truth, np.zeros(2, bool)))
+    return Dataset("noise", split, NAMES, images)
 
 
 def train(folder, resume=False, seed=0, on_epoch=None, **settings):
-    """Epochs of three steps in `folder`, pictures beside it; the history."""
+    """Epochs of three steps in `folder`, images beside it; the history."""
     folder.mkdir(exist_ok=True)
     settings = TrainingConfig(**{"epochs": 3, "batch_size": 2, **settings})
     data = folder.parent / "data"

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from data import read_dataset
-from tests.helpers.voc_files import write_picture
+from tests.helpers.voc_files import write_image
 
 SIZE_WH = (60, 40)
 
@@ -16,7 +16,7 @@ def write(root, files):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
-            write_picture(path, SIZE_WH)
+            write_image(path, SIZE_WH)
         else:
             is_text = isinstance(content, str)
             path.write_text(content if is_text else json.dumps(content), "utf-8")
@@ -32,6 +32,6 @@ def boxes(root, split="trainval"):
             dataset.class_names[int(row[4]) - 1],
             tuple(np.round(row[:4] * (SIZE_WH * 2), 2).tolist()),
         )
-        for image in dataset.pictures
+        for image in dataset.samples
         for row in image.truth
     ]

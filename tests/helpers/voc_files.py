@@ -27,8 +27,8 @@ def annotation_xml(filename, size_wh, objects):
     )
 
 
-def write_picture(path, size_wh, seed=0):
-    """A noise picture; the suffix tells the format."""
+def write_image(path, size_wh, seed=0):
+    """A noise image; the suffix tells the format."""
     shape = (size_wh[1], size_wh[0], 3)
     image = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,21 +37,21 @@ def write_picture(path, size_wh, seed=0):
 
 def write_voc(
     root,
-    pictures,
+    images,
     lists=None,
     size_wh=(60, 40),
     folders=("JPEGImages", "Annotations"),
     suffix=".png",
 ):
-    """A data set: pictures maps stems to objects (None: no XML); lists: split -> stems.
+    """A data set: images maps stems to objects (None: no XML); lists: split -> stems.
 
     Returns the root as a Path.
     """
     root = Path(root)
     for folder in folders:
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for seed, (stem, objects) in enumerate(pictures.items()):
-        write_picture(root / folders[0] / f"{stem}{suffix}", size_wh, seed)
+    for seed, (stem, objects) in enumerate(images.items()):
+        write_image(root / folders[0] / f"{stem}{suffix}", size_wh, seed)
         if objects is not None:
             xml = annotation_xml(f"{stem}{suffix}", size_wh, objects)
             (root / folders[1] / f"{stem}.xml").write_text(xml, "utf-8")

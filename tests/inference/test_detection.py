@@ -1,4 +1,4 @@
-"""Detectors on pictures of any size, from Python."""
+"""Detectors on images of any size, from Python."""
 
 import json
 import weakref
@@ -23,7 +23,7 @@ def sizes(found):
 
 
 @pytest.mark.parametrize("size_wh", [(300, 300), (400, 200), (150, 600), (1500, 900)])
-def test_boxes_are_pixels_of_the_picture(size_wh):
+def test_boxes_are_pixels_of_the_image(size_wh):
     width, height = size_wh
     red = (width // 10, height // 2, width // 2, height // 2 + height // 5)
     blue = (width // 2 + 10, 0, width, height // 4)
@@ -36,7 +36,7 @@ def test_boxes_are_pixels_of_the_picture(size_wh):
     assert (np.abs(found.boxes[1] - blue) <= np.tile(size_wh, 2) / 300 + 1e-3).all()
 
 
-def test_one_picture_or_several_paths_or_arrays(tmp_path):
+def test_one_image_or_several_paths_or_arrays(tmp_path):
     images = [scene((60 + 20 * i, 50), red=(5, 5, 10 + 5 * i, 20)) for i in range(3)]
     images.append(scene((40, 40)))
     paths = []
@@ -62,7 +62,7 @@ def test_one_picture_or_several_paths_or_arrays(tmp_path):
     assert detector(paths[1]).names == ["red"]
 
 
-def test_batches_have_one_shape_and_a_single_picture_is_not_padded():
+def test_batches_have_one_shape_and_a_single_image_is_not_padded():
     network = ColourNetwork()
     detector = Detector(network, batch_size=4)
     detector([scene((30, 20))] * 7)
@@ -72,7 +72,7 @@ def test_batches_have_one_shape_and_a_single_picture_is_not_padded():
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.zeros((20, 30), np.uint8),
         np.zeros((20, 30, 4), np.uint8),
@@ -83,9 +83,9 @@ def test_batches_have_one_shape_and_a_single_picture_is_not_padded():
         [np.zeros((20, 30, 3)), 3],
     ],
 )
-def test_what_is_no_picture(picture):
+def test_what_is_no_image(image):
     with pytest.raises(ValueError, match="uint8 array of shape") as error:
-        colour_detector()(picture)
+        colour_detector()(image)
     assert "\n" not in str(error.value)
 
 
@@ -139,8 +139,8 @@ def test_every_nth_frame_is_looked_at(every, expected, calls):
     assert network.calls == calls
 
 
-def test_pictures_and_the_next_video_are_always_looked_at():
-    still = Frame(scene((60, 40), red=(30, 5, 40, 20)), Source("picture", "a.png"))
+def test_images_and_the_next_video_are_always_looked_at():
+    still = Frame(scene((60, 40), red=(30, 5, 40, 20)), Source("image", "a.png"))
     frames = [*video(2), still, still, *video(2, name="other.mp4")]
     pairs = list(detect_frames(colour_detector(), frames, every=10))
     assert lefts(pairs) == [0, 0, 30, 30, 0, 0]
@@ -181,14 +181,14 @@ def test_a_long_video_does_not_pile_up():
 
 
 def test_load_and_detect_the_demo():
-    """A real detector finds what a real picture of the demo set shows."""
-    from data.shapes.draw import CLASS_NAMES, draw_picture
+    """A real detector finds what a real image of the demo set shows."""
+    from data.shapes.draw import CLASS_NAMES, draw_image
 
     detector = inference.load(
         ROOT / "weights/shapes_squeezenet_light.weights.h5", threshold=0.5
     )
     assert detector.class_names == list(CLASS_NAMES)
-    image, objects = draw_picture(np.random.default_rng((0, 3)))
+    image, objects = draw_image(np.random.default_rng((0, 3)))
     found = detector(image)
     truth = np.array([o.box_px for o in objects if not o.difficult])
     best = [max(overlap(box, other) for other in found.boxes) for box in truth]

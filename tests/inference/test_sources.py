@@ -13,27 +13,27 @@ from tests.helpers.videos import moving, multipart, serve, serve_rtsp, write_vid
 
 @pytest.fixture
 def folder(tmp_path):
-    """b.jpg, a.png, clip.mp4, notes.md, sub/c.jpg, a hidden picture."""
+    """b.jpg, a.png, clip.mp4, notes.md, sub/c.jpg, a hidden image."""
     for name in ("b.jpg", "a.png", ".hidden.png", "sub/c.jpg"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(cv2.imencode(path.suffix, scene((40, 30)))[1].tobytes())
     write_video(tmp_path / "clip.mp4", moving(5))
-    (tmp_path / "notes.md").write_text("no picture")
+    (tmp_path / "notes.md").write_text("no image")
     return tmp_path
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("a.png", ["picture a.png"]),
-        ("notes.md", ["picture notes.md"]),  # what it is shows when it is read
-        ("", ["picture a.png", "picture b.jpg", "video clip.mp4"]),
-        ("*.jpg", ["picture b.jpg"]),
-        ("**/*.jpg", ["picture b.jpg", "picture sub/c.jpg"]),
-        ("*", ["picture a.png", "picture b.jpg", "video clip.mp4"]),
+        ("a.png", ["image a.png"]),
+        ("notes.md", ["image notes.md"]),  # what it is shows when it is read
+        ("", ["image a.png", "image b.jpg", "video clip.mp4"]),
+        ("*.jpg", ["image b.jpg"]),
+        ("**/*.jpg", ["image b.jpg", "image sub/c.jpg"]),
+        ("*", ["image a.png", "image b.jpg", "video clip.mp4"]),
         ("clip.mp4", ["video clip.mp4"]),
-        ("list.txt", ["picture sub/c.jpg", "video clip.mp4", "picture ü x.png"]),
+        ("list.txt", ["image sub/c.jpg", "video clip.mp4", "image ü x.png"]),
     ],
 )
 def test_files(folder, given, expected):
@@ -65,15 +65,15 @@ def test_cameras_and_streams(given, kind, name, shown):
 def test_a_file_called_like_a_camera_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "0").write_bytes(b"")
-    assert find_sources(["0"]) == [Source("picture", "0")]
+    assert find_sources(["0"]) == [Source("image", "0")]
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ("missing.jpg", "no such file.*rtsp"),
-        ("empty", "no pictures or videos.*[.]jpg.*[.]mp4"),
-        ("*.gif", "no picture or video matches"),
+        ("empty", "no images or videos.*[.]jpg.*[.]mp4"),
+        ("*.gif", "no image or video matches"),
         ("blank.txt", "a path on each line"),
         ("binary.txt", "not a text file"),
     ],
@@ -89,8 +89,8 @@ def test_mistakes(tmp_path, given, words):
 
 def test_a_list_may_hold_addresses(tmp_path):
     (tmp_path / "list.txt").write_text("a.jpg\nrtsp://me:secret@cam/1\n", "utf-8")
-    picture, stream = find_sources([str(tmp_path / "list.txt")])
-    assert str(picture) == str(tmp_path / "a.jpg")
+    image, stream = find_sources([str(tmp_path / "list.txt")])
+    assert str(image) == str(tmp_path / "a.jpg")
     assert stream.kind == "stream" and str(stream) == "rtsp://cam/1"
 
 
@@ -128,7 +128,7 @@ def read(*given):
     return frames, lines
 
 
-def test_pictures_and_videos_in_one_stream(folder):
+def test_images_and_videos_in_one_stream(folder):
     frames, lines = read(folder)
     assert lines == []
     assert [frame.image_id for frame in frames] == [
@@ -146,7 +146,7 @@ def test_pictures_and_videos_in_one_stream(folder):
 
 
 def test_what_is_broken_is_told_and_left(folder):
-    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no image")
     (folder / "broken.mp4").write_bytes(b"no video")
     whole = write_video(folder / "cut.avi", moving(40)).read_bytes()
     (folder / "cut.avi").write_bytes(whole[: len(whole) // 2])
@@ -180,7 +180,7 @@ def test_rtsp(tmp_path):
     lines = []
     with serve_rtsp(stream) as address:
         frames = list(read_frames(find_sources([f"{address}/cam"]), lines.append))
-    # the last picture has come whole when the next one begins
+    # the last image has come whole when the next one begins
     assert frames[-1].index == 18 and lines == []
     assert all(frame.live and frame.fps == 25 for frame in frames)
     assert np.abs(frames[-1].image.astype(int) - moving(19)[-1]).mean() < 8

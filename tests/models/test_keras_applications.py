@@ -182,10 +182,10 @@ def test_layer_names_hold_when_built_again():
 
 
 def check_learns(architecture):
-    """Two steps on one picture: finite, and nearly all weights move.
+    """Two steps on one image: finite, and nearly all weights move.
 
     Still are offsets' biases of maps that no box is matched in, and what normalises a
-    map of one cell: of one picture it leaves zeros. That is 8 of VGG16's 78.
+    map of one cell: of one image it leaves zeros. That is 8 of VGG16's 78.
     """
     keras.utils.set_random_seed(0)
     model = build(architecture)

@@ -12,7 +12,7 @@ from models import BACKBONES, NECKS, Architecture, backbone_layers, build, weigh
 from models.layers import L2Norm, Preprocess
 from models.weights.initialise import pretrained_backbone
 from ssd_utils import LAYOUTS, MAP_SIZES, decode, make_priors
-from tests.helpers.each_backbone import EACH, NUM_CLASSES, infer, numpy, pictures
+from tests.helpers.each_backbone import EACH, NUM_CLASSES, infer, numpy, random_images
 
 SOURCES = ("conv4_3_norm", "fc7", "conv6_2", "conv7_2", "conv8_2", "conv9_2")
 # DESIGN.md's table: map at 300x300, adapter's kernel
@@ -35,7 +35,7 @@ def detector(request):
     architecture = Architecture(request.param, NUM_CLASSES)
     keras.utils.set_random_seed(1)
     model = build(architecture)
-    seem_trained(model, pictures(2)[0], np.random.default_rng(2))
+    seem_trained(model, random_images(2)[0], np.random.default_rng(2))
     return architecture, model
 
 
@@ -188,7 +188,7 @@ def test_cost_by_hand():
     assert count_gflops(model) * 1e9 == pytest.approx(21600 + 22400)
     model.get_layer("a").trainable = False  # 3 * 3 * 3 * 5 + 5 = 140; b: 140 + 7
     line = describe_cost(model)
-    assert line == "0.00 M parameters, 0.00 M of them trained, 0.0 GFLOPs a picture"
+    assert line == "0.00 M parameters, 0.00 M of them trained, 0.0 GFLOPs an image"
 
 
 def test_norm_batch_is_in_all_that_starts_from_nothing(detector):
@@ -316,7 +316,7 @@ def test_l2norm_by_hand():
 
 def test_save_then_load_is_identical(detector, tmp_path):
     architecture, model = detector
-    images, _ = pictures(2)
+    images, _ = random_images(2)
     path = tmp_path / "x.weights.h5"
     names = [f"class{number}" for number in range(1, NUM_CLASSES)]
     weights.save(model, path, weights.ModelMetadata(architecture, names))
@@ -338,7 +338,7 @@ def boxes_and_scores(model, images):
 
 def test_folded_model_computes_the_same(detector):
     architecture, model = detector
-    images, _ = pictures(2, seed=3)
+    images, _ = random_images(2, seed=3)
     plain = weights.fold_batchnorm(model, architecture)
     assert not [
         name for name in layer_names(plain) if name.startswith("conv4_1_batchnorm")
@@ -354,7 +354,7 @@ def test_folded_model_computes_the_same(detector):
 @pytest.mark.parametrize("neck", ["ssd", "light"])
 def test_plain_weights_are_exact_in_a_normalised_model(neck):
     architecture = Architecture("squeezenet", NUM_CLASSES, neck=neck)
-    images, _ = pictures(2, seed=4)
+    images, _ = random_images(2, seed=4)
     plain, normalised = build(architecture.plain()), build(architecture)
     for layer in plain.layers:  # biases start at 0, which would hide them
         if getattr(layer, "use_bias", False):

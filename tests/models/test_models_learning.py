@@ -6,7 +6,7 @@ import pytest
 
 from models import Architecture, build
 from models.weights.initialise import freeze
-from tests.helpers.each_backbone import EACH, NUM_CLASSES, infer, pictures
+from tests.helpers.each_backbone import EACH, NUM_CLASSES, infer, random_images
 from training.engine import Trainer
 from training.optimiser import make_optimiser
 
@@ -23,7 +23,7 @@ def train(model, layout, batch, steps):
 def test_training_lowers_the_loss(name):
     keras.utils.set_random_seed(1)
     model = build(Architecture(name, NUM_CLASSES))
-    losses = train(model, "voc", pictures(1, seed=6), steps=8)
+    losses = train(model, "voc", random_images(1, seed=6), steps=8)
     assert np.isfinite(losses).all()
     assert min(losses[1:]) < 0.8 * losses[0]
 
@@ -33,7 +33,7 @@ def test_training_lowers_the_loss(name):
 def test_frozen_extractor_stays_as_it_is(name):
     model = build(Architecture(name, NUM_CLASSES, neck="light"))
     freeze(model)
-    images, truth = pictures(1, seed=7)
+    images, truth = random_images(1, seed=7)
     features = keras.Model(model.input, model.get_layer("features").output)
     backbone = [weight for layer in features.layers for weight in layer.weights]
     others = [w for w in model.weights if all(w is not e for e in backbone)]

@@ -1,4 +1,4 @@
-"""Tables, curves and pictures with boxes: what they hold and where they refuse."""
+"""Tables, curves and images with boxes: what they hold and where they refuse."""
 
 import csv
 import subprocess
@@ -20,7 +20,7 @@ from reports import (
     plot_history,
     plot_precision_recall,
     text_table,
-    write_picture,
+    write_image,
 )
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -159,7 +159,7 @@ def test_colours_are_distinct_and_steady():
 
 @pytest.mark.parametrize("shape", [(30, 40), (1, 1), (300, 300), (900, 1600)])
 @pytest.mark.parametrize("ground", [0, 128, 255])
-def test_draw_boxes_returns_a_new_picture(shape, ground):
+def test_draw_boxes_returns_a_new_image(shape, ground):
     image = np.full((*shape, 3), ground, np.uint8)
     boxes = np.array([[0.1, 0.1, 0.9, 0.9], [-1, -1, 2, 2], [1, 1, 1, 1]])
     drawn = draw_boxes(image, boxes, ["Käfer", "x" * 500, ""], [1, 2, 3])
@@ -206,7 +206,7 @@ def test_box_lies_on_its_pixels():
     assert (drawn[40:60, 80:120] == 0).all()
 
 
-def test_small_objects_of_a_large_picture_stay_visible():
+def test_small_objects_of_a_large_image_stay_visible():
     image = np.full((2000, 3000, 3), 200, np.uint8)
     corners_px = np.array([[x, 900, x + 40, 940] for x in range(500, 2500, 400)])
     boxes = corners_px / (3000, 2000, 3000, 2000)
@@ -233,7 +233,7 @@ def test_side_by_side_keeps_to_the_threshold():
     assert class_colour(2) not in colours[1]
 
 
-def test_small_pictures_are_enlarged_side_by_side():
+def test_small_images_are_enlarged_side_by_side():
     image = np.zeros((30, 40, 3), np.uint8)
     none = np.zeros((0, 5)), np.zeros((0, 6))
     both = draw_truth_and_detections(image, *none, ["cat"], 0.5)
@@ -270,10 +270,10 @@ def test_contact_sheet_of_nothing(images, columns):
 
 
 @pytest.mark.parametrize("name", ["a.png", "Bilder ä 猫.PNG", "b.jpg", "c.JPEG"])
-def test_write_picture(tmp_path, name, capfd):
+def test_write_image(tmp_path, name, capfd):
     image = np.zeros((20, 30, 3), np.uint8)
     image[..., 0] = 200  # red
-    write_picture(tmp_path / name, image)
+    write_image(tmp_path / name, image)
     assert [p.name for p in tmp_path.iterdir()] == [name]
     data = np.frombuffer((tmp_path / name).read_bytes(), np.uint8)
     back = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
@@ -292,13 +292,13 @@ def test_write_picture(tmp_path, name, capfd):
         ("no/folder/a.png", np.zeros((2, 2, 3), np.uint8), OSError),
     ],
 )
-def test_write_picture_refuses(tmp_path, name, image, error):
+def test_write_image_refuses(tmp_path, name, image, error):
     with pytest.raises(error, match=name.split("/")[0]):
-        write_picture(tmp_path / name, image)
+        write_image(tmp_path / name, image)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_image(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(b"before")
 
@@ -307,7 +307,7 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match=r"a\.png: can't be written: No space left"):
-        write_picture(path, np.zeros((2, 2, 3), np.uint8))
+        write_image(path, np.zeros((2, 2, 3), np.uint8))
     assert path.read_bytes() == b"before"
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
@@ -322,4 +322,4 @@ def test_on_real_photographs(tmp_path):
         box = np.array([[0.2, 0.2, 0.8, 0.8]])
         parts.append(draw_boxes(image, box, ["Waschbär 0.87"], [1]))
         assert parts[-1].shape == image.shape
-    write_picture(tmp_path / "sheet.jpg", contact_sheet(parts, 2))
+    write_image(tmp_path / "sheet.jpg", contact_sheet(parts, 2))

@@ -49,9 +49,7 @@ def call(tmp_path, shapes, monkeypatch):
     monkeypatch.setattr(compare, "TRAIN", script)
     monkeypatch.setattr(compare, "report", lambda _, runs: shown.append(runs))
     monkeypatch.setattr(duration_estimate, "reasons_against", lambda c: [None] * len(c))
-    monkeypatch.setattr(
-        duration_estimate, "seconds_a_picture", lambda c: [60.0] * len(c)
-    )
+    monkeypatch.setattr(duration_estimate, "seconds_a_image", lambda c: [60.0] * len(c))
     output = tmp_path / "out"
 
     def run(*options, end=""):
@@ -76,7 +74,7 @@ def test_nothing_finished_is_trained_twice(call, capsys):
     assert [c.split("--backbone ")[1].split()[0] for c in calls] == ["small", "vgg16"]
     assert all("--epochs 2" in c and "--seed 0" in c for c in calls)
     assert names == list(B)
-    # 21 pictures, 2 epochs, a minute a picture: 42 minutes each
+    # 21 images, 2 epochs, a minute an image: 42 minutes each
     assert "2 of 2 to train, about 84 minutes in all" in capsys.readouterr().out
     status, calls, names = call(A, "--epochs=2")
     assert (status, calls, names) == (0, [], list(B))
@@ -226,8 +224,8 @@ def test_a_mistake_is_told_before_anything_is_trained():
 
 
 @pytest.mark.slow
-def test_seconds_a_picture_are_measured():
+def test_seconds_a_image_are_measured():
     few = plan.combine(["squeezenet", "squeezenet"], seeds=2)
-    seconds = duration_estimate.seconds_a_picture(few)
+    seconds = duration_estimate.seconds_a_image(few)
     assert len(set(seconds)) == 1  # one architecture is measured once
     assert seconds[0] > 0

@@ -25,8 +25,8 @@ from training.monitoring.validation import Evaluator
 
 @pytest.fixture
 def two_runs(tmp_path, monkeypatch):
-    """Runs of two networks whose detections take milliseconds, and their pictures."""
-    pictures = tiny.dataset(tmp_path / "data", 4, "val")
+    """Runs of two networks whose detections take milliseconds, and their dataset."""
+    dataset = tiny.dataset(tmp_path / "data", 4, "val")
     folders = []
     for name, lr in (("one", 0.1), ("other", 0.2)):
         folder = comparisons.write_run(tmp_path / name, "squeezenet", lr=lr)
@@ -46,8 +46,8 @@ def two_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "comparison.networks.weights.fold_batchnorm", lambda model, _: model
     )
-    monkeypatch.setattr("data.read_dataset", lambda *_: pictures)
-    return folders, pictures
+    monkeypatch.setattr("data.read_dataset", lambda *_: dataset)
+    return folders, dataset
 
 
 def read_table(folder):
@@ -56,7 +56,7 @@ def read_table(folder):
 
 
 def test_runs_that_are_there(two_runs, tmp_path, capsys, monkeypatch):
-    folders, pictures = two_runs
+    folders, dataset = two_runs
     output = tmp_path / "out"
     options = ["--runs", *map(str, folders), "--output", str(output)]
     assert compare.main([*options, "--rounds", "1"]) == 0
@@ -68,7 +68,7 @@ def test_runs_that_are_there(two_runs, tmp_path, capsys, monkeypatch):
     for folder in folders:
         row = table[f"squeezenet light ({folder.name})"]
         model = tiny.detector(len(folder.name))
-        figures, _, _ = Evaluator(model, tiny.ARCHITECTURE, pictures, 2)()
+        figures, _, _ = Evaluator(model, tiny.ARCHITECTURE, dataset, 2)()
         assert float(row["mAP50"]) == pytest.approx(figures["mAP50"])
         assert float(row["val_acc"]) == pytest.approx(figures["val_acc"])
         assert float(row["parameters_m"]) * 1e6 == model.count_params()
@@ -107,12 +107,12 @@ def test_classes_of_another_data_set_are_named(two_runs, tmp_path, capsys):
 
 @pytest.fixture
 def exports(written, tmp_path, monkeypatch):
-    """Paths of exported files of one detector, and pictures with what it knows."""
+    """Paths of exported files of one detector, and dataset with what it knows."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("exports need TensorFlow")
     classes = exportables.NAMES
-    pictures = replace(tiny.dataset(tmp_path / "data", 4, "test"), class_names=classes)
-    monkeypatch.setattr("data.read_dataset", lambda *_: pictures)
+    dataset = replace(tiny.dataset(tmp_path / "data", 4, "test"), class_names=classes)
+    monkeypatch.setattr("data.read_dataset", lambda *_: dataset)
     kinds = [("onnx", "float32"), ("onnx", "int8"), ("openvino", "float32")]
     kinds += [("litert", "float32"), ("saved_model", "float32")]
     files = []
@@ -121,11 +121,11 @@ def exports(written, tmp_path, monkeypatch):
         folder = tmp_path / path.parent.name
         shutil.copytree(path.parent, folder)
         files.append(folder / path.name)
-    return files, pictures
+    return files, dataset
 
 
 def test_exported_files_side_by_side(exports, tmp_path, monkeypatch):
-    files, pictures = exports
+    files, dataset = exports
     output = tmp_path / "out"
     options = ["--data", "D", "--runs", *map(str, files), "--output", str(output)]
     assert compare.main([*options, "--rounds", "1"]) == 0
@@ -141,9 +141,9 @@ def test_exported_files_side_by_side(exports, tmp_path, monkeypatch):
     text = (output / "report.html").read_text("utf-8")
     for name, path in names.items():
         row, network = table[name], runtimes.load(path, MIN_SCORE)
-        batches = Batches(pictures, 2, augmented=False)
+        batches = Batches(dataset, 2, augmented=False)
         detected = Detected(detect_all(network, batches)[1], 0, 0)
-        figures = score(detected, pictures.pictures, pictures.class_names)
+        figures = score(detected, dataset.samples, dataset.class_names)
         assert float(row["mAP50"]) == pytest.approx(figures.mAP50, abs=1e-6)
         assert float(row["AP"]) == pytest.approx(figures.AP, abs=1e-6)
         assert float(row["fps"]) > 0 and float(row["latency_ms_p50"]) > 0
@@ -176,12 +176,12 @@ def test_exported_files_side_by_side(exports, tmp_path, monkeypatch):
 def test_an_exported_file_beside_a_run(
     exports, two_runs, tmp_path, monkeypatch, capsys
 ):
-    (*_, path, _), pictures = exports
-    pictures = replace(pictures, split="val")
-    description = weights.ModelMetadata(tiny.ARCHITECTURE, pictures.class_names, 0.2)
+    (*_, path, _), dataset = exports
+    dataset = replace(dataset, split="val")
+    description = weights.ModelMetadata(tiny.ARCHITECTURE, dataset.class_names, 0.2)
     loaded = tiny.detector(0), description
     monkeypatch.setattr("comparison.networks.weights.load", lambda _: loaded)
-    monkeypatch.setattr("data.read_dataset", lambda *_: pictures)
+    monkeypatch.setattr("data.read_dataset", lambda *_: dataset)
     output = tmp_path / "out"
     options = ["--runs", str(path), str(two_runs[0][0]), "--output", str(output)]
     assert compare.main([*options, "--rounds", "1"]) == 0

@@ -36,7 +36,7 @@ def options(monkeypatch, tmp_path):
     return ["--output", str(tmp_path / "out"), "--batch-size", "4"]
 
 
-def picture(path, image):
+def make_image(path, image):
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     path.write_bytes(cv2.imencode(path.suffix, bgr)[1].tobytes())
@@ -64,16 +64,16 @@ def test_a_video_comes_out_with_boxes_at_its_rate(options, tmp_path, capsys, eve
     assert (changed > 60).all()  # a box on every frame, those between included
     out, err = capsys.readouterr()
     assert out == ""
-    assert "11 objects" in err and "11 pictures" in err and "a second" in err
+    assert "11 objects" in err and "11 images" in err and "a second" in err
     assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".")]
 
 
-def test_videos_and_pictures_together(options, tmp_path, capsys):
+def test_videos_and_images_together(options, tmp_path, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
     write_video(folder / "a.mp4", moving(5))
     write_video(folder / "c.avi", moving(7))
-    picture(folder / "b.png", scene((50, 40), red=(10, 10, 30, 30)))
+    make_image(folder / "b.png", scene((50, 40), red=(10, 10, 30, 30)))
     (folder / "d.mp4").write_bytes(b"no video")
     assert detect.main([str(folder), *options]) == 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
@@ -166,7 +166,9 @@ def entries_of(text):
 def test_json_to_standard_output_and_all_else_to_standard_error(
     options, tmp_path, capsys
 ):
-    a = picture(tmp_path / "ä b.png", scene((50, 40), (10, 10, 30, 30), (0, 0, 5, 4)))
+    a = make_image(
+        tmp_path / "ä b.png", scene((50, 40), (10, 10, 30, 30), (0, 0, 5, 4))
+    )
     clip = write_video(tmp_path / "c.mp4", [scene((48, 32))] * 2)
     assert detect.main([str(a), str(clip), *options, "--json", "-"]) == 0
     out, err = capsys.readouterr()
@@ -186,9 +188,9 @@ def test_a_frame_of_a_video_has_its_number(options, tmp_path, capsys):
     assert err == ""
 
 
-def test_pictures_and_videos_of_one_name_stay_apart_in_the_json(options, tmp_path):
+def test_images_and_videos_of_one_name_stay_apart_in_the_json(options, tmp_path):
     for folder in "xy":
-        picture(tmp_path / folder / "a.png", scene((50, 40), (10, 10, 30, 30)))
+        make_image(tmp_path / folder / "a.png", scene((50, 40), (10, 10, 30, 30)))
         write_video(tmp_path / folder / "c.mp4", moving(1))
     found = tmp_path / "found.json"
     given = [*(str(tmp_path / f) for f in "xy"), str(tmp_path / "x" / "a.png")]
@@ -199,8 +201,8 @@ def test_pictures_and_videos_of_one_name_stay_apart_in_the_json(options, tmp_pat
 
 def test_labels_and_crops(options, tmp_path):
     red, blue = (10, 10, 30, 30), (40, 0, 50, 8)
-    picture(tmp_path / "in" / "a.png", scene((50, 40), red, blue))
-    picture(tmp_path / "in" / "empty.png", scene((50, 40)))
+    make_image(tmp_path / "in" / "a.png", scene((50, 40), red, blue))
+    make_image(tmp_path / "in" / "empty.png", scene((50, 40)))
     write_video(tmp_path / "in" / "v.mp4", moving(2))
     given = [str(tmp_path / "in"), *options, "--save-txt", "--save-crops"]
     assert detect.main(given) == 0
@@ -212,7 +214,7 @@ def test_labels_and_crops(options, tmp_path):
     rows = [line.split() for line in (labels / "a.txt").read_text().splitlines()]
     assert [row[0] for row in rows] == ["0", "1"]
     values = np.array([row[1:] for row in rows], float)
-    # centres and sides of red and blue in a picture of 50 x 40
+    # centres and sides of red and blue in an image of 50 x 40
     np.testing.assert_allclose(
         values,
         [[20 / 50, 20 / 40, 20 / 50, 20 / 40], [45 / 50, 4 / 40, 10 / 50, 8 / 40]],
@@ -227,7 +229,7 @@ def test_labels_and_crops(options, tmp_path):
 
 
 def test_nothing_is_overwritten(options, tmp_path, capsys):
-    path = picture(tmp_path / "a.png", scene((50, 40), (10, 10, 30, 30)))
+    path = make_image(tmp_path / "a.png", scene((50, 40), (10, 10, 30, 30)))
     clip = write_video(tmp_path / "c.mp4", moving(3))
     given = [str(path), str(clip), *options, "--save-txt", "--save-crops"]
     out = tmp_path / "out"
@@ -250,7 +252,9 @@ def test_nothing_is_overwritten(options, tmp_path, capsys):
 
 
 def test_classes(options, tmp_path, capsys):
-    path = picture(tmp_path / "a.png", scene((50, 40), (10, 10, 30, 30), (0, 0, 5, 4)))
+    path = make_image(
+        tmp_path / "a.png", scene((50, 40), (10, 10, 30, 30), (0, 0, 5, 4))
+    )
     assert detect.main([str(path), *options, "--classes", "blue"]) == 0
     assert re.findall("red|blue", capsys.readouterr().out) == ["blue"]
     assert detect.main([str(path), *options, "--classes", " blue, red"]) == 0
@@ -264,7 +268,9 @@ def test_class_names_do_not_leave_the_folder(options, tmp_path, monkeypatch):
     detector = colour_detector()
     detector.class_names = ("../../up", "..")
     monkeypatch.setattr(inference, "load", lambda *_: detector)
-    path = picture(tmp_path / "a.png", scene((50, 40), (10, 10, 30, 30), (0, 0, 5, 4)))
+    path = make_image(
+        tmp_path / "a.png", scene((50, 40), (10, 10, 30, 30), (0, 0, 5, 4))
+    )
     assert detect.main([str(path), *options, "--save-crops"]) == 0
     crops = [p.relative_to(tmp_path) for p in tmp_path.rglob("a.jpg")]
     assert sorted(map(str, crops)) == [
@@ -283,7 +289,7 @@ def test_results_are_read_back_by_evaluate_and_pycocotools(options, tmp_path, ca
     )
     for stem, (left, top, right, bottom) in boxes.items():
         image = scene((60, 40), (left - 1, top - 1, right, bottom), (49, 0, 60, 4))
-        picture(data / "JPEGImages" / f"{stem}.png", image)
+        make_image(data / "JPEGImages" / f"{stem}.png", image)
     found = tmp_path / "found.json"
     given = [str(data / "JPEGImages"), *options, "--json", str(found)]
     assert detect.main([*given, "--quiet"]) == 0
@@ -319,7 +325,7 @@ def test_show_needs_a_display(options, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
-    path = picture(tmp_path / "a.png", scene((50, 40)))
+    path = make_image(tmp_path / "a.png", scene((50, 40)))
     assert detect.main([str(path), *options, "--show"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("detect.py: --show: there is no display")
@@ -340,8 +346,8 @@ def test_show_ends_with_q_and_the_video_is_whole(options, tmp_path, monkeypatch)
 
 def test_a_process_of_its_own_finds_the_same(shapes, tmp_path):
     """The real script on real weights, in the kernels' own order; JSON in a pipe."""
-    pictures = [str(path) for path in sorted((shapes / "JPEGImages").iterdir())[:3]]
-    options = [*pictures, "--batch-size", "2", "--output", str(tmp_path / "out")]
+    images = [str(path) for path in sorted((shapes / "JPEGImages").iterdir())[:3]]
+    options = [*images, "--batch-size", "2", "--output", str(tmp_path / "out")]
     assert detect.main([*options, "--json", str(tmp_path / "here.json")]) == 0
     answer = subprocess.run(
         [sys.executable, detect.__file__, *options, "--json", "-"],
@@ -349,7 +355,7 @@ def test_a_process_of_its_own_finds_the_same(shapes, tmp_path):
         text=True,
         check=True,
     )
-    assert "3 pictures" in answer.stderr
+    assert "3 images" in answer.stderr
     expected = json.loads((tmp_path / "here.json").read_text("utf-8"))
     found = json.loads(answer.stdout)
     assert len(found) == len(expected) > 3

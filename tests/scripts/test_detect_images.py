@@ -1,4 +1,4 @@
-"""detect.py on pictures: what it draws, prints and writes."""
+"""detect.py on images: what it draws, prints and writes."""
 
 import os
 import sys
@@ -8,16 +8,16 @@ import pytest
 import detect
 from base.errors import UserError
 from models import weights
-from tests.helpers.scripts import picture, strict_json
+from tests.helpers.scripts import make_image, strict_json
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
 
-def test_detect_writes_pictures_lines_and_json(untrained, tmp_path, capsys):
+def test_detect_writes_images_lines_and_json(untrained, tmp_path, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
     for number, size in enumerate([(80, 50), (50, 80), (300, 300)]):
-        picture(folder / f"p{number}.png", 40 * number, size)
+        make_image(folder / f"p{number}.png", 40 * number, size)
     out = tmp_path / "out"
     options = [str(folder), "--weights", str(untrained), "--top-k", "5"]
     options += ["--batch-size", "2", "--output", str(out)]
@@ -43,7 +43,7 @@ def test_detect_writes_pictures_lines_and_json(untrained, tmp_path, capsys):
 
 
 def test_detect_threshold(untrained, tmp_path, capsys):
-    path = picture(tmp_path / "a.png")
+    path = make_image(tmp_path / "a.png")
     options = [str(path), "--weights", str(untrained), "--output", str(tmp_path / "o")]
     assert detect.main([*options, "--threshold", "1"]) == 0
     text = capsys.readouterr()
@@ -57,16 +57,16 @@ def test_detect_threshold(untrained, tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 200
 
 
-def test_detect_leaves_a_broken_picture_out(untrained, tmp_path, capsys):
-    good = picture(tmp_path / "good.png")
+def test_detect_leaves_a_broken_image_out(untrained, tmp_path, capsys):
+    good = make_image(tmp_path / "good.png")
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"\xff\xd8 no picture")
+    broken.write_bytes(b"\xff\xd8 no image")
     out = tmp_path / "out"
     options = ["--weights", str(untrained), "--output", str(out), "--top-k", "1"]
     assert detect.main([str(broken), str(good), *options]) == 0
     left_out, summary = capsys.readouterr().err.splitlines()
     assert str(broken) in left_out
-    assert "in 1 pictures" in summary and "1 could not be read" in summary
+    assert "in 1 images" in summary and "1 could not be read" in summary
     assert [path.name for path in out.iterdir()] == ["good.jpg"]
     assert detect.main([str(broken), *options]) == 2
     assert str(broken) in capsys.readouterr().err
@@ -86,10 +86,10 @@ def test_detect_an_image_that_is_longer_than_a_jpeg_may_be(
         def refuse(*_):
             raise UserError("too long for any file")
 
-        monkeypatch.setattr(outputs, "write_picture", refuse)
+        monkeypatch.setattr(outputs, "write_image", refuse)
     (tmp_path / "in").mkdir()
     for name, size in (("a.png", (80, 20)), ("b.png", (60, 50))):
-        picture(tmp_path / "in" / name, 40, size)
+        make_image(tmp_path / "in" / name, 40, size)
     out = tmp_path / "out"
     options = [str(tmp_path / "in"), "--weights", str(untrained), "--top-k", "1"]
     options += ["--output", str(out), "--json", str(tmp_path / "found.json")]
@@ -107,7 +107,7 @@ def test_names_that_are_not_utf8_are_escaped(untrained, tmp_path, capsysbinary):
     folder = tmp_path / "in"
     folder.mkdir()
     name = os.fsdecode(b"f\xfcr.png")
-    picture(folder / "a.png").rename(folder / name)
+    make_image(folder / "a.png").rename(folder / name)
     options = [str(folder), "--weights", str(untrained), "--top-k", "1"]
     options += ["--output", str(tmp_path / "o"), "--json", str(tmp_path / "found.json")]
     assert detect.main(options) == 0

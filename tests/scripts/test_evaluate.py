@@ -33,10 +33,10 @@ def copied(untrained, tmp_path):
 def test_evaluate_with_tiles_finds_what_the_detector_finds(
     breaks, copied, shapes, tmp_path, capsys
 ):
-    """Pictures that fit one tile: the same detections, so the same figures."""
+    """Images that fit one tile: the same detections, so the same figures."""
     data = copytree(shapes, tmp_path / "data")
     if breaks:  # not the first and not the last of those that are detected together
-        broken = read_voc(data, "test").pictures[1].path
+        broken = read_voc(data, "test").samples[1].path
         broken.write_bytes(broken.read_bytes()[:1000])
     options = ["--weights", str(copied), "--data", str(data), "--split", "test"]
     whole, tiled = tmp_path / "whole.json", tmp_path / "tiled.json"
@@ -46,9 +46,7 @@ def test_evaluate_with_tiles_finds_what_the_detector_finds(
         assert strict_json(tiled)[name] == pytest.approx(
             strict_json(whole)[name], abs=1e-4
         )
-    assert (
-        strict_json(tiled)["pictures"] == strict_json(whole)["pictures"] == 5 - breaks
-    )
+    assert strict_json(tiled)["images"] == strict_json(whole)["images"] == 5 - breaks
     assert not breaks or capsys.readouterr().out.count(broken.name) == 2
     plots = sorted(path.name for path in tmp_path.glob("*.png"))
     assert plots == ["mine.test.png", "mine.test.tiles.png"]
@@ -93,10 +91,10 @@ def test_evaluate_perfect_predictions(split, shapes, tmp_path, capsys):
     dataset = read_voc(shapes, split)
     found = [
         np.column_stack([p.truth[:, 4], np.full(len(p.truth), 0.9), p.truth[:, :4]])
-        for p in dataset.pictures
+        for p in dataset.samples
     ]
-    sizes = [p.size_wh for p in dataset.pictures]
-    names = [p.path.name for p in dataset.pictures]
+    sizes = [p.size_wh for p in dataset.samples]
+    names = [p.path.name for p in dataset.samples]
     path, figures_path = tmp_path / "perfect.json", tmp_path / "figures.json"
     write_predictions(path, found, sizes, names)
     options = ["--predictions", str(path), "--data", str(shapes), "--split", split]

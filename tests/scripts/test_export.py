@@ -59,12 +59,12 @@ def test_the_normalisation_is_folded(exported):
     assert "BatchNormalization" not in {node.op_type for node in nodes}
 
 
-def test_int8_is_calibrated_on_training_pictures(shapes, tmp_path, monkeypatch):
+def test_int8_is_calibrated_on_training_images(shapes, tmp_path, monkeypatch):
     need("onnx")
     received = []
 
     def write(name, exportable, path):
-        received.append(exportable.pictures)
+        received.append(exportable.images)
         raise ValueError("enough")
 
     monkeypatch.setattr(exporting, "write", write)
@@ -74,8 +74,8 @@ def test_int8_is_calibrated_on_training_pictures(shapes, tmp_path, monkeypatch):
     assert export.main([*argv, "--precision", "int8"]) == 2
     assert len(received[0]) == 0
     expected = [
-        plain(picture.pixels(), np.zeros((0, 5)), IMAGE_SIZE)[0]
-        for picture in read_dataset([shapes], "train").pictures
+        plain(sample.read_image(), np.zeros((0, 5)), IMAGE_SIZE)[0]
+        for sample in read_dataset([shapes], "train").samples
     ]
     np.testing.assert_array_equal(received[1], expected)
 
@@ -85,13 +85,13 @@ def test_scripts_take_it_without_keras(exported, shapes, tmp_path):
     figures, found = str(tmp_path / "figures.json"), str(tmp_path / "found.json")
     options = ["--data", str(shapes), "--plot", str(tmp_path / "curves.png")]
     options += ["--batch-size", "1", "--json", figures]
-    picture = str(next((shapes / "JPEGImages").iterdir()))
+    image = str(next((shapes / "JPEGImages").iterdir()))
     code = f"""
 import sys, detect, evaluate
 weights = ["--weights", {str(exported)!r}]
 assert evaluate.main([*weights, *{options}]) == 0
 out = ["--output", {str(tmp_path / "out")!r}, "--json", {found!r}]
-assert detect.main([{picture!r}, *weights, *out]) == 0
+assert detect.main([{image!r}, *weights, *out]) == 0
 assert not {{"keras", "tensorflow"}} & set(sys.modules), "Keras was loaded"
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -23,7 +23,7 @@ def numpy(tensor):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A teacher, a backbone's weights, pictures: their paths."""
+    """A teacher, a backbone's weights, images: their paths."""
     folder = tmp_path_factory.mktemp("graft")
     keras.utils.set_random_seed(0)
     architecture = Architecture("squeezenet", 3)
@@ -40,16 +40,16 @@ def files(tmp_path_factory):
         input_shape=(300, 300, 3), alpha=0.25, include_top=False, weights=None
     )
     mobilenet.save_weights(folder / "mobilenet.weights.h5")
-    pictures = folder / "pictures" / "deeper"
-    pictures.mkdir(parents=True)
+    images = folder / "images" / "deeper"
+    images.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(4):
         image = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype="uint8"), (80, 60))
-        assert cv2.imwrite(str(pictures / f"{number}.png"), image)
+        assert cv2.imwrite(str(images / f"{number}.png"), image)
     return {
         "teacher": folder / "teacher.weights.h5",
         "weights": folder / "mobilenet.weights.h5",
-        "images": folder / "pictures",
+        "images": folder / "images",
     }
 
 
@@ -148,14 +148,14 @@ def test_distances_by_hand():
         assert float(numpy(distance(wanted, wanted))) == pytest.approx(0, abs=1e-3)
 
 
-def test_unlabelled_pictures(tmp_path):
-    root = draw_shapes(tmp_path / "shapes", num_pictures=6)
-    (root / "JPEGImages" / "broken.jpg").write_bytes(b"no picture")
+def test_unlabelled_images(tmp_path):
+    root = draw_shapes(tmp_path / "shapes", num_images=6)
+    (root / "JPEGImages" / "broken.jpg").write_bytes(b"no image")
     dataset = read_unlabelled(root)
     assert len(dataset) == 6
-    assert not any(len(picture.truth) for picture in dataset.pictures)
+    assert not any(len(sample.truth) for sample in dataset.samples)
     assert len(dataset.problems) == 1
     assert "broken.jpg" in dataset.problems[0]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="no pictures"):
+    with pytest.raises(ValueError, match="no images"):
         read_unlabelled(tmp_path / "empty")

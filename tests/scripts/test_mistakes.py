@@ -99,7 +99,7 @@ def test_mistakes_of_evaluate(options, words, places, capsys):
     ("options", "words"),
     [
         ("MISSING --weights WEIGHTS", ["MISSING"]),
-        ("EMPTY --weights WEIGHTS", ["EMPTY", "no pictures"]),
+        ("EMPTY --weights WEIGHTS", ["EMPTY", "no images"]),
         ("SHAPES/JPEGImages --weights MISSING", ["MISSING", "no such file"]),
         ("SHAPES/JPEGImages --weights TEXT", ["TEXT"]),
     ],

@@ -37,7 +37,7 @@ def test_train_leaves_a_whole_run(trained, shapes):
     assert summary["options"]["batch_size"] == 4
     assert summary["precision"] == "float32"
     assert summary["architecture"]["backbone"] == "squeezenet"
-    assert summary["pictures"] == {"train": 21, "val": 4}
+    assert summary["images"] == {"train": 21, "val": 4}
     for name in ("best", "last"):
         description = weights.read_detector(trained / f"{name}.weights.h5").metadata
         assert description.class_names == read_voc(shapes, "train").class_names
@@ -46,15 +46,15 @@ def test_train_leaves_a_whole_run(trained, shapes):
     for name in ("curves.png", "train_batch.jpg"):
         assert cv2.imread(str(trained / name)).size > 10_000
     drawn = sorted(path.stem for path in (trained / "val").iterdir())
-    pictures = read_voc(shapes, "val").pictures
-    assert drawn == [f"{i}_{p.path.stem}" for i, p in enumerate(pictures, start=1)]
+    samples = read_voc(shapes, "val").samples
+    assert drawn == [f"{i}_{p.path.stem}" for i, p in enumerate(samples, start=1)]
     assert not [path for path in trained.iterdir() if path.name.startswith(".")]
 
 
-def test_a_training_without_tiles_keeps_its_pictures_side(trained, shapes):
+def test_a_training_without_tiles_keeps_its_images_side(trained, shapes):
     sides = [
         (w * h) ** 0.5
-        for w, h in (p.size_wh for p in read_voc(shapes, "train").pictures)
+        for w, h in (p.size_wh for p in read_voc(shapes, "train").samples)
     ]
     kept = weights.read_detector(trained / "best.weights.h5").metadata.training[
         "tile_px"
@@ -81,7 +81,7 @@ def test_what_was_read_is_told_and_a_made_split_kept_before_the_training(
     assert train.main([*options, "--weights", "none"]) == 0
     out, err = before["text"]
     number = len(before["split"]["train"])
-    assert f"train: YOLO, {number} pictures (0 without objects), {number} boxes" in out
+    assert f"train: YOLO, {number} images (0 without objects), {number} boxes" in out
     assert f"  cat {10 - number}, dog 0" in out  # of val
     assert "no lists, so names were split by their hash, 80% train and 20% val" in err
     listed = before["split"]["train"] + before["split"]["val"]
@@ -109,21 +109,21 @@ def test_train_goes_on_from_a_detector(slim_squeezenet, shapes, tmp_path, capsys
     assert "mAP50" in capsys.readouterr().out
 
 
-def test_train_on_tiles_and_score_whole_pictures(slim_squeezenet, tmp_path, capsys):
-    shapes = draw_shapes(tmp_path / "shapes", num_pictures=10)  # 7, 2 of val, 1 of test
+def test_train_on_tiles_and_score_whole_images(slim_squeezenet, tmp_path, capsys):
+    shapes = draw_shapes(tmp_path / "shapes", num_images=10)  # 7, 2 of val, 1 of test
     folder, figures = tmp_path / "tiles", tmp_path / "figures.json"
     options = ["--data", str(shapes), "--output", str(folder), *QUICK]
     options += ["--weights", "none", "--tile-size", "200"]
     assert train.main(options) == 0
     out, err = capsys.readouterr()
-    assert "7 pictures cut into" in err and "tiles of 200 pixels" in err
+    assert "7 images cut into" in err and "tiles of 200 pixels" in err
     assert "mAP50" in out and out.rstrip().endswith("best.weights.h5 --tile")
     best = folder / "best.weights.h5"
     assert weights.read_detector(best).metadata.training["tile_px"] == 200
     options = ["--weights", str(best), "--data", str(shapes), "--split", "test"]
     assert evaluate.main([*options, "--tile", "--json", str(figures)]) == 0
     assert strict_json(figures)["tile_px"] == 200
-    assert strict_json(figures)["pictures"] == 1
+    assert strict_json(figures)["images"] == 1
     assert "tiles of 200 pixels" in capsys.readouterr().out
 
 

@@ -85,8 +85,8 @@ def test_resume_with_other_boxes_is_refused(trained, shapes, monkeypatch, capsys
 
     def fewer(*args):
         train_set, val_set = original(*args)
-        pictures = train_set.pictures[:-1]
-        return dataclasses.replace(train_set, pictures=pictures), val_set
+        samples = train_set.samples[:-1]
+        return dataclasses.replace(train_set, samples=samples), val_set
 
     monkeypatch.setattr(prepare, "load_data", fewer)
     check_mistake(train, ["--resume", trained], ["--resume", "split train"], capsys)

@@ -12,18 +12,18 @@ from tests.helpers.random_boxes import numpy, random_boxes, relaxed, seeds
 pytestmark = pytest.mark.core
 
 
-def random_truth(rng, pictures, rows, classes=4):
-    """Truth (pictures, rows, 5); some rows, of any place, are padding."""
-    truth = np.zeros((pictures, rows, 5), "float32")
-    for picture in truth:
-        picture[:, :4] = random_boxes(rng, rows)
-        picture[:, 4] = rng.integers(1, classes, rows)
-        picture[rng.random(rows) < 0.25] = 0
+def random_truth(rng, images, rows, classes=4):
+    """Truth (images, rows, 5); some rows, of any place, are padding."""
+    truth = np.zeros((images, rows, 5), "float32")
+    for image in truth:
+        image[:, :4] = random_boxes(rng, rows)
+        image[:, 4] = rng.integers(1, classes, rows)
+        image[rng.random(rows) < 0.25] = 0
     return truth
 
 
 def slow_match(truth, priors):
-    """The rule in a loop: matches, positives of one picture, truth (M, 5).
+    """The rule in a loop: matches, positives of one image, truth (M, 5).
 
     IoU comes from ssd_utils (see test_boxes), so that float32 can't break ties
     another way.
@@ -44,23 +44,23 @@ def slow_match(truth, priors):
 def check_match(truth, priors):
     matches, positives = numpy(*match(truth, priors))
     assert matches.shape == positives.shape == (len(truth), len(priors))
-    for picture, rows in enumerate(truth):
+    for image, rows in enumerate(truth):
         expected, expected_positives = slow_match(rows, priors)
-        np.testing.assert_array_equal(positives[picture], expected_positives)
+        np.testing.assert_array_equal(positives[image], expected_positives)
         there = expected_positives
-        np.testing.assert_array_equal(matches[picture][there], expected[there])
+        np.testing.assert_array_equal(matches[image][there], expected[there])
         single_matches, single_positives = numpy(*match(rows[None], priors))
-        np.testing.assert_array_equal(single_positives[0], positives[picture])
-        np.testing.assert_array_equal(single_matches[0], matches[picture])
+        np.testing.assert_array_equal(single_positives[0], positives[image])
+        np.testing.assert_array_equal(single_matches[0], matches[image])
     return matches, positives
 
 
 @relaxed
 @given(seeds, st.sampled_from([1, 3]), st.integers(1, 12))
-def test_match_equals_the_rule_in_a_loop(seed, pictures, rows):
+def test_match_equals_the_rule_in_a_loop(seed, images, rows):
     rng = np.random.default_rng(seed)
     priors = make_priors()[rng.choice(8732, 300, replace=False)]
-    check_match(random_truth(rng, pictures, rows), priors)
+    check_match(random_truth(rng, images, rows), priors)
 
 
 @relaxed
@@ -69,18 +69,18 @@ def test_match_where_many_want_the_same_prior(seed, rows):
     rng = np.random.default_rng(seed)
     priors = make_priors()[rng.choice(8732, 60, replace=False)]
     truth = np.zeros((3, rows, 5), "float32")
-    for picture in truth:  # all objects lie around one place, some are equal
+    for image in truth:  # all objects lie around one place, some are equal
         center = rng.uniform(0.3, 0.7, 2)
         sides = rng.uniform(0.2, 0.3, (rows, 2))
         low = center - sides / 2 + rng.uniform(-0.02, 0.02, (rows, 2))
-        picture[:, :4] = np.concatenate([low, low + sides], axis=1)
-        picture[1] = picture[0]
-        picture[:, 4] = rng.integers(1, 4, rows)
+        image[:, :4] = np.concatenate([low, low + sides], axis=1)
+        image[1] = image[0]
+        image[:, 4] = rng.integers(1, 4, rows)
     matches, positives = check_match(truth, priors)
     reachable = numpy(iou(truth[..., :4], centers_to_corners(priors))) > 0
-    for picture in range(3):
-        if reachable[picture].all():  # enough priors for everybody
-            found = set(matches[picture][positives[picture]])
+    for image in range(3):
+        if reachable[image].all():  # enough priors for everybody
+            found = set(matches[image][positives[image]])
             assert found == set(range(rows))
 
 
@@ -92,8 +92,8 @@ def test_match_where_more_want_the_same_than_there_are_wishes(rows):
     truth[:] = [0.3, 0.3, 0.7, 0.7, 1]
     truth[1, :, 2] += np.linspace(0, 0.01, rows)
     matches, positives = check_match(truth, priors)
-    for picture in range(2):
-        assert set(matches[picture][positives[picture]]) == set(range(rows))
+    for image in range(2):
+        assert set(matches[image][positives[image]]) == set(range(rows))
 
 
 @relaxed
@@ -143,18 +143,16 @@ def test_match_with_all_priors_gives_every_object_one():
     truth[2, :, :4] = np.concatenate([small, small + 0.005], axis=1)
     truth[2, :, 4] = 1
     matches, positives = check_match(truth, make_priors())
-    for picture, rows in enumerate(truth):
-        found = set(matches[picture][positives[picture]])
+    for image, rows in enumerate(truth):
+        found = set(matches[image][positives[image]])
         assert found == set(np.flatnonzero(rows[:, 4]))
 
 
 @pytest.mark.parametrize("rows", [1, 5])
-@pytest.mark.parametrize("pictures", [1, 3])
-def test_match_of_padding_only(pictures, rows):
-    _, positives = numpy(
-        *match(np.zeros((pictures, rows, 5), "float32"), make_priors())
-    )
-    assert positives.shape == (pictures, 8732)
+@pytest.mark.parametrize("images", [1, 3])
+def test_match_of_padding_only(images, rows):
+    _, positives = numpy(*match(np.zeros((images, rows, 5), "float32"), make_priors()))
+    assert positives.shape == (images, 8732)
     assert not positives.any()
 
 

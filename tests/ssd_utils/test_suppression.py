@@ -56,12 +56,12 @@ def test_suppress_equals_a_slow_loop(seed, count):
     scores[0, count // 2 :] = 0  # never stay
     class_ids = rng.integers(1, 4, (3, count)).astype("int32")
     stay = numpy(suppress(boxes, scores, class_ids))
-    for picture in range(3):
-        expected = slow_nms(boxes[picture], scores[picture], class_ids[picture])
-        assert np.flatnonzero(stay[picture]).tolist() == expected
-        single = slice(picture, picture + 1)
+    for image in range(3):
+        expected = slow_nms(boxes[image], scores[image], class_ids[image])
+        assert np.flatnonzero(stay[image]).tolist() == expected
+        single = slice(image, image + 1)
         alone = numpy(suppress(boxes[single], scores[single], class_ids[single]))
-        np.testing.assert_array_equal(alone[0], stay[picture])
+        np.testing.assert_array_equal(alone[0], stay[image])
 
 
 def test_suppress_chain():
@@ -87,18 +87,18 @@ def test_suppress_at_the_threshold(threshold, stay):
     assert numpy(suppress(boxes, scores, same, threshold))[0].tolist() == stay
 
 
-def random_predictions(rng, pictures, priors, num_classes=4):
-    """Predictions (pictures, P, 4 + C) with crowded boxes and scores without ties."""
-    predictions = np.zeros((pictures, len(priors), 4 + num_classes), "float32")
-    for picture in predictions:
+def random_predictions(rng, images, priors, num_classes=4):
+    """Predictions (images, P, 4 + C) with crowded boxes and scores without ties."""
+    predictions = np.zeros((images, len(priors), 4 + num_classes), "float32")
+    for image in predictions:
         boxes = crowded_boxes(rng, len(priors))
-        picture[:, :4] = numpy(encode(boxes, priors))
-        picture[:, 4:] = rng.normal(0, 2, (len(priors), num_classes))
+        image[:, :4] = numpy(encode(boxes, priors))
+        image[:, 4:] = rng.normal(0, 2, (len(priors), num_classes))
     return predictions
 
 
 def slow_detect(predictions, priors, threshold, top_k):
-    """Rows of class, score, corners of one picture, in Python."""
+    """Rows of class, score, corners of one image, in Python."""
     logits = predictions[:, 4:].astype("float64")
     scores = np.exp(logits - logits.max(axis=1, keepdims=True))
     scores /= scores.sum(axis=1, keepdims=True)
@@ -120,15 +120,13 @@ def test_detect_equals_a_slow_loop(seed, threshold, top_k):
     predictions = random_predictions(rng, 3, priors)
     received = numpy(detect(predictions, priors, threshold, top_k))
     assert received.shape == (3, min(top_k, 40 * 3), 6)
-    for picture in range(3):
-        expected = slow_detect(predictions[picture], priors, threshold, top_k)
-        rows = received[picture]
+    for image in range(3):
+        expected = slow_detect(predictions[image], priors, threshold, top_k)
+        rows = received[image]
         assert rows[: len(expected)] == pytest.approx(expected, abs=1e-5)
         assert not rows[len(expected) :].any()  # zeros pad
         assert (np.diff(rows[:, 1]) <= 0).all()  # sorted
-        alone = numpy(
-            detect(predictions[picture : picture + 1], priors, threshold, top_k)
-        )
+        alone = numpy(detect(predictions[image : image + 1], priors, threshold, top_k))
         assert alone[0] == pytest.approx(rows, abs=1e-6)
 
 
@@ -140,14 +138,14 @@ def test_candidates_are_the_best_pairs(monkeypatch):
     offsets = np.zeros((2, 400, 4), "float32")
     found = [numpy(part) for part in candidates(offsets, logits, priors, 0.0)]
     corners = numpy(ops.clip(centers_to_corners(priors), 0, 1))
-    for picture in range(2):
-        shares = np.exp(logits[picture])
+    for image in range(2):
+        shares = np.exp(logits[image])
         scores = (shares / shares.sum(axis=1, keepdims=True))[:, 1:]
         best = np.argsort(-scores, axis=None)[:20]
         rows, class_ids = np.unravel_index(best, scores.shape)
         expected = (corners[rows], scores[rows, class_ids], class_ids + 1)
         for received, wanted in zip(found, expected, strict=True):
-            assert received[picture] == pytest.approx(wanted, abs=1e-6)
+            assert received[image] == pytest.approx(wanted, abs=1e-6)
 
 
 def test_detect_keeps_the_score_that_equals_the_threshold():
@@ -165,17 +163,17 @@ def test_detect_without_anything_is_zeros():
     assert not numpy(detect(predictions, make_priors(), 0.0)).any()
 
 
-def test_detect_clips_boxes_to_the_picture():
+def test_detect_clips_boxes_to_the_image():
     predictions = np.zeros((1, 8732, 4 + 2), "float32")
     predictions[..., 4] = 50
-    predictions[0, 8731, 5] = 100  # the last prior is higher than the picture
+    predictions[0, 8731, 5] = 100  # the last prior is higher than the image
     found = numpy(detect(predictions, make_priors()))[0]
     left, right = (150 - 93.338) / 300, (150 + 93.338) / 300
     assert found[0] == pytest.approx([1, 1, left, 0, right, 1], abs=1e-5)
     assert not found[1:].any()
 
 
-def test_detect_leaves_out_what_lies_outside_the_picture():
+def test_detect_leaves_out_what_lies_outside_the_image():
     priors = np.float32([[1.5, 0.5, 0.2, 0.2], [0.5, 0.5, 0.2, 0.2]])
     predictions = np.zeros((1, 2, 6), np.float32)
     predictions[..., 5] = [4.0, 3.0]  # the better score lies outside

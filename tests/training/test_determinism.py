@@ -7,9 +7,9 @@ from tests.helpers.tiny import assert_same, dataset, result, train
 
 
 def test_order_and_augmentation(tmp_path):
-    pictures = dataset(tmp_path, 7)
-    first, second = (Batches(pictures, 2, seed=3) for _ in range(2))
-    other = Batches(pictures, 2, seed=4)
+    samples = dataset(tmp_path, 7)
+    first, second = (Batches(samples, 2, seed=3) for _ in range(2))
+    other = Batches(samples, 2, seed=4)
     differs = False
     for step in (2, 0, 1):  # whatever was asked for before
         images, truth = first.batch(1, step)

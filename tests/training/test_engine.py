@@ -22,7 +22,7 @@ def batch_of(count, seed):
 
 
 class Sequence:
-    """Batches of made-up pictures, with the interface of data.Batches."""
+    """Batches of made-up images, with the interface of data.Batches."""
 
     def __init__(self, batches, counts=None):
         self.batches = batches
@@ -199,14 +199,14 @@ def test_validate_leaves_padding_out():
     assert [rows.shape for rows in detections] == [(200, 6)] * 3
     twice = [
         (images[:2], truth[:2]),
-        (images[[2, 0]], truth[[2, 0]] * 0),  # the second picture is padding
+        (images[[2, 0]], truth[[2, 0]] * 0),  # the second image is padding
     ]
     twice[1][1][0] = truth[2]
     padded, padded_means = validate(model, "voc", Sequence(twice, [2, 1]))
     assert len(padded) == 3
     for rows, expected in zip(padded, detections, strict=True):
         assert rows == pytest.approx(expected, abs=1e-6)
-    # as many positives in each picture: the mean over pictures is the batch's
+    # as many positives in each image: the mean over images is the batch's
     assert padded_means == pytest.approx(means, rel=1e-4)
 
 
@@ -216,7 +216,7 @@ def test_validate_weighs_acc_by_scored_priors():
 
     model = with_detections(tiny_detector(), "voc", 0.0)
     images, truth = batch_of(5, 0)
-    truth[1:] = 0  # four pictures without objects: 3 scored priors each, 1 positive
+    truth[1:] = 0  # four images without objects: 3 scored priors each, 1 positive
     parts = [(images[:1], truth[:1]), (images[1:], truth[1:])]
     _, means = validate(model, "voc", Sequence(parts))
     # equal logits: the background wins, so negatives are right and positives wrong; n

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import Dataset, Picture
+from data import Dataset, Sample
 from training.fit import TimedIterator
 from training.prepare import class_weights
 
@@ -13,11 +13,11 @@ from training.prepare import class_weights
 def test_class_weights_by_hand():
     truth = np.zeros((10, 5), "float32")
     truth[:, 4] = [1] * 9 + [2]
-    picture = Picture(Path("a.png"), (9, 9), truth, np.zeros(10, bool))
-    dataset = Dataset("d", "train", ["common", "rare"], [picture])
+    image = Sample(Path("a.png"), (9, 9), truth, np.zeros(10, bool))
+    dataset = Dataset("d", "train", ["common", "rare"], [image])
     # 1/3 and 1, times 10 boxes by their sum 9 / 3 + 1
     assert class_weights(dataset) == pytest.approx([1, 10 / 12, 10 / 4])
-    dataset = Dataset("d", "train", ["common", "rare", "absent"], [picture])
+    dataset = Dataset("d", "train", ["common", "rare", "absent"], [image])
     assert np.isfinite(class_weights(dataset)).all()
 
 

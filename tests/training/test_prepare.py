@@ -70,24 +70,24 @@ def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
         assert not stem.trainable
 
 
-def test_classes_are_weighed_by_the_training_pictures(shapes):
+def test_classes_are_weighed_by_the_training_images(shapes):
     train_set = read_voc(shapes, "train")
     args = parse(["--data", str(shapes), "--weigh-classes"])
     received = settings_of(args, train_set).loss["class_weights"]
     assert list(received) == list(class_weights(train_set))
 
 
-def test_pictures_in_both_splits_are_told(shapes, capsys):
+def test_images_in_both_splits_are_told(shapes, capsys):
     load_data([str(shapes)], ("trainval", "val"), None, None)
-    assert "pictures in both splits: 4;" in capsys.readouterr().err
+    assert "images in both splits: 4;" in capsys.readouterr().err
     load_data([str(shapes)], ("train", "val"), None, None)
     assert "both splits" not in capsys.readouterr().err
 
 
 def test_many_problems_are_told_in_short(shapes, tmp_path, capsys):
     data = copytree(shapes, tmp_path / "data")
-    for picture in read_voc(data, "train").pictures[:15]:
-        picture.path.unlink()
+    for sample in read_voc(data, "train").samples[:15]:
+        sample.path.unlink()
     load_data([str(data)], ("train", "val"), None, None)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10

@@ -28,10 +28,10 @@ pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
-    """Four pictures to train, two to validate."""
-    root = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=20)
+    """Four images to train, two to validate."""
+    root = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_images=20)
     return [
-        dataclasses.replace(dataset, pictures=dataset.pictures[:count])
+        dataclasses.replace(dataset, samples=dataset.samples[:count])
         for dataset, count in [(read_voc(root, "train"), 4), (read_voc(root, "val"), 2)]
     ]
 
@@ -149,7 +149,7 @@ def test_average_is_scored_and_saved(sets, tmp_path):
     ],
 )
 def test_who_looks_at_nothing(others, classes, expected):
-    """Ten pictures whose best box is the same but for some; a weaker box anywhere."""
+    """Ten images whose best box is the same but for some; a weaker box anywhere."""
     rng = np.random.default_rng(0)
     detections = np.zeros((10, 4, 6))
     detections[:, 1] = [1, 0.6, 0.1, 0.2, 0.8, 0.9]
@@ -171,7 +171,7 @@ BOX, RIGHT, WRONG = [1, 0.9, *FIXED], [*FIXED, 1], [*FIXED, 2]  # wrong: another
 
 
 @pytest.mark.parametrize(
-    ("pictures", "expected"),
+    ("images", "expected"),
     [
         ([(BOX, [RIGHT])] * 20, False),
         ([(BOX, [WRONG])] * 20, True),
@@ -179,19 +179,19 @@ BOX, RIGHT, WRONG = [1, 0.9, *FIXED], [*FIXED, 1], [*FIXED, 2]  # wrong: another
         ([(BOX, [WRONG])] * 3 + [(BOX, [RIGHT])] * 17, True),
         # another object is annotated before the one that stands still
         ([(BOX, [[0.3, 0.3, 0.4, 0.4, 1], RIGHT])] * 20, False),
-        # pictures without objects do not count, whatever is seen there
+        # images without objects do not count, whatever is seen there
         ([([1, 0.02, 0, 0, 0.1, 0.1], [])] * 4 + [(BOX, [RIGHT])] * 16, False),
         ([([1, 0.02, 0, 0, 0.1, 0.1], [])] * 4 + [(BOX, [WRONG])] * 16, True),
     ],
 )
-def test_a_fixed_camera_looks_at_something(pictures, expected):
-    """The same box in every picture with objects: no fault where it is right."""
-    detections = [np.array([row]) for row, _ in pictures]
-    truths = [np.reshape(truth, (-1, 5)).astype(float) for _, truth in pictures]
+def test_a_fixed_camera_looks_at_something(images, expected):
+    """The same box in every image with objects: no fault where it is right."""
+    detections = [np.array([row]) for row, _ in images]
+    truths = [np.reshape(truth, (-1, 5)).astype(float) for _, truth in images]
     assert ignores_input(detections, truths) == expected
 
 
-def test_who_does_not_see_the_picture():
+def test_who_does_not_see_the_image():
     """Of ten priors; the last that sees is what counts."""
     predictions = np.random.default_rng(0).normal(size=(8, 10, 6))
     assert dead_prior_share(predictions) == 0
@@ -211,7 +211,7 @@ def test_a_dead_layer_is_noticed(sets):
     model = build(architecture)
     check = Evaluator(model, architecture, sets[0], 3)  # the last batch is filled up
     predictions = check.first_predictions(8)
-    assert len(predictions) == len(sets[0].pictures)
+    assert len(predictions) == len(sets[0].samples)
     assert dead_prior_share(predictions) == 0
     history = [{"mAP50": score, "val_loss": 1.0} for score in (0.0, 0.4)]
     check()
@@ -220,7 +220,7 @@ def test_a_dead_layer_is_noticed(sets):
     bias.assign(bias - 1e6)
     assert DEAD_SHARE < dead_prior_share(check.first_predictions(8)) < 0.4
     assert "34% of the predictions are the same" in diagnose(history, check, 0.4)
-    copies = dataclasses.replace(sets[0], pictures=sets[0].pictures[:1] * 4)
+    copies = dataclasses.replace(sets[0], samples=sets[0].samples[:1] * 4)
     assert len(Evaluator(model, architecture, copies, 3).first_predictions(8)) == 1
 
 
@@ -230,7 +230,7 @@ def test_stuck_is_noticed(sets, tmp_path, capsys):
 
     little, much = [row(0.0), row(STUCK_BELOW / 2)], [row(0.0), row(STUCK_BELOW * 2)]
     truth = np.array([[0.4, 0.4, 0.6, 0.6, 1]])
-    check = SimpleNamespace(pictures=[SimpleNamespace(truth=truth)] * 9)
+    check = SimpleNamespace(samples=[SimpleNamespace(truth=truth)] * 9)
     seen = np.random.default_rng(0).normal(size=(8, 9, 6))
     check.first_predictions = lambda count: seen
     check.detections = [np.zeros((1, 6))] * 9

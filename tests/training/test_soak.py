@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import Batches, plain, read_picture
+from data import Batches, plain, read_image
 from models.detection_layer import with_detections
 from tests.helpers.tiny import ARCHITECTURE, dataset, detector
 from training.engine import train_epoch
@@ -82,13 +82,13 @@ def test_training_does_not_grow(tmp_path):
 def test_detection_does_not_grow(tmp_path):
     train_set = dataset(tmp_path / "data", BATCH)
     model = with_detections(detector(0), "voc", THRESHOLD)
-    paths = [picture.path for picture in train_set.pictures]
+    paths = [sample.path for sample in train_set.samples]
 
-    truth = train_set.pictures[0].truth
+    truth = train_set.samples[0].truth
 
     def detect():
-        pictures = [plain(read_picture(path), truth) for path in paths]
-        images = [image for image, _ in pictures]
+        samples = [plain(read_image(path), truth) for path in paths]
+        images = [image for image, _ in samples]
         assert len(model.predict_on_batch(np.stack(images))[1]) == BATCH
 
     assert_flat(*watched("detection", DETECTIONS // BATCH, detect))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import Dataset, Picture
+from data import Dataset, Sample
 from models import weights
 from tests.helpers import tiny
 from training.monitoring import whole_split
@@ -17,8 +17,8 @@ from training.state import TrainingConfig
 
 def split(count):
     truth, none = np.zeros((0, 5), np.float32), np.zeros(0, bool)
-    pictures = [Picture(Path(f"{i}.png"), (9, 9), truth, none) for i in range(count)]
-    return Dataset("d", "val", ["x"], pictures)
+    images = [Sample(Path(f"{i}.png"), (9, 9), truth, none) for i in range(count)]
+    return Dataset("d", "val", ["x"], images)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_how_many_images_are_scored(count, trained, scored):
 def test_the_part_hangs_on_names_alone():
     whole = split(300)
     part = scored_part(whole, 10)
-    names = [picture.path.name for picture in part.pictures]
+    names = [sample.path.name for sample in part.samples]
     assert names == sorted(names, key=lambda name: int(name[:-4]))  # the split's order
-    shuffled = Dataset("d", "val", ["x"], whole.pictures[::-1])
+    shuffled = Dataset("d", "val", ["x"], whole.samples[::-1])
     again = scored_part(shuffled, 10)
-    assert {p.path for p in again.pictures} == {p.path for p in part.pictures}
+    assert {p.path for p in again.samples} == {p.path for p in part.samples}
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

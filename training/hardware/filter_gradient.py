@@ -1,7 +1,7 @@
 """The gradient of a convolution by its filter, as matrix products.
 
 On a processor TensorFlow's own takes longer than the rest of vgg16's step together.
-Here each row of the filter is one product for each picture: the windows under that row,
+Here each row of the filter is one product for each image: the windows under that row,
 (H W, k inputs), by the gradient of the output, (H W, filters). docs/performance.md has
 a step with either.
 """
@@ -85,10 +85,10 @@ def by_filter(
     if padding == "SAME":
         borders = [((size - 1) // 2, size // 2) for size in shape[:2]]
         maps = tf.pad(maps, [(0, 0), *borders, (0, 0)])
-    products = []  # picture by picture, which the processor's cache holds
-    for picture, gradient in zip(tf.unstack(maps), tf.unstack(upstream), strict=True):
+    products = []  # image by image, which the processor's cache holds
+    for image, gradient in zip(tf.unstack(maps), tf.unstack(upstream), strict=True):
         with tf.control_dependencies(products[-1:]):  # in memory for one at a time
-            shifted = [picture[:, at : at + width] for at in range(num_columns)]
+            shifted = [image[:, at : at + width] for at in range(num_columns)]
             windows = tf.concat(shifted, axis=-1)  # (H + k - 1, W', l F in)
         gradient = tf.reshape(gradient, (height * width, filters))
         for at in range(num_rows):

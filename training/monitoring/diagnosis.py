@@ -17,11 +17,11 @@ from training.state import TrainingConfig
 STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
 STUCK = "{progress:.0%} of the training is over and {what}. {tries}."
 LOOK = "Look at train_batch.jpg: are the boxes where the objects are? Then try"
-DEAD = "the same whatever is in the pictures: a layer is dead"
+DEAD = "the same whatever is in the images: a layer is dead"
 # ours: how far predictions may differ that are the same, and the share of the priors,
 # from the last one on, whose are. The last five of the six maps have a third of them
 EQUAL, DEAD_SHARE = 1e-4, 0.2
-# ours: pictures from which on their sameness tells something, the share of them, and
+# ours: images from which on their sameness tells something, the share of them, and
 # how far apart corners in 0..1 may lie to be the same
 SAME_FROM, SAME_SHARE, SAME_PLACE = 8, 0.9, 0.02
 
@@ -38,9 +38,9 @@ def diagnose(history: list[dict], check: Evaluator, progress: float) -> str:
         return f"{share:.0%} of the predictions are {DEAD}"
     if best_row(history)["mAP50"] < STUCK_BELOW:
         return "next to nothing is detected"
-    truths = [picture.truth for picture in check.pictures]
+    truths = [sample.truth for sample in check.samples]
     if ignores_input(check.detections, truths):
-        return "nearly all pictures get the same box, whatever is in them"
+        return "nearly all images get the same box, whatever is in them"
     return ""
 
 
@@ -68,12 +68,12 @@ def advice(what: str, progress: float, settings: TrainingConfig, norm: str) -> s
 
 
 def dead_prior_share(predictions: np.ndarray) -> float:
-    """The share of the priors, counted from the last, that don't see the picture.
+    """The share of the priors, counted from the last, that don't see the image.
 
-    Their `predictions` (N, P, 4 + C), of different pictures, are the same in all N. The
+    Their `predictions` (N, P, 4 + C), of different images, are the same in all N. The
     maps of the priors come one behind the other, so a layer whose channels are all 0,
     as ReLUs can become for good, blinds those of all maps behind it. Only from the last
-    on: a small cell far from all objects may well see the same in many pictures.
+    on: a small cell far from all objects may well see the same in many images.
     """
     if len(predictions) < 2:
         return 0.0
@@ -84,13 +84,13 @@ def dead_prior_share(predictions: np.ndarray) -> float:
 def ignores_input(
     detections: Sequence[np.ndarray], truths: Sequence[np.ndarray]
 ) -> bool:
-    """Whether SAME_SHARE of the pictures have the same best box, but fewer a right one.
+    """Whether SAME_SHARE of the images have the same best box, but fewer a right one.
 
-    One array per picture: `detections` (K, 6), `truths` (M, 5), as in evaluation. Only
-    pictures with objects count.
+    One array per image: `detections` (K, 6), `truths` (M, 5), as in evaluation. Only
+    images with objects count.
 
-    A network whose features no longer depend on the picture, after a much too high
-    rate, finds the one box that fits most pictures: among large objects in the middle
+    A network whose features no longer depend on the image, after a much too high
+    rate, finds the one box that fits most images: among large objects in the middle
     it scores far above 0 with it (benchmarks/accuracy/constant_baseline.py). Where the
     box is right nearly always, as under a fixed camera, that is no fault.
     """

@@ -11,7 +11,7 @@ from training import RATES
 from training.hardware.replicas import Replicas
 from training.state import TrainingConfig
 
-# times the default rate, ours: above it the rate is blamed before the pictures; all
+# times the default rate, ours: above it the rate is blamed before the images; all
 # fifteen trainings of docs/experiments.md at four times the rate stayed finite
 TOO_HIGH = 4
 
@@ -36,7 +36,7 @@ def explain(
         leave_out = ", or leave such batches out: --skip-non-finite"
         return (
             f"{error}. {folder}/checkpoint.npz is from before it. Look at these "
-            f"pictures, try {lower} or --precision float32 in a new run"
+            f"images, try {lower} or --precision float32 in a new run"
             f"{'' if settings.skip_bad_batches else leave_out}."
         )
     if isinstance(error, OSError | UserError):
@@ -75,5 +75,5 @@ def _memory_line(settings: TrainingConfig, replicas: Replicas, resume: str) -> s
     parts = -(-settings.update_size // smaller)
     return (
         f"{out_of_memory}: try --batch-size {smaller} --accumulate {parts} in a new "
-        f"run, whose updates see no fewer pictures, {close}"
+        f"run, whose updates see no fewer images, {close}"
     )

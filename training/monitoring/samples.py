@@ -1,4 +1,4 @@
-"""Pictures of a run: what the network learns from, what it finds afterwards."""
+"""Images of a run: what the network learns from, what it finds afterwards."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,40 +12,40 @@ from reports.drawing import (
     contact_sheet,
     draw_boxes,
     draw_truth_and_detections,
-    write_picture,
+    write_image,
 )
 
 if TYPE_CHECKING:  # images are drawn without Keras
     from inference.runtimes.keras_file import KerasModel
 
-SAMPLES = 8  # pictures of a data set that are drawn; ours
+SAMPLES = 8  # images of a data set that are drawn; ours
 
 
 def draw_batch(
     batch: tuple[np.ndarray, np.ndarray], class_names: Sequence[str], path: Path
 ) -> None:
     """Images uint8 (B, H, W, 3) of a batch with the boxes of its truth (B, M, 5)."""
-    pictures = []
+    images = []
     for image, truth in zip(*batch, strict=True):
         rows = truth[truth[:, 4] > 0]
         class_ids = rows[:, 4].astype(int)
         labels = [class_names[class_id - 1] for class_id in class_ids]
-        pictures.append(draw_boxes(image, rows[:, :4], labels, class_ids))
-    write_picture(path, contact_sheet(pictures, columns=4))
+        images.append(draw_boxes(image, rows[:, :4], labels, class_ids))
+    write_image(path, contact_sheet(images, columns=4))
 
 
 def draw_samples(detector: "KerasModel", dataset: Dataset, folder: Path) -> None:
-    """Some pictures, evenly chosen: truth and detections side by side."""
+    """Some images, evenly chosen: truth and detections side by side."""
     folder.mkdir(exist_ok=True)
-    samples = dataset.pictures[:: max(len(dataset) // SAMPLES, 1)][:SAMPLES]
-    for number, picture in enumerate(samples, start=1):
+    samples = dataset.samples[:: max(len(dataset) // SAMPLES, 1)][:SAMPLES]
+    for number, sample in enumerate(samples, start=1):
         try:
-            image = picture.pixels()
+            image = sample.read_image()
         except UserError:  # the validation has reported it
             continue
-        small, _ = plain(image, picture.truth)
+        small, _ = plain(image, sample.truth)
         (detections,) = detector(small[None])
         sheet = draw_truth_and_detections(
-            image, picture.truth, detections, dataset.class_names, detector.threshold
+            image, sample.truth, detections, dataset.class_names, detector.threshold
         )
-        write_picture(folder / f"{number}_{picture.path.stem}.jpg", sheet)
+        write_image(folder / f"{number}_{sample.path.stem}.jpg", sheet)

@@ -13,7 +13,7 @@ from training.engine import validate
 class Evaluator:
     """A split's figures of a model, as often as it is called.
 
-    Each call leaves the `pictures` that could be decoded, their `detections` (K, 6) and
+    Each call leaves the `images` that could be decoded, their `detections` (K, 6) and
     the `curves` of all classes.
     """
 
@@ -30,7 +30,7 @@ class Evaluator:
         self.batches = Batches(dataset, batch_size, augmented=False)
 
     def first_predictions(self, count: int) -> np.ndarray:
-        """Raw predictions (N, P, 4 + C) of the first pictures, `count` or a few more.
+        """Raw predictions (N, P, 4 + C) of the first images, `count` or a few more.
 
         Fewer where there are not so many; of those that are the same only one.
         """
@@ -44,18 +44,18 @@ class Evaluator:
     def __call__(self) -> tuple[dict, float, float]:
         """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
         detections, means = validate(self.predictor, self.layout, self.batches)
-        # a picture that could not be decoded is reported, not scored
+        # an image that could not be decoded is reported, not scored
         scored = [
-            (picture, found)
-            for picture, found in zip(self.dataset.pictures, detections, strict=True)
-            if picture.path not in self.batches.broken
+            (sample, found)
+            for sample, found in zip(self.dataset.samples, detections, strict=True)
+            if sample.path not in self.batches.broken
         ]
-        self.pictures = [picture for picture, _ in scored]
+        self.samples = [sample for sample, _ in scored]
         self.detections = [found for _, found in scored]
         self.curves = evaluate_voc(
             self.detections,
-            [picture.truth for picture in self.pictures],
-            [picture.difficult for picture in self.pictures],
+            [sample.truth for sample in self.samples],
+            [sample.difficult for sample in self.samples],
             self.dataset.class_names,
         )
         figures = {f"val_{name}": value for name, value in means.items()}

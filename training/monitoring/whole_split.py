@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from data import Dataset, Picture
+from data import Dataset, Sample
 from models import weights
 from training.monitoring.validation import Evaluator
 from training.runs import WHOLE, best_row
@@ -24,13 +24,13 @@ def scored_part(dataset: Dataset, num_trained: int) -> Dataset:
     count = max(int(SHARE * num_trained), LEAST)
     if len(dataset) <= count:
         return dataset
-    by_hash = sorted(range(len(dataset)), key=lambda i: _hash(dataset.pictures[i]))
-    pictures = [dataset.pictures[i] for i in sorted(by_hash[:count])]
-    return replace(dataset, pictures=pictures)
+    by_hash = sorted(range(len(dataset)), key=lambda i: _hash(dataset.samples[i]))
+    samples = [dataset.samples[i] for i in sorted(by_hash[:count])]
+    return replace(dataset, samples=samples)
 
 
-def _hash(picture: Picture) -> bytes:
-    name = f"{picture.path.name} {picture.window_px}"
+def _hash(sample: Sample) -> bytes:
+    name = f"{sample.path.name} {sample.window_px}"
     return hashlib.sha1(name.encode("utf-8", "surrogateescape")).digest()
 
 

@@ -74,7 +74,7 @@ def read_header(folder: Path) -> dict:
 
 
 def check_data(kept: dict, datasets: tuple[Dataset, ...]) -> None:
-    """UserError where pictures or boxes are not those that the run began with."""
+    """UserError where images or boxes are not those that the run began with."""
     for dataset, fingerprint in zip(datasets, kept["fingerprints"], strict=True):
         if dataset.fingerprint() != fingerprint:
             raise UserError(

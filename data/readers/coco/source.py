@@ -1,4 +1,4 @@
-"""COCO JSON: one file of pictures, boxes and categories for each split.
+"""COCO JSON: one file of images, boxes and categories for each split.
 
 https://cocodataset.org/#format-data. Decoded by msgspec straight into what is needed:
 outlines, most of such a file, are skipped unless a box must be made from them.
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from base.errors import UserError
-from data.images import picture_size
+from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
 from data.readers.coco.ids import (
     Id,
@@ -23,7 +23,7 @@ from data.readers.coco.ids import (
     twice_lines,
 )
 from data.readers.files.json_file import holds, parse
-from data.readers.files.paths import Finder, picture_folders
+from data.readers.files.paths import Finder, image_folders
 from data.readers.files.split_files import SplitFiles
 from data.readers.files.text import encoding_of, without_mark
 from data.readers.splits import splits_of
@@ -45,7 +45,7 @@ class Category(msgspec.Struct, gc=False):
 
 
 class Image(msgspec.Struct, gc=False):
-    """A picture; without width and height its file is asked."""
+    """An image; without width and height its file is asked."""
 
     id: Id
     file_name: str
@@ -147,7 +147,7 @@ class CocoSource:
         self.lists = self._files.lists
 
     def keys(self, split: str | None) -> list[str]:
-        """Names of the pictures of a split; reads its JSON."""
+        """Names of the images of a split; reads its JSON."""
         return self._files.keys(split)
 
     def class_names(self) -> list[str]:
@@ -179,7 +179,7 @@ class CocoSource:
         return self._files.problems(split)
 
     def read(self, key: str) -> Annotated:
-        """One picture with its objects."""
+        """One image with its objects."""
         return self._files.read(key)
 
 
@@ -188,12 +188,12 @@ def _categories(path: Path) -> list[Category]:
 
 
 class _Opened:
-    """One JSON file: pictures by name, the objects of each."""
+    """One JSON file: images by name, the objects of each."""
 
     def __init__(self, path: Path, root: Path) -> None:
         content = decode(path, _File)
         self.path, self.place = path, f"{path}: annotations"
-        self.pictures = {image.file_name: image for image in content.images}
+        self.images = {image.file_name: image for image in content.images}
         self.names = in_both_forms(
             {c.id: c.name for c in checked_categories(path, content.categories)}
         )
@@ -211,7 +211,7 @@ class _Opened:
             else:
                 self.numbers.setdefault(name, []).append(number)
         self.problems = self._orphan_lines(orphans) + twice_lines(path, content.images)
-        self.paths = Finder(picture_folders(path, root)).find_all(self.pictures)
+        self.paths = Finder(image_folders(path, root)).find_all(self.images)
 
     def _orphan_lines(self, numbers: Sequence[int]) -> list[Problem]:
         if not numbers:
@@ -225,14 +225,14 @@ class _Opened:
         return [Problem(text, "image-id", num_objects=len(numbers))]
 
     def read(self, name: str) -> Annotated:
-        image = self.pictures[name]
+        image = self.images[name]
         path = self.paths[name]
         if path is None:
-            raise Missing(f"pictures of {self.path.name} are not there", name)
+            raise Missing(f"images of {self.path.name} are not there", name)
         if image.width and image.height:
             size_wh = (int(image.width), int(image.height))
         else:
-            size_wh = picture_size(path)
+            size_wh = image_size(path)
         numbers = self.numbers.get(name, ())
         objects = [self._object(number, size_wh) for number in numbers]
         return Annotated(path, size_wh, objects, image_id=image.id)

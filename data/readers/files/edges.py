@@ -2,12 +2,12 @@
 
 from data.readers.annotation import EdgesPx, Object
 
-# ours: YOLO's five decimals put a box at the border out of the picture by this share
+# ours: YOLO's five decimals put a box at the border out of the image by this share
 ROUNDING = 2e-5
 
 
 def valid_edges(item: Object, size_wh: tuple[int, int]) -> tuple[EdgesPx | None, str]:
-    """Edges within the picture (None: left out) and what is wrong, or ''."""
+    """Edges within the image (None: left out) and what is wrong, or ''."""
     if item.edges_px is None:
         return (
             None,
@@ -20,7 +20,7 @@ def valid_edges(item: Object, size_wh: tuple[int, int]) -> tuple[EdgesPx | None,
     numbers = " ".join(f"{x:g}" for x in item.written or item.edges_px)
     if not (left < right and top < bottom):
         return None, f"box {numbers} has swapped corners or no area; left out."
-    where = f"of the picture of {width}x{height}"
+    where = f"of the image of {width}x{height}"
     if left >= width or top >= height or right <= 0 or bottom <= 0:
         return None, f"box {numbers} lies outside {where}; left out."
     clipped = (max(left, 0), max(top, 0), min(right, width), min(bottom, height))

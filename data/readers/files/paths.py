@@ -124,8 +124,8 @@ def files_under(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names))
 
 
-def picture_folders(path: Path, root: Path) -> list[Path]:
-    """Where the pictures of an annotation file may lie.
+def image_folders(path: Path, root: Path) -> list[Path]:
+    """Where the images of an annotation file may lie.
 
     After COCO, CVAT, Roboflow and FiftyOne (data/).
     """
@@ -146,6 +146,6 @@ def _folders_of(split: str | None, base: Path) -> list[Path]:
     """Folders in another that are called after a split: valid, validation for val."""
     if split is None or not base.is_dir():
         return []
-    with os.scandir(base) as entries:  # Path's own asks the disk for each picture
+    with os.scandir(base) as entries:  # Path's own asks the disk for each image
         folders = sorted(entry.name for entry in entries if entry.is_dir())
     return [base / name for name in folders if split_in_name(name) == split]

@@ -1,4 +1,4 @@
-"""Annotation files that each list pictures, one or more of them for each split."""
+"""Annotation files that each list images, one or more of them for each split."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,19 +10,19 @@ from data.readers.splits import splits_of
 
 
 class Opened(Protocol):
-    """One file's content: what it knows of each picture, by the name it writes."""
+    """One file's content: what it knows of each image, by the name it writes."""
 
-    pictures: Mapping[str, Any]
+    images: Mapping[str, Any]
 
     def read(self, name: str) -> Annotated:
-        """One picture with its objects."""
+        """One image with its objects."""
 
 
 class SplitFiles:
     """The files of one data set, each opened once, when it is asked for.
 
     A key is the name that a file writes, behind the split: `train/a.jpg` and
-    `val/a.jpg` are two pictures. What trainval shares with train or val has one key.
+    `val/a.jpg` are two images. What trainval shares with train or val has one key.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class SplitFiles:
         return self._opened[file]
 
     def keys(self, split: str | None) -> list[str]:
-        """Keys of the pictures of a split, or of all; reads its files."""
+        """Keys of the images of a split, or of all; reads its files."""
         if split in self._others:
             opened = self.open(self._others[split])
-            found = {f"{split}/{name}": (opened, name) for name in opened.pictures}
+            found = {f"{split}/{name}": (opened, name) for name in opened.images}
             self._at |= found
             return list(found)
         splits = self._files if split is None else [split]
@@ -87,7 +87,7 @@ class SplitFiles:
         return found
 
     def read(self, key: str) -> Annotated:
-        """One picture with its objects."""
+        """One image with its objects."""
         opened, name = self._at[key]
         return opened.read(name)
 
@@ -98,7 +98,7 @@ class SplitFiles:
         in_file: dict[str, Path] = {}
         for file in self._files.get(split, []):
             opened = self.open(file)
-            for name in opened.pictures:
+            for name in opened.images:
                 if name in in_file:
                     raise UserError(
                         f"{name} stands in {in_file[name]} and in {file}: which of "

@@ -5,18 +5,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.images import SUFFIXES, is_picture_name
+from data.images import SUFFIXES, is_image_name
 from data.readers.annotation import Problem
 from data.readers.files.paths import files_under, folded
 from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, splits_of
 from data.readers.voc.xml_file import base_name
 
-LAYOUTS = (  # folder of pictures, folders of annotations, compared in lower case
+LAYOUTS = (  # folder of images, folders of annotations, compared in lower case
     ("jpegimages", ("annotations",)),  # VOC devkit
     ("images", ("annotations", "annots")),  # raccoon, kangaroo and many others
 )
-IN_WORDS = "Pascal VOC: JPEGImages/ + Annotations/, or XML beside the pictures"
+IN_WORDS = "Pascal VOC: JPEGImages/ + Annotations/, or XML beside the images"
 # VOC devkit, VOC2012/ImageSets/Main/aeroplane_train.txt: a list for each class
 OF_A_CLASS = re.compile(r".+_(train|val|trainval|test)$")
 MARK = re.compile(r"^(\S+)\s+(-1|0|1)$")  # its lines: a stem, and -1 for "not there"
@@ -118,13 +118,13 @@ def _tree(root: Path) -> Tree | None:
 
 
 def _folders(root: Path) -> tuple[Path, Path] | None:
-    """The folders of pictures and of annotations in one of LAYOUTS."""
-    for pictures_name, annotations_names in LAYOUTS:
-        pictures = _subfolders(root, pictures_name)
+    """The folders of images and of annotations in one of LAYOUTS."""
+    for images_name, annotations_names in LAYOUTS:
+        images = _subfolders(root, images_name)
         annotations = [f for name in annotations_names for f in _subfolders(root, name)]
-        if pictures and annotations:
+        if images and annotations:
             xmls = _subfolders(annotations[0], "xmls")  # Oxford-IIIT Pet
-            return pictures[0], (xmls or annotations)[0]
+            return images[0], (xmls or annotations)[0]
     return None
 
 
@@ -160,7 +160,7 @@ def _key(path: Path, folder: Path) -> str:
 def _images_in(folder: Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in files_under(folder):
-        if is_picture_name(path.name):
+        if is_image_name(path.name):
             found.setdefault(_key(path, folder), []).append(path)
     return found
 
@@ -174,7 +174,7 @@ def _annotations_in(folder: Path) -> dict[str, Path]:
 
 
 def _tree_beside(root: Path) -> Tree | None:
-    """A folder for each split, or one whose XML files lie beside the pictures."""
+    """A folder for each split, or one whose XML files lie beside the images."""
     folders = {p.name: p for p in sorted(root.iterdir()) if p.is_dir()}
     images: dict[str, list[Path]] = {}
     annotations: dict[str, Path] = {}

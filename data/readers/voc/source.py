@@ -1,4 +1,4 @@
-"""PASCAL VOC: pictures, one XML file for each, lists of the splits.
+"""PASCAL VOC: images, one XML file for each, lists of the splits.
 
 VOC devkit, http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf.
 """
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from base.errors import UserError
-from data.images import picture_size
+from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
 from data.readers.voc.layout import IN_WORDS, Tree, find_trees
 from data.readers.voc.xml_file import VocObject, read_annotation
@@ -24,7 +24,7 @@ def find(path: Path) -> list["VocSource"]:
 
 
 class VocSource:
-    """One folder of pictures with its annotations; keys are stems."""
+    """One folder of images with its annotations; keys are stems."""
 
     format_name = "Pascal VOC"
     opens_files = True
@@ -40,7 +40,7 @@ class VocSource:
         return [*self.tree.lists, *self.tree.other_lists]
 
     def keys(self, split: str | None) -> list[str]:
-        """Stems of a list, or of all pictures and annotations."""
+        """Stems of a list, or of all images and annotations."""
         return self.tree.keys(split)
 
     def problems(self, split: str | None) -> list[Problem]:
@@ -60,10 +60,10 @@ class VocSource:
             return sorted(set().union(*pool.map(names, self.tree.annotations.values())))
 
     def read(self, key: str) -> Annotated:
-        """One annotation file with its picture."""
+        """One annotation file with its image."""
         tree = self.tree
         if key not in tree.annotations:
-            what = "pictures have no annotation file"
+            what = "images have no annotation file"
             raise Missing(what, key, next(iter(tree.images.get(key, ())), None))
         xml_path = tree.annotations[key]
         try:
@@ -73,9 +73,9 @@ class VocSource:
         path = tree.image_of(key, annotation.filename)
         if path is None:
             raise UserError(
-                f"{xml_path}: no picture named {key!r} or {annotation.filename!r}."
+                f"{xml_path}: no image named {key!r} or {annotation.filename!r}."
             )
-        size_wh = picture_size(path)
+        size_wh = image_size(path)
         problems = []
         if annotation.size_wh not in (None, size_wh):
             problems.append(_size_line(xml_path, annotation.size_wh, size_wh))
@@ -106,7 +106,7 @@ def _size_line(
 ) -> str:
     turned = written_wh == size_wh[::-1]
     return (
-        f"{xml_path}: <size> says {written_wh[0]}x{written_wh[1]}, the picture is "
-        f"{size_wh[0]}x{size_wh[1]}; the picture was believed"
+        f"{xml_path}: <size> says {written_wh[0]}x{written_wh[1]}, the image is "
+        f"{size_wh[0]}x{size_wh[1]}; the image was believed"
         + (" (turned by its EXIF mark? Look at its boxes)." if turned else ".")
     )

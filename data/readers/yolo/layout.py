@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import UserError
-from data.images import SUFFIXES, is_picture_name
+from data.images import SUFFIXES, is_image_name
 from data.readers.annotation import Problem
 from data.readers.files.paths import Finder, files_under, folded
 from data.readers.files.text import read_lines
@@ -93,7 +93,7 @@ def images_in(place: Path, folders: Sequence[Path] = ()) -> list[Path]:
     tells it. folders: where listed names are looked for, after the list's own.
     """
     if place.is_dir():
-        images = [path for path in files_under(place) if is_picture_name(path.name)]
+        images = [path for path in files_under(place) if is_image_name(path.name)]
         return images + list(_lacking(place, images))
     if not is_list(place):
         return []
@@ -151,7 +151,7 @@ def _place(path: Path, key: str, name: Any, finder: Finder, split: str) -> Path 
     shown = f"{name:.80}" if isinstance(name, str) else type(name).__name__
     raise UserError(
         f"{path}: {key}: {shown} is {'neither' if place else 'not there'}; "
-        "expected a folder of pictures or a .txt list of them, from the "
+        "expected a folder of images or a .txt list of them, from the "
         "folder of this file."
     )
 
@@ -160,7 +160,7 @@ def _images_of(names: Sequence[Any], finder: Finder) -> list[Path]:
     """Images of a key whose name is not understood, if it is a list of them at all."""
     places = [finder.find(name) if isinstance(name, str) else None for name in names]
     found = [image for p in places if p for image in images_in(p)]
-    return [image for image in found if is_picture_name(image.name)]
+    return [image for image in found if is_image_name(image.name)]
 
 
 def unknown_lists(path: Path, what: str, names: Sequence[str]) -> list[Problem]:
@@ -216,7 +216,7 @@ def _lists_images(path: Path) -> bool:
     if _has_image(path.parent, path.name):
         return False  # its labels
     line = next((line.strip() for line in read_lines(path) if line.strip()), "")
-    return is_picture_name(Path(line.replace("\\", "/")).name)
+    return is_image_name(Path(line.replace("\\", "/")).name)
 
 
 def folder_lists(root: Path) -> tuple[Lists, list[Problem]]:
@@ -249,7 +249,7 @@ def _other_folders(folders: dict[str, Path], splits: Iterable[str]) -> Lists:
 
 
 def _is_image(path: Path) -> bool:
-    return is_picture_name(path.name)
+    return is_image_name(path.name)
 
 
 def folder_notes(root: Path, splits: dict[str, str]) -> list[Problem]:

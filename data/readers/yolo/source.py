@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from data.images import SUFFIXES, UNREAD_SUFFIXES, is_picture_name, picture_size
+from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
 from data.readers.files.paths import Finder
 from data.readers.files.text import read_lines
@@ -33,7 +33,7 @@ from data.readers.yolo.names import (
 )
 from data.readers.yolo.rows import ROW, check_not_pose, parse_row
 
-IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the pictures"
+IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the images"
 # what tells a data set's YAML file from others that lie in the folder
 IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
 NO_POSE = ("", "0", "null", "~", "false", "False", "none", "None", "[]")
@@ -120,7 +120,7 @@ class YoloSource:
     def labelled(self) -> "list[tuple[Path, Path]]":
         """Images with their label files."""
         paths = dict.fromkeys(path for paths in self._lists.values() for path in paths)
-        pairs = ((p, self._labels.find(p)) for p in paths if is_picture_name(p.name))
+        pairs = ((p, self._labels.find(p)) for p in paths if is_image_name(p.name))
         return [(image, label) for image, label in pairs if label]
 
     def name_classes(self, names: Sequence[str] | None, file: Path | None) -> None:
@@ -173,7 +173,7 @@ class YoloSource:
         path = Path(key)
         if not path.is_file():
             raise Missing(_lacking_words(path), key)
-        size_wh = picture_size(path)
+        size_wh = image_size(path)
         label = self._labels.find(path)
         if label is None:
             return Annotated(path, size_wh, [])
@@ -200,12 +200,12 @@ class YoloSource:
 
 def _lacking_words(path: Path) -> str:
     """Of a path that is no file: listed but not there, or expected by labels."""
-    if is_picture_name(path.name):
-        return "pictures are not there"
+    if is_image_name(path.name):
+        return "images are not there"
     there = (s for s in UNREAD_SUFFIXES if path.with_name(path.name + s).exists())
     if suffix := next(there, None):
-        return f"labels have pictures of {suffix}, which is not read"
-    return f"labels have no picture of {', '.join(SUFFIXES)}"
+        return f"labels have images of {suffix}, which is not read"
+    return f"labels have no image of {', '.join(SUFFIXES)}"
 
 
 def _numbers_in(labels: Sequence[Path]) -> list[str]:

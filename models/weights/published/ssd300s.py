@@ -1,7 +1,7 @@
 """Published detectors, read into `ssd300` without their frameworks, known by content.
 
 All of them are the paper's network; they differ in the names of the layers, the order
-of a kernel's axes, the priors and what they subtract from a picture.
+of a kernel's axes, the priors and what they subtract from an image.
 """
 
 import re

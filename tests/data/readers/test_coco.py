@@ -10,7 +10,7 @@ from data import Batches, read_dataset
 from data.readers import recognise
 from evaluation import evaluate_coco
 from evaluation.coco import AP_NAMES, AR_NAMES
-from tests.helpers.voc_files import write_picture
+from tests.helpers.voc_files import write_image
 
 WIDTH, HEIGHT = 60, 40
 CATEGORIES = [{"id": 3, "name": "dog"}, {"id": 90, "name": "cat"}]  # sparse, unsorted
@@ -28,15 +28,15 @@ def annotation(number, image_id, bbox, category_id=90, **more):
     }
 
 
-def write_json(path, names, annotations, categories=CATEGORIES, pictures=None):
-    """A JSON file and its pictures in `pictures` (default: beside it)."""
+def write_json(path, names, annotations, categories=CATEGORIES, image_folder=None):
+    """A JSON file and its images in `images` (default: beside it)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     images = []
     for number, name in enumerate(names, start=7):
         images.append(
             {"id": number, "file_name": name, "width": WIDTH, "height": HEIGHT}
         )
-        write_picture((pictures or path.parent) / name, (WIDTH, HEIGHT))
+        write_image((image_folder or path.parent) / name, (WIDTH, HEIGHT))
     content = {"images": images, "annotations": annotations, "categories": categories}
     path.write_text(json.dumps(content), "utf-8")
     return path
@@ -50,10 +50,10 @@ BOXES = [
 
 
 def stems(dataset):
-    return [picture.path.stem for picture in dataset.pictures]
+    return [sample.path.stem for sample in dataset.samples]
 
 
-PLACES = [  # JSON files by split, folder of the pictures of a split
+PLACES = [  # JSON files by split, folder of the images of a split
     ("annotations/instances_{}2017.json", "{}2017"),
     ("annotations/instances_{}2017.json", "images/{}2017"),
     ("annotations/instances_{}.json", "images"),
@@ -69,19 +69,21 @@ def test_each_layout_and_its_splits(tmp_path, file, folder):
     for split in ("train", "val"):
         json_path = tmp_path / file.format(split)
         names = [f"{split} ä.png", f"{split}2.png"]
-        write_json(json_path, names, BOXES, pictures=tmp_path / folder.format(split))
+        write_json(
+            json_path, names, BOXES, image_folder=tmp_path / folder.format(split)
+        )
     for split in ("train", "val"):
         dataset = read_dataset(tmp_path, split)
         assert stems(dataset) == [f"{split} ä", f"{split}2"] and not dataset.problems
         assert dataset.class_names == ["dog", "cat"] and not dataset.split_was_made
         truth = COCO(str(tmp_path / file.format(split)))
-        for picture, image_id in zip(dataset.pictures, (7, 8), strict=True):
+        for sample, image_id in zip(dataset.samples, (7, 8), strict=True):
             wanted = truth.loadAnns(truth.getAnnIds([image_id]))
-            boxes = picture.truth[:, :4] * np.tile((WIDTH, HEIGHT), 2)
+            boxes = sample.truth[:, :4] * np.tile((WIDTH, HEIGHT), 2)
             boxes[:, 2:] -= boxes[:, :2]
             np.testing.assert_allclose(boxes, [a["bbox"] for a in wanted], rtol=1e-5)
             names = [truth.cats[a["category_id"]]["name"] for a in wanted]
-            found = [dataset.class_names[int(i) - 1] for i in picture.truth[:, 4]]
+            found = [dataset.class_names[int(i) - 1] for i in sample.truth[:, 4]]
             assert found == names
     assert len(read_dataset(tmp_path, "trainval")) == 4
 
@@ -136,7 +138,7 @@ def test_boxes_come_from_outlines_where_there_are_none(tmp_path):
     boxes = [annotation(i, 7, [], segmentation=s) for i, s in enumerate(outlines, 1)]
     del boxes[1]["bbox"]
     write_json(tmp_path / "a.json", ["a.png"], boxes)
-    truth = read_dataset(tmp_path, "trainval").pictures[0].truth
+    truth = read_dataset(tmp_path, "trainval").samples[0].truth
     wanted = np.divide((20, 5, 50, 15), (WIDTH, HEIGHT, WIDTH, HEIGHT))
     np.testing.assert_allclose(truth[:, :4], np.tile(wanted, (3, 1)), rtol=1e-6)
 
@@ -144,7 +146,7 @@ def test_boxes_come_from_outlines_where_there_are_none(tmp_path):
 def test_crowds_are_not_trained_on(tmp_path):
     write_json(tmp_path / "a.json", ["a.png", "b.png"], BOXES)
     dataset = read_dataset(tmp_path, "trainval")
-    assert dataset.pictures[0].crowd.tolist() == [False, True]
+    assert dataset.samples[0].crowd.tolist() == [False, True]
     _, truth = Batches(dataset, 2, augmented=False).batch(0, 0)
     assert (truth[0, :, 4] > 0).sum() == 1 and truth[0, 0, 4] == 2
 
@@ -226,19 +228,19 @@ def test_a_broken_outline_costs_only_its_object(tmp_path, outline):
     broken = annotation(3, 7, None, segmentation=outline)
     write_json(tmp_path / "a.json", ["a.png"], [BOXES[0], broken])
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset.pictures[0].truth) == dataset.num_objects_left_out == 1
+    assert len(dataset.samples[0].truth) == dataset.num_objects_left_out == 1
     assert "annotations[1] (cat): a number is missing" in dataset.problems[0]
     assert "outline" in dataset.problems[0]
 
 
-def test_pictures_that_are_not_there_are_counted_in_one_line(tmp_path):
+def test_images_that_are_not_there_are_counted_in_one_line(tmp_path):
     path = write_json(tmp_path / "a.json", ["a.png", "b.png", "c.png"], BOXES)
     (tmp_path / "b.png").unlink()
     (tmp_path / "c.png").unlink()
     dataset = read_dataset(path, "trainval")
-    assert len(dataset) == 1 and dataset.num_pictures_left_out == 2
+    assert len(dataset) == 1 and dataset.num_images_left_out == 2
     (line,) = dataset.problems
-    assert "2 pictures of a.json are not there, the first is 'b.png'" in line
+    assert "2 images of a.json are not there, the first is 'b.png'" in line
 
 
 def test_figures_are_those_of_pycocotools_on_the_file_itself(tmp_path):
@@ -256,8 +258,8 @@ def test_figures_are_those_of_pycocotools_on_the_file_itself(tmp_path):
     path = write_json(tmp_path / "a.json", [f"{c}.png" for c in "abcd"], boxes)
     dataset = read_dataset(path, "trainval")
     ours, theirs = [], []
-    for image_id, picture in enumerate(dataset.pictures, start=7):
-        found = picture.truth[rng.random(len(picture.truth)) < 0.8]
+    for image_id, sample in enumerate(dataset.samples, start=7):
+        found = sample.truth[rng.random(len(sample.truth)) < 0.8]
         corners = np.clip(found[:, :4] + rng.normal(0, 0.02, (len(found), 4)), 0, 1)
         scores = rng.random(len(found))
         ours.append(np.column_stack([found[:, 4], scores, corners]))
@@ -278,18 +280,18 @@ def test_figures_are_those_of_pycocotools_on_the_file_itself(tmp_path):
     oracle.summarize()
     figures = evaluate_coco(
         ours,
-        [p.truth for p in dataset.pictures],
-        [p.difficult for p in dataset.pictures],
-        [p.size_wh for p in dataset.pictures],
+        [p.truth for p in dataset.samples],
+        [p.difficult for p in dataset.samples],
+        [p.size_wh for p in dataset.samples],
         dataset.class_names,
-        [p.areas_px for p in dataset.pictures],
+        [p.areas_px for p in dataset.samples],
     )
     found = [figures[name] for name in AP_NAMES + AR_NAMES]
     assert all(np.isfinite(found)) and 0.1 < figures["AP"] < 0.9
     np.testing.assert_allclose(found, oracle.stats, atol=1e-6)
 
 
-def test_pictures_of_one_name_in_two_splits_stay_two(tmp_path):
+def test_images_of_one_name_in_two_splits_stay_two(tmp_path):
     for split, edge in (("train", 9), ("valid", 5)):
         boxes = [annotation(1, 7, [0, 0, edge, edge])]
         write_json(tmp_path / split / "_annotations.coco.json", ["a.png"], boxes)
@@ -303,13 +305,13 @@ def test_pictures_of_one_name_in_two_splits_stay_two(tmp_path):
 def test_trainval_beside_train_leaves_val(tmp_path):
     for split, names in (("trainval", ["a.png", "b.png"]), ("train", ["a.png"])):
         path = tmp_path / "annotations" / f"instances_{split}.json"
-        write_json(path, names, BOXES[:2], pictures=tmp_path / "images")
+        write_json(path, names, BOXES[:2], image_folder=tmp_path / "images")
     for split, wanted in (("train", ["a"]), ("val", ["b"]), ("trainval", ["a", "b"])):
         dataset = read_dataset(tmp_path, split)
         assert stems(dataset) == wanted and not dataset.split_was_made
 
 
-def test_a_picture_in_two_files_of_one_split_is_refused(tmp_path):
+def test_a_image_in_two_files_of_one_split_is_refused(tmp_path):
     for name in ("cats.json", "dogs.json"):
         write_json(tmp_path / name, ["a.png"], BOXES[:2])
     with pytest.raises(ValueError, match=r"a.png stands in .*cats.json and in .*dogs"):

@@ -74,14 +74,14 @@ def test_ids_that_are_texts_here_and_numbers_there(tmp_path, texts, key):
     )
     dataset = read_dataset(two_images(tmp_path, mix), "trainval")
     assert dataset.class_names == wanted.class_names and not dataset.problems
-    for picture, other in zip(dataset.pictures, wanted.pictures, strict=True):
-        np.testing.assert_array_equal(picture.truth, other.truth)
+    for sample, other in zip(dataset.samples, wanted.samples, strict=True):
+        np.testing.assert_array_equal(sample.truth, other.truth)
 
 
 def test_an_annotation_of_no_image_costs_itself(tmp_path):
     path = two_images(tmp_path, lambda c: c["annotations"][1].update(image_id=99))
     dataset = read_dataset(path, "trainval")
-    assert [len(p.truth) for p in dataset.pictures] == [1, 1]
+    assert [len(p.truth) for p in dataset.samples] == [1, 1]
     assert dataset.num_objects_left_out == 1
     (line,) = dataset.problems
     assert "1 annotations of images that are not in it" in line
@@ -132,7 +132,7 @@ def test_an_image_under_two_ids_has_the_boxes_of_both(tmp_path):
     boxes = [annotation(1, 7, [10, 4, 30, 16]), annotation(2, 8, [1, 1, 9, 9])]
     path = write_json(tmp_path / "a.json", ["a.png", "a.png"], boxes)
     dataset = read_dataset(path, "trainval")
-    assert [len(p.truth) for p in dataset.pictures] == [2]
+    assert [len(p.truth) for p in dataset.samples] == [2]
     assert "'a.png'; their boxes are put together" in dataset.problems[0]
 
 
@@ -171,5 +171,5 @@ def test_files_that_all_tell_no_split_count_together(tmp_path):
 
 def test_the_image_ids_stay_with_the_images(tmp_path):
     dataset = read_dataset(two_images(tmp_path), "trainval")
-    assert [p.image_id for p in dataset.pictures] == [7, 8]
+    assert [p.image_id for p in dataset.samples] == [7, 8]
     assert dataset.category_ids == {c["id"]: c["name"] for c in CATEGORIES}

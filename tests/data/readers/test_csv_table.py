@@ -31,14 +31,14 @@ def test_each_order(tmp_path, table):
     files = {f"{folder}a.png": None, f"{folder}b.png": None, name: text}
     dataset = read_dataset(write(tmp_path, files), "trainval")
     assert dataset.class_names == ["cat"] and not dataset.problems
-    np.testing.assert_allclose(dataset.pictures[0].truth, [[*CORNERS, 1]], rtol=1e-6)
+    np.testing.assert_allclose(dataset.samples[0].truth, [[*CORNERS, 1]], rtol=1e-6)
     assert len(dataset) == 1 + ("b.png" in text or table == "Open Images")
     if table == "Open Images":
-        assert dataset.pictures[1].crowd.tolist() == [True]
+        assert dataset.samples[1].crowd.tolist() == [True]
 
 
 @pytest.mark.parametrize(
-    ("file", "pictures"),
+    ("file", "images"),
     [
         ("{}.csv", "images"),
         ("{}_labels.csv", "images/{}"),
@@ -47,10 +47,10 @@ def test_each_order(tmp_path, table):
         ("annotations/{}.csv", "images"),
     ],
 )
-def test_splits_by_files_and_folders(tmp_path, file, pictures):
+def test_splits_by_files_and_folders(tmp_path, file, images):
     for split in ("train", "test"):
         text = f"filename,xmin,ymin,xmax,ymax,class\n{split} ä.png,15,2,45,18,cat\n"
-        place = pictures.format(split)
+        place = images.format(split)
         write(tmp_path, {file.format(split): text, f"{place}/{split} ä.png": None})
     assert stems(read_dataset(tmp_path, "trainval")) == ["train ä"]
     assert stems(read_dataset(tmp_path, "test")) == ["test ä"]
@@ -79,7 +79,7 @@ def test_shares_of_which_one_reaches_out_are_no_pixels(tmp_path):
     root = write(tmp_path, {"a.png": None, "boxes.csv": rows})
     dataset = read_dataset(root, "trainval")
     corners = [[*CORNERS, 1], [0.5, 0.5, 1, 1, 1]]
-    np.testing.assert_allclose(dataset.pictures[0].truth, corners, rtol=1e-6)
+    np.testing.assert_allclose(dataset.samples[0].truth, corners, rtol=1e-6)
     assert "reaches out" in dataset.problems[0]
 
 
@@ -88,7 +88,7 @@ ROWS = [  # a row after a good one, words of its problem
     ("a.png,15,2,nan,18,cat", "boxes.csv: line 2 (cat): a number is missing"),
     ("a.png,45,2,15,18,cat", "boxes.csv: line 2 (cat): box 45 2 15 18 has swapped"),
     ("a.png,15,2,75,18,cat", "boxes.csv: line 2 (cat): box 15 2 75 18 reaches out"),
-    ("c.png,15,2,45,18,cat", "1 pictures of boxes.csv are not there"),
+    ("c.png,15,2,45,18,cat", "1 images of boxes.csv are not there"),
 ]
 
 
@@ -143,7 +143,7 @@ def test_a_missing_class_is_left_out_and_told(tmp_path, name, classes):
 @pytest.mark.parametrize(
     ("columns", "size", "words"),
     [
-        ("width,height", "120,80", "line 2 says 120x80, the picture is 60x40"),
+        ("width,height", "120,80", "line 2 says 120x80, the image is 60x40"),
         ("image_width,image_height", "40,60", "turned by its EXIF mark"),
         ("width,height", "60,40", None),
         ("width,height", "30,16", None),  # the box's own
@@ -167,7 +167,7 @@ def test_a_path_as_written_comes_before_a_shortened_one(tmp_path):
     root = write(tmp_path, {**files, "labels.csv": text})
     found = {
         str(p.path.relative_to(root)): p.truth[:, 4].tolist()
-        for p in read_dataset(root, "trainval").pictures
+        for p in read_dataset(root, "trainval").samples
     }
     cats = {f"images/batch2/00{i}.png": [1] for i in range(1, 4)}
     assert found == cats | {"images/001.png": [2]}
@@ -177,7 +177,7 @@ def test_two_folders_that_moved_into_one_are_told(tmp_path):
     rows = "x/a.png,1,1,9,9,dog\ny/a.png,15,2,45,18,cat\nb.png,1,1,9,9,cat\n"
     root = write(tmp_path, {"a.png": None, "b.png": None, "labels.csv": HEADER + rows})
     dataset = read_dataset(root, "trainval")
-    assert stems(dataset) == ["b"] and dataset.num_pictures_left_out == 2
+    assert stems(dataset) == ["b"] and dataset.num_images_left_out == 2
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])

@@ -84,7 +84,7 @@ def test_tags_and_tracks_that_are_outside_are_no_objects(tmp_path):
     write(tmp_path, {"a.png": None, "annotations.xml": cvat(image(tag, hidden, CAT))})
     dataset = read_dataset(tmp_path, "trainval")
     assert dataset.class_names == ["cat"] and dataset.problems == []
-    assert len(dataset.pictures[0].truth) == 1
+    assert len(dataset.samples[0].truth) == 1
 
 
 def test_labels_in_the_order_of_the_task(tmp_path):
@@ -104,7 +104,7 @@ def test_subsets_of_a_project(tmp_path):
     write(tmp_path, {**files, "annotations.xml": xml})
     assert boxes(tmp_path, "train") == [("a", "cat", (15, 2, 45, 18))]
     assert boxes(tmp_path, "val") == [("a", "dog", (15, 2, 45, 18))]
-    (found,) = read_dataset(tmp_path, "val").pictures
+    (found,) = read_dataset(tmp_path, "val").samples
     assert found.path.parent.name == "Validation"
 
 
@@ -128,7 +128,7 @@ def test_a_folder_for_each_task(tmp_path):
         xml = cvat(image(CAT if task == "task_1" else "", name=name))
         write(tmp_path / task, {f"images/{name}": None, "annotations.xml": xml})
     dataset = read_dataset(tmp_path, "trainval")
-    found = {p.path.relative_to(tmp_path).parts[0]: p.truth for p in dataset.pictures}
+    found = {p.path.relative_to(tmp_path).parts[0]: p.truth for p in dataset.samples}
     assert [len(found[task]) for task in ("task_1", "task_2")] == [1, 0]
 
 
@@ -159,7 +159,7 @@ def test_an_image_that_is_not_there_costs_itself(tmp_path):
 def test_a_bad_shape_costs_itself(tmp_path, element):
     write(tmp_path, {"a.png": None, "annotations.xml": cvat(image(element, CAT))})
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset.pictures[0].truth) == 1 and dataset.num_objects_left_out == 1
+    assert len(dataset.samples[0].truth) == 1 and dataset.num_objects_left_out == 1
     assert "image 0, " in dataset.problems[0]
 
 

@@ -85,7 +85,7 @@ def test_where_the_image_lies(tmp_path, address):
     name = ADDRESSES[address]
     item = task([annotation([result(CAT)])], address)
     write(tmp_path, {name: None, "export.json": [item]})
-    (found,) = read_dataset(tmp_path, "trainval").pictures
+    (found,) = read_dataset(tmp_path, "trainval").samples
     assert found.path == tmp_path / name
 
 
@@ -97,12 +97,12 @@ def test_digits_are_kept_where_a_name_was_uploaded_twice(tmp_path):
     ]
     write(tmp_path, {"a.png": None, "ffffffff-a.png": None, "export.json": items})
     dataset = read_dataset(tmp_path, "trainval")
-    assert [p.path.name for p in dataset.pictures] == ["ffffffff-a.png"]
+    assert [p.path.name for p in dataset.samples] == ["ffffffff-a.png"]
     assert (
         "1 images of export.json are not there, the first is 'upload/1/0a1b2c3d"
         in (dataset.problems[0])
     )
-    assert dataset.num_pictures_left_out == 1
+    assert dataset.num_images_left_out == 1
 
 
 DOG = {"id": 8, "result": [result({**RECT, "rectanglelabels": ["dog"]})]}
@@ -160,7 +160,7 @@ def test_which_annotation_counts(tmp_path, case):
     other = task([annotation([result(CAT)])], "b.png", 2)  # makes the file readable
     write(tmp_path, {"a.png": None, "b.png": None, "x.json": [item, other]})
     dataset = read_dataset(tmp_path, "trainval")
-    found = {p.path.stem: p.truth for p in dataset.pictures}
+    found = {p.path.stem: p.truth for p in dataset.samples}
     if expected is None:
         assert "a" not in found and "tasks have no annotation" in dataset.problems[0]
         return
@@ -191,7 +191,7 @@ def test_a_turned_image_s_numbers_are_not_read(tmp_path):
     other = task([annotation([result(CAT)])], "b.png", 2)
     write(tmp_path, {"a.png": None, "b.png": None, "x.json": [item, other]})
     dataset = read_dataset(tmp_path, "trainval")
-    assert [len(image.truth) for image in dataset.pictures] == [0, 1]
+    assert [len(image.truth) for image in dataset.samples] == [0, 1]
 
 
 def test_json_min_without_and_with_several_annotations(tmp_path):
@@ -204,11 +204,11 @@ def test_json_min_without_and_with_several_annotations(tmp_path):
     ]
     files = {"a.png": None, "b.png": None, "c.png": None, "min.json": items}
     dataset = read_dataset(write(tmp_path, files), "trainval", ["cat", "dog"])
-    assert [(p.path.stem, p.truth[:, 4].tolist()) for p in dataset.pictures] == [
+    assert [(p.path.stem, p.truth[:, 4].tolist()) for p in dataset.samples] == [
         ("a", [1]),
         ("b", []),
     ]
-    assert dataset.num_pictures_left_out == 1
+    assert dataset.num_images_left_out == 1
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_bad_region_costs_itself(tmp_path, value):
     item = minimal([value, CAT], "a.png")
     write(tmp_path, {"a.png": None, "export.json": [item]})
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset.pictures[0].truth) == 1 and dataset.num_objects_left_out == 1
+    assert len(dataset.samples[0].truth) == 1 and dataset.num_objects_left_out == 1
     assert "task 1, region 0" in dataset.problems[0]
 
 
@@ -260,5 +260,5 @@ def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
     (problem,) = dataset.problems
     assert "40x60" in problem and "60x40" in problem
     np.testing.assert_allclose(
-        dataset.pictures[0].truth[0, :4], [0.25, 0.05, 0.75, 0.45]
+        dataset.samples[0].truth[0, :4], [0.25, 0.05, 0.75, 0.45]
     )

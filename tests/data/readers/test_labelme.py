@@ -56,7 +56,7 @@ BROKEN = {  # what is told, a shape that costs only itself
 def test_a_bad_shape_costs_itself(tmp_path, told):
     write(tmp_path, {"a.png": None, "a.json": labelme([BROKEN[told], CAT])})
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset.pictures[0].truth) == 1 and dataset.num_objects_left_out == 1
+    assert len(dataset.samples[0].truth) == 1 and dataset.num_objects_left_out == 1
     assert told in dataset.problems[0] and "shapes[0]" in dataset.problems[0]
 
 
@@ -93,7 +93,7 @@ def test_a_copied_file_never_adopts_an_image_that_has_its_own(tmp_path):
     files = {"a.png": None, "a.json": labelme([CAT]), "b.json": labelme([dog])}
     write(tmp_path, files)
     dataset = read_dataset(tmp_path, "trainval")
-    assert [len(p.truth) for p in dataset.pictures] == [1]
+    assert [len(p.truth) for p in dataset.samples] == [1]
     assert "no image of their own, the first is 'b.json'" in dataset.problems[0]
     write(tmp_path, {"b.png": None})
     assert boxes(tmp_path) == [
@@ -128,7 +128,7 @@ def test_a_broken_file_costs_itself(tmp_path, text):
     files = {"a.png": None, "a.json": labelme([CAT]), "b.png": None, "b.json": text}
     write(tmp_path, files)
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset) == 1 and dataset.num_pictures_left_out == 1
+    assert len(dataset) == 1 and dataset.num_images_left_out == 1
     lines = [line for line in dataset.problems if "b.json" in line]
     assert len(lines) == 1 and "\n" not in lines[0]
     assert "not labelme JSON: " in lines[0]

@@ -10,17 +10,17 @@ import pytest
 from data import read_dataset
 from data.readers import recognise
 from data.readers.annotation import Annotated, Object
-from tests.helpers.voc_files import write_picture, write_voc
+from tests.helpers.voc_files import write_image, write_voc
 from training.runs import write_split
 
 BOX = ("cat", (11, 5, 40, 20))
 
 
 def keys(dataset):
-    return [picture.path.stem for picture in dataset.pictures]
+    return [sample.path.stem for sample in dataset.samples]
 
 
-def test_xml_beside_the_pictures(tmp_path):
+def test_xml_beside_the_images(tmp_path):
     write_voc(tmp_path, {s: [BOX] for s in "abcdefgh"}, folders=(".", "."))
     assert keys(read_dataset(tmp_path, "trainval")) == list("abcdefgh")
 
@@ -32,45 +32,45 @@ def test_a_folder_for_each_split_as_roboflow_writes_voc(tmp_path, folders):
     for split, stems in {"train": "ab", "val": "a", "test": "c"}.items():
         dataset = read_dataset(tmp_path, split)
         assert keys(dataset) == list(stems) and not dataset.split_was_made
-        assert {p.path.relative_to(tmp_path).parts[0] for p in dataset.pictures} == {
+        assert {p.path.relative_to(tmp_path).parts[0] for p in dataset.samples} == {
             "valid" if split == "val" else split
         }
 
 
 def test_a_new_format_is_one_module(tmp_path, monkeypatch):
     class Lines:
-        """pictures.lines: a name on each line, every picture a cat all over."""
+        """images.lines: a name on each line, every image a cat all over."""
 
         format_name, root, lists = "lines", tmp_path, ()
         opens_files, names_have_order = False, False
 
         def keys(self, split):
-            return (tmp_path / "pictures.lines").read_text().split()
+            return (tmp_path / "images.lines").read_text().split()
 
         def class_names(self):
             return ["cat"]
 
         def read(self, key):
-            item = Object("cat", (0, 0, 6, 4), f"pictures.lines: {key}")
+            item = Object("cat", (0, 0, 6, 4), f"images.lines: {key}")
             return Annotated(tmp_path / key, (6, 4), [item])
 
     module = ModuleType("data.readers.lines")
-    module.IN_WORDS = "lines: pictures.lines"
-    module.find = lambda path: [Lines()] * (path / "pictures.lines").exists()
+    module.IN_WORDS = "lines: images.lines"
+    module.find = lambda path: [Lines()] * (path / "images.lines").exists()
     monkeypatch.setitem(sys.modules, "data.readers.lines", module)
     monkeypatch.setattr(recognise, "FORMATS", (*recognise.FORMATS, "lines"))
-    with pytest.raises(ValueError, match=r"Understood: .*lines: pictures.lines"):
+    with pytest.raises(ValueError, match=r"Understood: .*lines: images.lines"):
         read_dataset(tmp_path, "train")
-    (tmp_path / "pictures.lines").write_text("a.png b.png")
+    (tmp_path / "images.lines").write_text("a.png b.png")
     dataset = read_dataset(tmp_path, "trainval")
     assert keys(dataset) == ["a", "b"] and dataset.format_name == "lines"
-    assert dataset.pictures[1].truth.tolist() == [[0, 0, 1, 1, 1]]
+    assert dataset.samples[1].truth.tolist() == [[0, 0, 1, 1, 1]]
 
 
 @pytest.mark.parametrize("beside", [None, "__MACOSX", ".DS_Store"])
 def test_the_folder_that_an_archive_was_packed_in(tmp_path, beside):
     for split, folder in (("train", "train"), ("val", "valid")):
-        write_picture(tmp_path / "pets v1" / folder / "images" / f"{split}.png", (9, 9))
+        write_image(tmp_path / "pets v1" / folder / "images" / f"{split}.png", (9, 9))
         label = tmp_path / "pets v1" / folder / "labels" / f"{split}.txt"
         label.parent.mkdir()
         label.write_text("0 0.5 0.5 0.4 0.4")
@@ -99,7 +99,7 @@ def test_a_split_that_was_made_is_saved(tmp_path):
     both = [read_dataset(root, split) for split in ("train", "val")]
     write_split(tmp_path / "split.json", both)
     saved = json.loads((tmp_path / "split.json").read_text())
-    assert saved["val"] == [str(picture.path) for picture in both[1].pictures]
+    assert saved["val"] == [str(sample.path) for sample in both[1].samples]
     assert len(saved["train"]) + len(saved["val"]) == 30
     lists = {"train": names[:20], "val": names[20:]}
     root = write_voc(tmp_path / "listed", {name: [BOX] for name in names}, lists)
@@ -107,15 +107,15 @@ def test_a_split_that_was_made_is_saved(tmp_path):
     assert not (tmp_path / "none.json").exists()
 
 
-def test_a_broken_picture_among_many_is_left_out_and_counted(tmp_path):
+def test_a_broken_image_among_many_is_left_out_and_counted(tmp_path):
     root = write_voc(tmp_path, {s: [BOX] for s in "abcdefgh"})
     (root / "JPEGImages" / "c.png").write_bytes(b"")
     dataset = read_dataset(root, "trainval")
-    assert keys(dataset) == list("abdefgh") and dataset.num_pictures_left_out == 1
-    assert "c.png" in dataset.problems[0] and "left out: 1 pictures" in (
+    assert keys(dataset) == list("abdefgh") and dataset.num_images_left_out == 1
+    assert "c.png" in dataset.problems[0] and "left out: 1 images" in (
         dataset.describe()
     )
-    write_picture(root / "JPEGImages" / "c.png", (60, 40))
+    write_image(root / "JPEGImages" / "c.png", (60, 40))
     assert len(read_dataset(root, "trainval")) == 8
 
 
@@ -171,13 +171,13 @@ def test_what_supervision_exports(tmp_path, format_name):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")
     for name in ("first one", "zweites ä"):
-        write_picture(tmp_path / "images" / f"{name}.png", (60, 40))
+        write_image(tmp_path / "images" / f"{name}.png", (60, 40))
     dataset = read_dataset(tmp_path, "trainval")
     assert dataset.format_name == format_name and dataset.problems == []
     assert keys(dataset) == ["first one", "zweites ä"]
-    names = [dataset.class_names[int(i) - 1] for i in dataset.pictures[0].truth[:, 4]]
-    assert names == ["cat", "dog"] and len(dataset.pictures[1].truth) == 0
-    boxes_px = dataset.pictures[0].truth[:, :4] * (60, 40, 60, 40)
+    names = [dataset.class_names[int(i) - 1] for i in dataset.samples[0].truth[:, 4]]
+    assert names == ["cat", "dog"] and len(dataset.samples[1].truth) == 0
+    boxes_px = dataset.samples[0].truth[:, :4] * (60, 40, 60, 40)
     np.testing.assert_allclose(boxes_px, [[10, 4, 40, 20], [0, 0, 60, 40]], atol=1e-3)
 
 
@@ -224,7 +224,7 @@ def test_a_format_that_is_not_read_is_named(tmp_path, case):
     name, text, told = FOREIGN[case]
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(text)
-    write_picture(tmp_path / "images" / "a.png", (60, 40))
+    write_image(tmp_path / "images" / "a.png", (60, 40))
     with pytest.raises(ValueError, match=r"\.$") as error:
         read_dataset(tmp_path, "train")
     assert told in str(error.value) and "\n" not in str(error.value)

@@ -120,7 +120,7 @@ def test_via_3_regions_of_a_time_and_two_options(tmp_path):
     content["metadata"]["m2"] = {**content["metadata"]["m1"], "av": {"1": "0,1"}}
     write(tmp_path, {"via.json": content})
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset.pictures[0].truth) == dataset.num_objects_left_out == 1
+    assert len(dataset.samples[0].truth) == dataset.num_objects_left_out == 1
 
 
 ATTRIBUTES = {  # attributes of two regions: classes found, None: refused
@@ -178,7 +178,7 @@ def test_a_bad_region_costs_itself(tmp_path, shape):
     region = {**CAT, "shape_attributes": shape}
     write(tmp_path, {"a.png": None, "via.json": via([region, CAT])})
     dataset = read_dataset(tmp_path, "trainval")
-    assert len(dataset.pictures[0].truth) == 1 and dataset.num_objects_left_out == 1
+    assert len(dataset.samples[0].truth) == 1 and dataset.num_objects_left_out == 1
     assert "a.png: region 0" in dataset.problems[0]
 
 
@@ -191,12 +191,12 @@ def test_images_without_regions_and_splits_by_folder(tmp_path):
     write(tmp_path, files)
     for split in ("train", "val"):
         dataset = read_dataset(tmp_path, split)
-        assert [len(p.truth) for p in dataset.pictures] == [1, 0]
-        assert {p.path.parent.name for p in dataset.pictures} == {split}
+        assert [len(p.truth) for p in dataset.samples] == [1, 0]
+        assert {p.path.parent.name for p in dataset.samples} == {split}
     rows = [("a.png", RECT, {"class": "cat"}), ("b.png", {}, {})]
     write(tmp_path / "csv", {"a.png": None, "b.png": None, "v.csv": table(rows)})
     dataset = read_dataset(tmp_path / "csv", "trainval")
-    assert [len(p.truth) for p in dataset.pictures] == [1, 0]
+    assert [len(p.truth) for p in dataset.samples] == [1, 0]
 
 
 REFUSED = {  # file, content, what is told
@@ -273,7 +273,7 @@ def test_one_name_in_two_splits_is_two_images(tmp_path):
     write(tmp_path, files)
     for split, name in {"train": "cat", "val": "dog"}.items():
         assert boxes(tmp_path, split) == [("a", name, EDGES)]
-        (found,) = read_dataset(tmp_path, split).pictures
+        (found,) = read_dataset(tmp_path, split).samples
         assert found.path == tmp_path / split / "a.png"
     write(tmp_path, {"more_train.json": via([dog])})
     with pytest.raises(UserError, match=r"a.png stands in .*train.json and in"):
@@ -305,7 +305,7 @@ def test_via_3_names_the_region_and_passes_over_unknown_files(tmp_path):
     assert line.startswith(
         f"{tmp_path / 'via.json'}: metadata m1 (cat): box 15 2 15 18"
     )
-    assert len(dataset.pictures[0].truth) == 1
+    assert len(dataset.samples[0].truth) == 1
 
 
 def test_a_point_has_no_area(tmp_path):

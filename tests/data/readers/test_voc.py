@@ -11,7 +11,7 @@ from PIL import Image
 
 from data import read_dataset
 from data.readers.splits import is_val
-from tests.helpers.voc_files import annotation_xml, write_picture, write_voc
+from tests.helpers.voc_files import annotation_xml, write_image, write_voc
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -21,11 +21,11 @@ SET = {name: [BOX] for name in NAMES}
 
 
 def stems(dataset):
-    return [picture.path.stem for picture in dataset.pictures]
+    return [sample.path.stem for sample in dataset.samples]
 
 
 def one_box(root, box, **xml):
-    """The data set of one picture 60x40 with one cat."""
+    """The data set of one image 60x40 with one cat."""
     return read_dataset(write_voc(root, {"a": [("cat", box)]}, **xml), "trainval")
 
 
@@ -103,26 +103,26 @@ def test_a_devkit_joins_the_years_that_have_the_split(tmp_path):
     assert both.name == "VOC2007+VOC2012"
     assert both.class_names == ["cat", "dog"]
     assert read_dataset(kit, "test").class_names == ["cat", "dog"]
-    assert both.pictures[1].truth[0, 4] == 2
+    assert both.samples[1].truth[0, 4] == 2
 
 
-def test_new_pictures_move_none_of_the_others(tmp_path):
+def test_new_images_move_none_of_the_others(tmp_path):
     root = write_voc(tmp_path, {name: [BOX] for name in NAMES[::2]})
     before = set(stems(read_dataset(root, "val")))
     write_voc(root, SET)
     after = set(stems(read_dataset(root, "val")))
     assert before == after & set(NAMES[::2])
-    shares = np.mean([is_val(f"picture {i}") for i in range(5000)])
+    shares = np.mean([is_val(f"image {i}") for i in range(5000)])
     assert 0.18 < shares < 0.22
 
 
 def test_the_hash_seed_of_python_changes_nothing(tmp_path):
-    pictures = {n: [(f"class{i % 7}", BOX[1])] for i, n in enumerate(NAMES)}
-    root = write_voc(tmp_path, pictures)
+    images = {n: [(f"class{i % 7}", BOX[1])] for i, n in enumerate(NAMES)}
+    root = write_voc(tmp_path, images)
     code = (
         "import sys; from data import read_dataset;"
         "d = read_dataset(sys.argv[1], 'train');"
-        "print(d.class_names, [(p.path.name, p.truth.tolist()) for p in d.pictures])"
+        "print(d.class_names, [(p.path.name, p.truth.tolist()) for p in d.images])"
     )
     outputs = {
         subprocess.run(
@@ -158,7 +158,7 @@ BOXES = [  # xmin ymin xmax ymax in 60x40, corners times (60, 40), words of a pr
 @pytest.mark.parametrize(("box", "corners", "problem"), BOXES)
 def test_boxes(tmp_path, box, corners, problem):
     dataset = one_box(tmp_path, box)
-    truth = dataset.pictures[0].truth
+    truth = dataset.samples[0].truth
     assert truth.dtype == np.float32 and truth.shape[1] == 5
     if corners is None:
         assert len(truth) == 0 and dataset.num_objects_left_out == 1
@@ -172,66 +172,66 @@ def test_boxes(tmp_path, box, corners, problem):
         assert problem in line and "a.xml: object 1 (cat)" in line and "\n" not in line
 
 
-def test_difficult_and_empty_pictures_are_kept(tmp_path):
+def test_difficult_and_empty_images_are_kept(tmp_path):
     root = write_voc(tmp_path, {"a": [(*BOX, 1), BOX], "b": []})
     dataset = read_dataset(root, "trainval")
-    assert dataset.pictures[0].difficult.tolist() == [True, False]
-    assert dataset.pictures[1].truth.shape == (0, 5)
-    assert "2 pictures (1 without objects), 2 boxes (1 difficult)" in dataset.describe()
+    assert dataset.samples[0].difficult.tolist() == [True, False]
+    assert dataset.samples[1].truth.shape == (0, 5)
+    assert "2 images (1 without objects), 2 boxes (1 difficult)" in dataset.describe()
 
 
 def test_unknown_classes_are_counted_in_one_line_each(tmp_path):
-    pictures = {"a": [BOX, ("dgo", BOX[1]), ("dgo", BOX[1])], "b": [("dog", BOX[1])]}
-    dataset = read_dataset(write_voc(tmp_path, pictures), "trainval", ["dog", "cat"])
+    samples = {"a": [BOX, ("dgo", BOX[1]), ("dgo", BOX[1])], "b": [("dog", BOX[1])]}
+    dataset = read_dataset(write_voc(tmp_path, samples), "trainval", ["dog", "cat"])
     assert dataset.class_names == ["dog", "cat"]
-    assert dataset.pictures[0].truth[:, 4].tolist() == [2]
+    assert dataset.samples[0].truth[:, 4].tolist() == [2]
     (line,) = dataset.problems
     assert line.startswith("2 objects of class 'dgo'") and "closest: 'dog'" in line
     assert dataset.num_objects_left_out == 2
 
 
-def test_pictures_and_annotations_without_each_other_are_left_out(tmp_path):
+def test_images_and_annotations_without_each_other_are_left_out(tmp_path):
     root = write_voc(tmp_path, {"a": [BOX], "b": None, "c": None, "d": [BOX]})
     (root / "JPEGImages" / "d.png").unlink()
-    write_picture(root / "JPEGImages" / "e.gif.png", (9, 9))
-    (root / "JPEGImages" / "bad.png").write_bytes(b"no picture")
+    write_image(root / "JPEGImages" / "e.gif.png", (9, 9))
+    (root / "JPEGImages" / "bad.png").write_bytes(b"no image")
     xml = annotation_xml("bad.png", (60, 40), [BOX])
     (root / "Annotations" / "bad.xml").write_text(xml)
     dataset = read_dataset(root, "trainval")
     assert stems(dataset) == ["a"]
     text = "\n".join(dataset.problems)
-    assert "3 pictures have no annotation file, the first is 'b'" in text
-    assert "d.xml: no picture named 'd'" in text
-    assert "bad.png: not a picture of a known format" in text
-    assert dataset.num_pictures_left_out == 5
+    assert "3 images have no annotation file, the first is 'b'" in text
+    assert "d.xml: no image named 'd'" in text
+    assert "bad.png: not an image of a known format" in text
+    assert dataset.num_images_left_out == 5
 
 
-def test_the_picture_is_believed_not_the_size_in_the_file(tmp_path):
+def test_the_image_is_believed_not_the_size_in_the_file(tmp_path):
     root = write_voc(tmp_path, {"a": [BOX]})
     xml = annotation_xml("a.png", (600, 400), [BOX])
     (root / "Annotations" / "a.xml").write_text(xml)
     dataset = read_dataset(root, "trainval")
-    assert dataset.pictures[0].size_wh == (60, 40)
-    assert "<size> says 600x400, the picture is 60x40" in dataset.problems[0]
-    np.testing.assert_allclose(dataset.pictures[0].truth[0, 0], 10 / 60, rtol=1e-6)
+    assert dataset.samples[0].size_wh == (60, 40)
+    assert "<size> says 600x400, the image is 60x40" in dataset.problems[0]
+    np.testing.assert_allclose(dataset.samples[0].truth[0, 0], 10 / 60, rtol=1e-6)
 
 
-def test_boxes_refer_to_the_upright_picture(tmp_path):
+def test_boxes_refer_to_the_upright_image(tmp_path):
     root = write_voc(tmp_path, {"a": [("cat", (11, 5, 20, 50))]}, size_wh=(40, 60))
     (root / "JPEGImages" / "a.png").unlink()
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (60, 40)).save(root / "JPEGImages" / "a.jpg", exif=exif)
     dataset = read_dataset(root, "trainval")
-    assert dataset.pictures[0].size_wh == (40, 60) and not dataset.problems
-    np.testing.assert_allclose(dataset.pictures[0].truth[0, 3], 50 / 60, rtol=1e-6)
+    assert dataset.samples[0].size_wh == (40, 60) and not dataset.problems
+    np.testing.assert_allclose(dataset.samples[0].truth[0, 3], 50 / 60, rtol=1e-6)
 
 
 @pytest.mark.parametrize("suffix", [".JPG", ".jpeg", ".PNG", ".bmp", ".webp"])
 def test_the_suffix_may_differ_from_the_annotation(tmp_path, suffix):
     root = write_voc(tmp_path, {"a": [BOX]})
     (root / "JPEGImages" / "a.png").unlink()
-    write_picture(root / "JPEGImages" / f"a{suffix}", (60, 40))
+    write_image(root / "JPEGImages" / f"a{suffix}", (60, 40))
     assert len(read_dataset(root, "trainval").problems) == 0
 
 
@@ -241,13 +241,13 @@ FILENAMES = ["../../secret.png", "/etc/secret.png", "C:\\x\\secret.png", "..", "
 @pytest.mark.parametrize("filename", FILENAMES)
 def test_file_names_never_leave_the_data_set(tmp_path, filename):
     root = write_voc(tmp_path / "deep" / "set", {"a": [BOX], "b": [BOX]})
-    write_picture(tmp_path / "secret.png", (60, 40))
+    write_image(tmp_path / "secret.png", (60, 40))
     xml = annotation_xml(filename, (60, 40), [BOX])
     (root / "Annotations" / "other.xml").write_text(xml)
     dataset = read_dataset(root, "trainval")
     assert stems(dataset) == ["a", "b"]
-    assert "other.xml: no picture" in dataset.problems[0]
-    write_picture(root / "JPEGImages" / "secret.png", (60, 40))  # now it is inside
+    assert "other.xml: no image" in dataset.problems[0]
+    write_image(root / "JPEGImages" / "secret.png", (60, 40))  # now it is inside
     found = len(read_dataset(root, "trainval"))
     assert found == (3 if "secret" in filename else 2)
 

@@ -10,14 +10,14 @@ from data import doctor, read_dataset
 from data.__main__ import main
 from data.readers.recognise import find_sources
 from ssd_utils import make_priors
-from tests.helpers.voc_files import annotation_xml, write_picture, write_voc
+from tests.helpers.voc_files import annotation_xml, write_image, write_voc
 
 BOX = ("cat", (11, 5, 40, 20))
 SPLITS = ("train", "val", "test")
 
 
 def keys(dataset):
-    return [picture.path.stem for picture in dataset.pictures]
+    return [sample.path.stem for sample in dataset.samples]
 
 
 def findings(root):
@@ -81,11 +81,11 @@ def test_an_annotation_never_takes_an_image_that_has_one(tmp_path):
     dataset = read_dataset(root, "trainval")
     found = {
         p.path.stem: dataset.class_names[int(p.truth[0, 4]) - 1]
-        for p in dataset.pictures
+        for p in dataset.samples
     }
     assert found == {"a": "cat", "b": "cat", "d": "dog"}
-    assert "c.xml: no picture named 'c' or 'a.png'" in dataset.problems[0]
-    assert findings(root)["picture-missing"].severity == "error"
+    assert "c.xml: no image named 'c' or 'a.png'" in dataset.problems[0]
+    assert findings(root)["image-missing"].severity == "error"
 
 
 def test_two_annotations_of_one_image_are_left_out_with_it(tmp_path):
@@ -105,7 +105,7 @@ def test_subfolders_are_read(tmp_path, folders):
     write_voc(root, {s: [("dog", BOX[1])] for s in "aq"}, folders=inside)
     dataset = read_dataset(root, "trainval")
     assert keys(dataset) == ["a", "b", "a", "q"] and not dataset.problems
-    names = [dataset.class_names[int(p.truth[0, 4]) - 1] for p in dataset.pictures]
+    names = [dataset.class_names[int(p.truth[0, 4]) - 1] for p in dataset.samples]
     assert names == ["cat", "cat", "dog", "dog"]
 
 
@@ -155,7 +155,7 @@ def test_whole_data_sets_in_folders_of_splits(tmp_path):
     for folder, name in names.items():
         place = tmp_path / folder
         path = place / "annotations" / "instances_default.json"
-        write_json(path, [name], BOXES[:1], pictures=place / "images")
+        write_json(path, [name], BOXES[:1], images=place / "images")
     (source,) = find_sources(tmp_path)
     assert source.lists == ["extra", "test", "train"]
     assert keys(read_dataset(tmp_path, "test")) == ["b"]
@@ -194,9 +194,9 @@ def test_only_a_test_folder_says_where_that_comes_from(tmp_path):
 
 def test_two_images_of_one_annotation_are_told(tmp_path):
     root = write_voc(tmp_path, {"a": [BOX], "b": [BOX]})
-    write_picture(root / "JPEGImages" / "a.jpg", (60, 40))
+    write_image(root / "JPEGImages" / "a.jpg", (60, 40))
     dataset = read_dataset(root, "trainval")
-    assert [p.path.name for p in dataset.pictures] == ["a.png", "b.png"]
+    assert [p.path.name for p in dataset.samples] == ["a.png", "b.png"]
     assert (
         "1 annotations have several images, such as a.jpg, a.png"
         in (dataset.problems[0])
@@ -228,7 +228,7 @@ def test_an_object_without_a_class_is_left_out(tmp_path, name):
 def test_images_that_no_split_has_are_told(tmp_path, capsys):
     root = write_voc(tmp_path, {s: [BOX] for s in "ab"})
     for i in range(3):
-        write_picture(root / "more" / f"{i}.png", (9, 9), i)
+        write_image(root / "more" / f"{i}.png", (9, 9), i)
     shutil.copy(root / "more" / "1.png", root / "x.HEIC")
     main([str(root)])
     shown = capsys.readouterr().out
@@ -254,5 +254,5 @@ def test_jfif_and_tiff_are_read(tmp_path, suffix):
     kind = {".jfif": ".jpg"}.get(suffix, suffix)
     data = cv2.imencode(kind, np.zeros((40, 60, 3), np.uint8))[1].tobytes()
     (root / "JPEGImages" / f"a{suffix}").write_bytes(data)
-    (picture,) = read_dataset(root, "trainval").pictures
-    assert picture.pixels().shape == (40, 60, 3)
+    (sample,) = read_dataset(root, "trainval").samples
+    assert sample.read_image().shape == (40, 60, 3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data import read_dataset
-from tests.helpers.voc_files import write_picture
+from tests.helpers.voc_files import write_image
 
 WIDTH, HEIGHT = 60, 40
 ROW = "1 0.5 0.25 0.5 0.4"  # 15, 2, 45, 18 in 60x40
@@ -13,35 +13,35 @@ NAMES = "names: [dog, cat]\n"
 
 
 def write(root, files):
-    """Text files by name; pictures where the text is None."""
+    """Text files by name; images where the text is None."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if text is None:
-            write_picture(path, (WIDTH, HEIGHT))
+            write_image(path, (WIDTH, HEIGHT))
         else:
             path.write_text(text, "utf-8")
     return root
 
 
 def stems(dataset):
-    return [picture.path.stem for picture in dataset.pictures]
+    return [sample.path.stem for sample in dataset.samples]
 
 
 PAIR = {"a b.png": None, "ä.png": None}
 
 
-def split_files(pictures, labels):
-    """One picture with a label and one without in each split."""
+def split_files(images, labels):
+    """One image with a label and one without in each split."""
     files = {}
     for split in ("train", "val"):
-        files |= {f"{pictures.format(split)}/{split}.png": None}
-        files |= {f"{pictures.format(split)}/{split} ä.png": None}
+        files |= {f"{images.format(split)}/{split}.png": None}
+        files |= {f"{images.format(split)}/{split} ä.png": None}
         files |= {f"{labels.format(split)}/{split}.txt": ROW}
     return files
 
 
-LAYOUTS = {  # where pictures and labels are, data.yaml (or other files)
+LAYOUTS = {  # where images and labels are, data.yaml (or other files)
     "ultralytics": (
         ("images/{}", "labels/{}"),
         {"data.yaml": f"path: .\ntrain: images/train\nval: images/val\n{NAMES}"},
@@ -67,7 +67,7 @@ LAYOUTS = {  # where pictures and labels are, data.yaml (or other files)
             f"test: ../test/images\nnc: 2\n{NAMES}"
         },
     ),
-    "lists of pictures": (
+    "lists of images": (
         ("images", "labels"),
         {
             "data.yaml": f"train: train.txt\nval: val.txt\n{NAMES}",
@@ -86,7 +86,7 @@ LAYOUTS = {  # where pictures and labels are, data.yaml (or other files)
         },
     ),
     "no data.yaml": (("images/{}", "labels/{}"), {"classes.txt": "dog\ncat\n"}),
-    "labels beside pictures": (("{}", "{}"), {"classes.txt": "dog\ncat\n\n"}),
+    "labels beside images": (("{}", "{}"), {"classes.txt": "dog\ncat\n\n"}),
 }
 
 
@@ -99,18 +99,18 @@ def test_each_layout(tmp_path, layout):
         assert sorted(stems(dataset)) == [split, f"{split} ä"]
         assert dataset.class_names == ["dog", "cat"] and not dataset.problems
         assert dataset.format_name == "YOLO" and not dataset.split_was_made
-        by_stem = {picture.path.stem: picture.truth for picture in dataset.pictures}
+        by_stem = {sample.path.stem: sample.truth for sample in dataset.samples}
         np.testing.assert_allclose(by_stem[split], [[*CORNERS, 2]], rtol=1e-6)
         assert len(by_stem[f"{split} ä"]) == 0  # no label file: nothing to find
 
 
 def test_an_absolute_path(tmp_path):
-    pictures = write(tmp_path / "far", {"images/a.png": None, "labels/a.txt": ROW})
-    text = f"train: {pictures}/images\nval: {pictures}/images\n{NAMES}"
+    samples = write(tmp_path / "far", {"images/a.png": None, "labels/a.txt": ROW})
+    text = f"train: {samples}/images\nval: {samples}/images\n{NAMES}"
     root = write(tmp_path / "set", {"data.yaml": text})
     for data in (root, root / "data.yaml"):
         dataset = read_dataset(data, "trainval")
-        assert stems(dataset) == ["a"] and len(dataset.pictures[0].truth) == 1
+        assert stems(dataset) == ["a"] and len(dataset.samples[0].truth) == 1
 
 
 def test_val_that_is_train_is_split_by_hash(tmp_path):
@@ -151,7 +151,7 @@ ROWS = [  # a row, corners in pixels, words of a problem
 def test_rows(tmp_path, row, corners_px, words):
     files = {"images/a.png": None, "labels/a.txt": f"\n{row}\n", "data.yaml": NAMES}
     dataset = read_dataset(write(tmp_path, files), "trainval")
-    truth = dataset.pictures[0].truth
+    truth = dataset.samples[0].truth
     if corners_px is None:
         assert len(truth) == 0
     else:
@@ -167,12 +167,12 @@ def test_rows(tmp_path, row, corners_px, words):
 def test_key_points_after_the_box_are_left_out(tmp_path):
     files = {"images/a.png": None, "labels/a.txt": f"{ROW} 0.9 0.9 0.1 0.1"}
     root = write(tmp_path, files | {"data.yaml": f"kpt_shape: [2, 2]\n{NAMES}"})
-    truth = read_dataset(root, "trainval").pictures[0].truth
+    truth = read_dataset(root, "trainval").samples[0].truth
     np.testing.assert_allclose(truth, [[*CORNERS, 2]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("yaml", [f"train: images\nval: images\n{NAMES}", None])
-def test_labels_without_a_picture_are_counted(tmp_path, yaml):
+def test_labels_without_a_image_are_counted(tmp_path, yaml):
     files = {
         "images/a.png": None,
         "labels/a.txt": ROW,
@@ -181,15 +181,15 @@ def test_labels_without_a_picture_are_counted(tmp_path, yaml):
     files |= {"labels/b.txt": ROW, "labels/deep/c.d.txt": ROW}
     files |= {"data.yaml": yaml} if yaml else {}
     dataset = read_dataset(write(tmp_path, files), "trainval")
-    assert stems(dataset) == ["a"] and dataset.num_pictures_left_out == 2
+    assert stems(dataset) == ["a"] and dataset.num_images_left_out == 2
     (line,) = dataset.problems
-    assert "2 labels have no picture of .jpg, .jpeg, .png, .bmp, .webp" in line
+    assert "2 labels have no image of .jpg, .jpeg, .png, .bmp, .webp" in line
 
 
 def test_an_image_whose_kind_is_not_read_is_named_as_that(tmp_path):
     files = {"a.png": None, "a.txt": ROW, "b.heic": "", "b.txt": ROW}
     (line,) = read_dataset(write(tmp_path, files), "trainval").problems
-    assert "1 labels have pictures of .heic, which is not read" in line
+    assert "1 labels have images of .heic, which is not read" in line
 
 
 def test_other_yaml_files_in_the_folder_are_passed_over(tmp_path):
@@ -200,7 +200,7 @@ def test_other_yaml_files_in_the_folder_are_passed_over(tmp_path):
     assert stems(dataset) == ["a"] and dataset.class_names == ["dog", "cat"]
 
 
-def test_the_folder_of_data_yaml_may_hold_the_pictures(tmp_path):
+def test_the_folder_of_data_yaml_may_hold_the_images(tmp_path):
     files = {"a.png": None, "a.txt": ROW, "data.yaml": f"train: .\nval: .\n{NAMES}"}
     assert stems(read_dataset(write(tmp_path, files), "trainval")) == ["a"]
 
@@ -231,12 +231,12 @@ def test_a_broken_data_yaml_is_told_in_one_line(tmp_path, text, words):
     assert "\n" not in str(error.value)
 
 
-def test_listed_pictures_that_are_not_there_are_counted(tmp_path):
+def test_listed_images_that_are_not_there_are_counted(tmp_path):
     files = {
         "data.yaml": f"train: train.txt\nval: train.txt\n{NAMES}",
         "train.txt": "images/a.png\nimages/b.png\nimages/c.png\n",
         "images/a.png": None,
     }
     dataset = read_dataset(write(tmp_path, files), "trainval")
-    assert stems(dataset) == ["a"] and dataset.num_pictures_left_out == 2
-    assert "2 pictures are not there, the first is" in dataset.problems[0]
+    assert stems(dataset) == ["a"] and dataset.num_images_left_out == 2
+    assert "2 images are not there, the first is" in dataset.problems[0]

@@ -83,14 +83,14 @@ def test_labels_whose_case_differs_are_matched(tmp_path, flat):
     nfd = unicodedata.normalize("NFD", "tür")
     files |= {f"{labels}{n}": ROW for n in ("a.TXT", "b.txt", "C.Txt", f"{nfd}.txt")}
     dataset = read_dataset(write(tmp_path, files | {"data.yaml": NAMES}), "trainval")
-    assert all(len(picture.truth) == 1 for picture in dataset.pictures)
+    assert all(len(sample.truth) == 1 for sample in dataset.samples)
     assert len(dataset) == 4 and not dataset.problems and not dataset.notes
 
 
 def test_a_label_of_another_image_is_not_taken(tmp_path):
     files = {"a.png": None, "A.png": None, "A.txt": ROW, "data.yaml": NAMES}
     dataset = read_dataset(write(tmp_path, files), "trainval")
-    found = {p.path.stem: len(p.truth) for p in dataset.pictures}
+    found = {p.path.stem: len(p.truth) for p in dataset.samples}
     assert found == {"A": 1, "a": 0}
 
 
@@ -99,7 +99,7 @@ def test_flat_labels_without_an_image_are_counted(tmp_path):
     root = write(tmp_path, files | {"classes.txt": "a\nb\n", "README.txt": "1 2"})
     dataset = read_dataset(root, "trainval")
     (line,) = dataset.problems
-    assert dataset.num_pictures_left_out == 1 and "1 labels have no picture" in line
+    assert dataset.num_images_left_out == 1 and "1 labels have no image" in line
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_key_points_without_kpt_shape_are_no_polygon(tmp_path, row, shape):
         read_dataset(root, "trainval")
     write(root, {"data.yaml": f"{NAMES}kpt_shape: {shape}".replace("\\", "")})
     width, height = map(float, row.split()[3:5])
-    truth = read_dataset(root, "trainval").pictures[0].truth
+    truth = read_dataset(root, "trainval").samples[0].truth
     np.testing.assert_allclose(truth[0, 2] - truth[0, 0], width, rtol=1e-6)
     np.testing.assert_allclose(truth[0, 3] - truth[0, 1], height, rtol=1e-6)
     (root / "data.yaml").unlink()
@@ -195,5 +195,5 @@ def test_the_root_of_a_darknet_project(tmp_path, data):
             "dog",
             "cat",
         ]
-    truth = read_dataset(root, other).pictures[0].truth
+    truth = read_dataset(root, other).samples[0].truth
     np.testing.assert_allclose(truth, [[*CORNERS, 2]], rtol=1e-6)

@@ -14,10 +14,8 @@ def read(root, split="trainval"):
 
 def names_by_stem(dataset):
     return {
-        picture.path.stem: [
-            dataset.class_names[int(i) - 1] for i in picture.truth[:, 4]
-        ]
-        for picture in dataset.pictures
+        sample.path.stem: [dataset.class_names[int(i) - 1] for i in sample.truth[:, 4]]
+        for sample in dataset.samples
     }
 
 

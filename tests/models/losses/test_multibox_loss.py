@@ -49,16 +49,16 @@ def some_priors(rng, count=200):
     return make_priors()[rng.choice(8732, count, replace=False)]
 
 
-def random_batch(rng, priors, pictures=3, rows=5, scale=3.0):
-    """Predictions and truth; the last picture of several has no objects."""
-    truth = np.zeros((pictures, rows, 5), "float32")
-    for picture in truth[: max(pictures - 1, 1)]:
+def random_batch(rng, priors, images=3, rows=5, scale=3.0):
+    """Predictions and truth; the last image of several has no objects."""
+    truth = np.zeros((images, rows, 5), "float32")
+    for image in truth[: max(images - 1, 1)]:
         sides = rng.uniform(0.05, 0.7, (rows, 2))
         low = rng.uniform(0, 1, (rows, 2)) * (1 - sides)
-        picture[:, :4] = np.concatenate([low, low + sides], axis=1)
-        picture[:, 4] = rng.integers(1, NUM_CLASSES, rows)
-        picture[rng.random(rows) < 0.2] = 0
-    shape = (pictures, len(priors), 4 + NUM_CLASSES)
+        image[:, :4] = np.concatenate([low, low + sides], axis=1)
+        image[:, 4] = rng.integers(1, NUM_CLASSES, rows)
+        image[rng.random(rows) < 0.2] = 0
+    shape = (images, len(priors), 4 + NUM_CLASSES)
     return rng.normal(0, scale, shape).astype("float32"), truth
 
 
@@ -108,7 +108,7 @@ def slow_encode(box, prior):
 
 
 def greedy_owners(rows, priors):
-    """Row of the truth for each positive prior of one picture."""
+    """Row of the truth for each positive prior of one image."""
     overlaps = numpy(iou(rows[:, :4].astype("float32"), centers_to_corners(priors)))
     overlaps = np.where(rows[:, 4:] > 0, overlaps, 0)
     best = overlaps.argmax(axis=0)
@@ -126,10 +126,10 @@ def greedy_owners(rows, priors):
 
 @settings(deadline=None, max_examples=8 if keras.backend.backend() == "jax" else 25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 7))
-def test_loss_equals_a_slow_loop(seed, pictures, rows):
+def test_loss_equals_a_slow_loop(seed, images, rows):
     rng = np.random.default_rng(seed)
     priors = some_priors(rng)
-    predictions, truth = random_batch(rng, priors, pictures, rows)
+    predictions, truth = random_batch(rng, priors, images, rows)
     expected = slow_loss(predictions, truth, priors)
     assert loss_of(predictions, truth, priors) == pytest.approx(
         expected, rel=1e-5, abs=1e-6
@@ -138,19 +138,19 @@ def test_loss_equals_a_slow_loop(seed, pictures, rows):
 
 def test_loss_with_all_priors_equals_a_slow_loop():
     rng = np.random.default_rng(1)
-    predictions, truth = random_batch(rng, make_priors(), pictures=2)
+    predictions, truth = random_batch(rng, make_priors(), images=2)
     expected = slow_loss(predictions, truth, make_priors())
     assert loss_of(predictions, truth, make_priors()) == pytest.approx(
         expected, rel=1e-5
     )
 
 
-@pytest.mark.parametrize("pictures", [1, 3])
-def test_images_without_objects_learn_the_background_only(pictures):
+@pytest.mark.parametrize("images", [1, 3])
+def test_images_without_objects_learn_the_background_only(images):
     rng = np.random.default_rng(2)
     priors = some_priors(rng)
-    predictions, _ = random_batch(rng, priors, pictures)
-    parts = loss_of(predictions, np.zeros((pictures, 2, 5), "float32"), priors)
+    predictions, _ = random_batch(rng, priors, images)
+    parts = loss_of(predictions, np.zeros((images, 2, 5), "float32"), priors)
     assert parts["box_loss"] == 0
     logits = predictions[..., 4:].astype("float64")
     surprise = np.log(np.exp(logits).sum(axis=-1)) - logits[..., 0]  # (B, P)
@@ -171,18 +171,18 @@ def test_padding_rows_change_nothing():
     )
 
 
-def test_divided_by_the_positives_of_the_batch_not_of_the_picture():
+def test_divided_by_the_positives_of_the_batch_not_of_the_image():
     rng = np.random.default_rng(4)
     priors = some_priors(rng)
-    predictions, truth = random_batch(rng, priors, pictures=3)
+    predictions, truth = random_batch(rng, priors, images=3)
     whole = loss_of(predictions, truth, priors)
     _, positives = match(truth, priors)
     counts = numpy(positives).sum(axis=1)
-    assert counts[0] != counts[1]  # the mean of the pictures' losses is another number
+    assert counts[0] != counts[1]  # the mean of the images' losses is another number
     assert counts[2] == 0
     summed = 0
-    for picture, count in enumerate(counts):
-        single = slice(picture, picture + 1)
+    for image, count in enumerate(counts):
+        single = slice(image, image + 1)
         part = loss_of(predictions[single], truth[single], priors)
         summed += part["loss"] * max(count, 1)
     assert whole["loss"] == pytest.approx(summed / counts.sum(), rel=1e-5)
@@ -284,7 +284,7 @@ def after_one_step(predictions, truth):
 
 def test_gradient_of_offsets_is_zero_but_for_positives():
     rng = np.random.default_rng(7)
-    predictions, truth = random_batch(rng, make_priors(), pictures=2)
+    predictions, truth = random_batch(rng, make_priors(), images=2)
     moved = after_one_step(predictions, truth) - predictions
     assert np.isfinite(moved).all()
     _, positives = match(truth, make_priors())
@@ -295,7 +295,7 @@ def test_gradient_of_offsets_is_zero_but_for_positives():
     assert np.abs(moved[positives][:, :4]).max() == pytest.approx(
         1 / positives.sum(), rel=1e-3
     )
-    # class logits: positives and three times as many negatives per picture
+    # class logits: positives and three times as many negatives per image
     touched = np.abs(moved[..., 4:]).max(axis=-1) > 0  # (B, P)
     count = positives.sum(axis=1)
     assert (touched.sum(axis=1) <= count + np.maximum(3 * count, MIN_NEGATIVES)).all()
@@ -344,7 +344,7 @@ def test_ciou_of_wild_offsets_is_finite():
 def test_class_weights_multiply_what_each_prior_adds():
     rng = np.random.default_rng(5)
     priors = some_priors(rng)
-    predictions, truth = random_batch(rng, priors, pictures=1)
+    predictions, truth = random_batch(rng, priors, images=1)
     whole = loss_of(predictions, truth, priors)
     weighted = [
         multibox_loss(predictions, truth, priors, class_weights=weights)

@@ -20,7 +20,7 @@ from models.weights.published.yolox import (
     convolution_names,
     unfocused,
 )
-from tests.helpers.each_backbone import infer, pictures
+from tests.helpers.each_backbone import infer, random_images
 from tests.helpers.torch_files import state_of, write_zip
 
 ONNX = Path(__file__).parents[4] / "shared" / "weights" / "yolox_nano_coco.onnx"
@@ -161,7 +161,7 @@ def test_maps_are_those_of_onnxruntime(norm):
 def test_onnx_file_fills_the_extractor_and_survives_saving(tmp_path):
     architecture = Architecture("yolox_nano", 3, pretrained=True)
     model = pretrained_backbone(architecture, str(ONNX))
-    images, _ = pictures(1)
+    images, _ = random_images(1)
     description = weights.ModelMetadata(architecture, ["a", "b"])
     weights.save(model, tmp_path / "a.weights.h5", description)
     again, kept = weights.load(tmp_path / "a.weights.h5")
@@ -251,7 +251,7 @@ def test_trunk_yolox_folds_and_belongs_to_its_backbone():
     architecture = Architecture("yolox_nano", 3, neck="yolox")
     model = build(architecture)
     assert model.output.shape == (None, 1905, 4 + 3)
-    images, _ = pictures(1)
+    images, _ = random_images(1)
     plain = weights.fold_batchnorm(model, architecture)
     np.testing.assert_allclose(
         infer(plain, images), infer(model, images), rtol=1e-3, atol=1e-3

@@ -24,7 +24,7 @@ from training.recovery import checkpoint
 
 SCRIPT = Path(__file__).parents[2] / "helpers" / "shared_training.py"
 BACKEND = keras.backend.backend()
-STEPS = ["--epochs", "5", "--batch-size", "4"]  # 20 steps of 16 pictures
+STEPS = ["--epochs", "5", "--batch-size", "4"]  # 20 steps of 16 images
 # bfloat16, the default where a processor has it, rounds a share otherwise
 STEPS += ["--precision", "float32"]
 
@@ -33,7 +33,7 @@ tensorflow_only = pytest.mark.skipif(BACKEND != "tensorflow", reason="TF_CONFIG"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_pictures=20)
+    return draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_images=20)
 
 
 @pytest.fixture(scope="module")

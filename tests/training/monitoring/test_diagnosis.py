@@ -60,7 +60,7 @@ def test_more_time_wakes_no_dead_layer():
     assert only.endswith("a layer is dead. Begin anew with another --seed.")
 
 
-def test_a_rate_far_above_the_default_is_blamed_before_the_pictures(tmp_path):
+def test_a_rate_far_above_the_default_is_blamed_before_the_images(tmp_path):
     error = FloatingPointError("epoch 1, step 9: weights became not finite")
     settings = TrainingConfig(1, lr=1.0)
     line = explain(error, tmp_path, settings, Replicas(), lambda: 8)

@@ -121,10 +121,10 @@ def test_others(error, expected, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("lr", "blamed"), [(1e-3, True), (1.1e-3, True), (4e-3, True), (1e-2, False)]
 )
-def test_pictures_are_blamed_unless_the_rate_is_far_too_high(lr, blamed):
+def test_images_are_blamed_unless_the_rate_is_far_too_high(lr, blamed):
     error, settings = FloatingPointError("step 3"), TrainingConfig(1, lr=lr)
     line = explain(error, Path("runs/x"), settings, Replicas())
-    assert ("these pictures" in line) == blamed
+    assert ("these images" in line) == blamed
     assert f"--lr {settings.lower_rate:g}" in line
 
 

@@ -16,7 +16,7 @@ GOOD = np.array([0.0, 0.0, 1.0, 1.0, 1.0], "float32")
 
 
 class Weighted(keras.layers.Layer):
-    """Predictions (B, 8732, 4 + 3), each a weight times the picture's brightness."""
+    """Predictions (B, 8732, 4 + 3), each a weight times the image's brightness."""
 
     def build(self, shape):
         self.slope = self.add_weight(shape=(7,), initializer="ones", name="kernel")

@@ -117,7 +117,7 @@ def test_past_the_planned_end(tmp_path):
     assert history[3]["seconds"] >= history[2]["seconds"]
 
 
-def test_a_bad_batch_names_its_pictures_and_leaves_the_checkpoint(
+def test_a_bad_batch_names_its_images_and_leaves_the_checkpoint(
     tmp_path, monkeypatch, each_step
 ):
     original = Trainer.step
@@ -131,7 +131,7 @@ def test_a_bad_batch_names_its_pictures_and_leaves_the_checkpoint(
     with pytest.raises(FloatingPointError) as error:
         train(tmp_path / "run")
     batches = Batches(dataset(tmp_path / "data", 7), 2)
-    bad = [batches.dataset.pictures[i].path for i in batches.indices(1, 1)]
+    bad = [batches.dataset.samples[i].path for i in batches.indices(1, 1)]
     text = str(error.value)
     assert text.startswith("epoch 2, step 2 ")
     assert all(str(path) in text for path in bad)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from data.dataset import Dataset, Picture
+from data.dataset import Dataset, Sample
 from models import Architecture
 from training.hardware.devices import Device
 from training.recovery import checkpoint, resume
@@ -20,8 +20,8 @@ DEVICE = Device("some processor", 8.0, flags=("fma", "avx2"))
 
 def data(split, edge=0.5):
     truth = np.float32([[0, 0, edge, edge, 1]])
-    picture = Picture(Path("a.png"), (60, 40), truth, np.zeros(1, bool))
-    return Dataset("pets", split, ["cat"], [picture])
+    image = Sample(Path("a.png"), (60, 40), truth, np.zeros(1, bool))
+    return Dataset("pets", split, ["cat"], [image])
 
 
 def kept():
