@@ -88,7 +88,7 @@ def read_chosen(
         name="+".join(dict.fromkeys(s.root.resolve().name for s, _ in parts)),
         split=split,
         class_names=list(class_names),
-        images=[read.kept for read in reads if read.kept is not None],
+        samples=[read.kept for read in reads if read.kept is not None],
         problems=[line for read in reads for line in read.problems]
         + _unknown_lines(reads, class_names)
         + lines

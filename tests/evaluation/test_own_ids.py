@@ -40,7 +40,7 @@ def test_evaluate_takes_the_ids_of_the_json(tmp_path, capsys):
         tmp_path / "annotations" / "instances_val.json",
         names,
         BOXES,
-        images=tmp_path / "images",
+        image_folder=tmp_path / "images",
     )
     boxes = [box for box in BOXES if not box["iscrowd"]]
     results = [{**box, "score": 0.9} for box in boxes]  # image_id 7 and 8

@@ -155,7 +155,7 @@ def test_whole_data_sets_in_folders_of_splits(tmp_path):
     for folder, name in names.items():
         place = tmp_path / folder
         path = place / "annotations" / "instances_default.json"
-        write_json(path, [name], BOXES[:1], images=place / "images")
+        write_json(path, [name], BOXES[:1], image_folder=place / "images")
     (source,) = find_sources(tmp_path)
     assert source.lists == ["extra", "test", "train"]
     assert keys(read_dataset(tmp_path, "test")) == ["b"]
