@@ -122,7 +122,7 @@ def test_the_hash_seed_of_python_changes_nothing(tmp_path):
     code = (
         "import sys; from data import read_dataset;"
         "d = read_dataset(sys.argv[1], 'train');"
-        "print(d.class_names, [(p.path.name, p.truth.tolist()) for p in d.images])"
+        "print(d.class_names, [(p.path.name, p.truth.tolist()) for p in d.samples])"
     )
     outputs = {
         subprocess.run(
