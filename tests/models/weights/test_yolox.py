@@ -29,18 +29,20 @@ needs_file = pytest.mark.skipif(not ONNX.is_file(), reason=f"{ONNX.name} is not 
 PREDICTIONS = {
     f"{part}_preds_{level}" for part in ("cls", "reg", "obj") for level in range(3)
 }
+NUM_PREDICTED = {"cls": 80, "reg": 4, "obj": 1}
 HEADS = ("stems", "cls", "reg", "obj")
 
 
 def state(rng):
     """A state dict by Megvii's names: random kernels and statistics."""
     keras.utils.set_random_seed(0)
-    model = build(Architecture("yolox_nano", 3, pretrained=True))
+    model = build(Architecture("yolox_nano", 3, neck="yolox", pretrained=True))
     shapes = {layer.name: layer.kernel.shape for layer in model.layers if named(layer)}
     arrays = {}
     for name in convolution_names():
         stem = _megvii_name(name)
-        shape = shapes.get(name, (1, 1, 2, 2))
+        predicted = NUM_PREDICTED.get(name.split("_")[0])  # of a last layer
+        shape = shapes.get(name, (1, 1, 64, predicted))
         shape = (3, 3, 12, 16) if name == "stem" else shape
         axes = (2, 3, 0, 1) if name.endswith("_dconv") else (3, 2, 0, 1)
         kernel = rng.normal(0, 0.1, [shape[axis] for axis in axes])
@@ -231,7 +233,7 @@ def test_classes_go_over_by_their_names_in_either_list():
     np.testing.assert_array_equal(kernel[..., 1], theirs[..., couch])
     expected = theirs[..., 1:].mean(axis=-1)
     np.testing.assert_allclose(kernel[..., 3], expected, rtol=1e-5, atol=1e-6)
-    expected = source.arrays["p3_mbox_conf"][1][1:].mean() + transfer.OBJECT_SHIFT
+    expected = source.stored["p3_mbox_conf"][1][1:].mean() + transfer.OBJECT_SHIFT
     assert bias[3] == pytest.approx(expected, rel=1e-5)
 
 
