@@ -180,9 +180,10 @@ def print_objects(
     out: TextIO,
 ) -> None:
     """A line per object: file, class, score, corners in pixels of the image."""
-    from inference.outputs import corners_px
+    from base.boxes import to_whole_pixels
 
-    rows = zip(detections, corners_px(detections, frame.image.shape), strict=True)
+    size_wh = (frame.image.shape[1], frame.image.shape[0])
+    rows = zip(detections, to_whole_pixels(detections[:, 2:], size_wh), strict=True)
     for (class_id, score, *_), corners in rows:
         name = class_names[int(class_id) - 1]
         place = " ".join(map(str, corners))

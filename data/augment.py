@@ -14,6 +14,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from base.boxes import iou
+
 WHOLE = np.array([0.0, 0.0, 1.0, 1.0])  # the window that is the image itself
 PROBABILITY = 0.5  # ssd_pascal.py: of each distortion, of expansion and of mirroring
 BRIGHTNESS = 32  # ssd_pascal.py: brightness_delta
@@ -89,7 +91,7 @@ def min_iou_crop(
         if min_iou is None:
             return window.copy()
         crops = _sample_crops(window, rng)  # (TRIALS, 4)
-        fits = _overlaps(crops, truth[:, :4]).max(axis=1) >= min_iou  # (TRIALS,)
+        fits = iou(crops[:, None], truth[:, :4]).max(axis=1) >= min_iou  # (TRIALS,)
         fits &= _centers_inside(crops, truth).any(axis=1)
         if fits.any():
             return crops[fits.argmax()]
@@ -107,17 +109,6 @@ def _sample_crops(window: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     crops = np.concatenate([corners, corners + sizes], axis=1)  # (TRIALS, 4)
     span = window[2:] - window[:2]
     return np.tile(window[:2], 2) + crops * np.tile(span, 2)
-
-
-def _overlaps(crops: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(TRIALS, M) intersections over unions."""
-    crops = crops[:, None]  # (TRIALS, 1, 4)
-    low = np.maximum(crops[..., :2], boxes[:, :2])
-    high = np.minimum(crops[..., 2:], boxes[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=-1)  # (TRIALS, M)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
-    total = (crops[..., 2:] - crops[..., :2]).prod(axis=-1) + areas - shared
-    return shared / np.maximum(total, 1e-9)
 
 
 def _centers_inside(windows: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from base.boxes import area, intersection, iou
 from data.augment import plain, truth_in_window
 from data.dataset import Dataset, Sample
 
@@ -102,13 +103,9 @@ def _in_pixels(
 def _stay(rows: np.ndarray, is_cut: np.ndarray, iou_threshold: float) -> np.ndarray:
     """Indices of the rows that no row before them, which stays, stands for."""
     boxes = rows[:, 2:]
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=-1)  # (K, K)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
-    union = areas[:, None] + areas - shared
-    same = shared > iou_threshold * union
-    same |= (shared > COVERED * areas) & is_cut & ~is_cut[:, None]  # column is covered
+    same = iou(boxes[:, None], boxes) > iou_threshold  # (K, K)
+    covered = intersection(boxes[:, None], boxes) > COVERED * area(boxes)
+    same |= covered & is_cut & ~is_cut[:, None]  # column is covered
     same &= rows[:, None, 0] == rows[None, :, 0]
     gone = np.zeros(len(rows), bool)
     for row in range(len(rows)):

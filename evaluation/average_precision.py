@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from base.boxes import iou
 from base.errors import UserError
 
 MATCH_IOU = 0.5  # VOC development kit, VOCinit.m: VOCopts.minoverlap
@@ -254,24 +255,13 @@ def _best_truths(
     step = 0
     while len(rows):
         candidate = by_group[start[rows] + step]
-        iou = _paired_iou(found[rows, 2:], truth[candidate, :4])
-        better = iou > best_iou[rows]
-        best_iou[rows[better]] = iou[better]
+        overlap = iou(found[rows, 2:], truth[candidate, :4])
+        better = overlap > best_iou[rows]
+        best_iou[rows[better]] = overlap[better]
         best_truth[rows[better]] = candidate[better]
         step += 1
         rows = rows[start[rows] + step < stop[rows]]
     return best_iou, best_truth
-
-
-def _paired_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    # IoU of row i with row i: (N, 4), (N, 4) -> (N,); empty boxes have IoU 0
-    low = np.maximum(boxes[:, :2], others[:, :2])
-    high = np.minimum(boxes[:, 2:], others[:, 2:])
-    overlap = np.prod(np.maximum(high - low, 0), axis=1)
-    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    other_area = np.prod(np.maximum(others[:, 2:] - others[:, :2], 0), axis=1)
-    union = area + other_area - overlap
-    return np.divide(overlap, union, out=np.zeros_like(union), where=union > 0)
 
 
 def _first_of_each(best_truth: np.ndarray, candidates: np.ndarray) -> np.ndarray:

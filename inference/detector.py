@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from base.boxes import to_pixels
 from base.constants import IMAGE_SIZE, NMS_IOU
 from base.errors import UserError
 from data import read_image
@@ -121,7 +122,7 @@ class Detector:
 
     def _named(self, rows: np.ndarray, shape: tuple[int, ...]) -> Found:
         height, width = shape[:2]
-        boxes = rows[:, 2:] * np.float32([width, height, width, height])
+        boxes = to_pixels(rows[:, 2:], (width, height))
         names = [self.class_names[int(class_id) - 1] for class_id in rows[:, 0]]
         return Found(boxes, rows[:, 1], names)
 

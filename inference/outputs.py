@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base.boxes import to_whole_pixels
 from base.encode import MAX_SIDES
 from base.errors import UserError
 from evaluation import ResultsFile
@@ -129,9 +130,8 @@ class Outputs:
     def _write_crops(
         self, image: np.ndarray, detections: np.ndarray, stem: str
     ) -> None:
-        for (left, top, right, bottom), row in zip(
-            corners_px(detections, image.shape), detections, strict=True
-        ):
+        edges = to_whole_pixels(detections[:, 2:], (image.shape[1], image.shape[0]))
+        for (left, top, right, bottom), row in zip(edges, detections, strict=True):
             name = re.sub(r"[^\w .-]", "_", self.class_names[int(row[0]) - 1])
             folder = self.folder / "crops" / (name.strip(". ") or "_")
             folder.mkdir(parents=True, exist_ok=True)
@@ -141,13 +141,6 @@ class Outputs:
             part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
             if part.size:
                 write_image(path, part)
-
-
-def corners_px(detections: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Corners (K, 4) int in pixels of an image (H, W, 3)."""
-    height, width = shape[:2]
-    scale = (width, height, width, height)
-    return np.round(detections[:, 2:].astype(np.float64) * scale).astype(int)
 
 
 def yolo_text(detections: np.ndarray) -> str:

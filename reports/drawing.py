@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from base.boxes import to_whole_pixels
 from base.encode import encode_image
 from base.errors import UserError
 from base.files import write_bytes
@@ -200,10 +201,8 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
 def _to_pixels(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     # corners 0..1 (N, 4) -> int pixels (N, 4), kept inside the image
-    scale = np.array([width, height, width, height])
-    limit = scale - 1
-    pixels = np.round(np.clip(boxes.reshape(-1, 4), 0, 1) * scale)
-    return np.minimum(pixels, limit).astype(int)
+    pixels = to_whole_pixels(np.clip(boxes.reshape(-1, 4), 0, 1), (width, height))
+    return np.minimum(pixels, np.array([width, height] * 2) - 1)
 
 
 def _median_side(corners: np.ndarray) -> float:

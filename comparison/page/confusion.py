@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from base.boxes import iou
 from comparison.scores import Detected
 from data import Sample
 from evaluation import Matched, match_detections
@@ -78,15 +79,10 @@ def _overlapped(
     corners: np.ndarray, truth: np.ndarray, free: np.ndarray, class_id: int
 ) -> int | None:
     """The free object of another class that a box overlaps most, from IoU 0.5 on."""
-    low = np.maximum(corners[:2], truth[:, :2])
-    high = np.minimum(corners[2:], truth[:, 2:4])
-    overlap = np.prod(np.maximum(high - low, 0), axis=1)  # (M,)
-    area = np.prod(corners[2:] - corners[:2])
-    areas = np.prod(truth[:, 2:4] - truth[:, :2], axis=1)
-    iou = overlap / np.maximum(area + areas - overlap, 1e-12)
-    iou[~free | (truth[:, 4] == class_id)] = 0
-    best = int(np.argmax(iou)) if len(iou) else 0
-    return best if len(iou) and iou[best] >= MATCH_IOU else None
+    overlap = iou(corners, truth[:, :4])  # (M,)
+    overlap[~free | (truth[:, 4] == class_id)] = 0
+    best = int(np.argmax(overlap)) if len(overlap) else 0
+    return best if len(overlap) and overlap[best] >= MATCH_IOU else None
 
 
 def confusion(judged: Sequence[Sequence[Box]], num_classes: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from base.boxes import iou
 from base.errors import UserError
 from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
@@ -93,7 +94,7 @@ def _tiny(truth: np.ndarray, names: Sequence[str]) -> list[str]:
 
 
 def _twice(truth: np.ndarray, names: Sequence[str]) -> list[str]:
-    same = overlaps(truth[:, :4], truth[:, :4]) > SAME_IOU  # (M, M)
+    same = iou(truth[:, None, :4], truth[None, :, :4]) > SAME_IOU  # (M, M)
     same &= truth[:, None, 4] == truth[None, :, 4]
     first, second = np.nonzero(np.triu(same, 1))
     return [
@@ -102,22 +103,12 @@ def _twice(truth: np.ndarray, names: Sequence[str]) -> list[str]:
     ]
 
 
-def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(M, P) intersections over unions of corners (M, 4) and (P, 4)."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=-1)  # (M, P)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
-    other_area = (others[:, 2:] - others[:, :2]).prod(axis=-1)
-    return shared / np.maximum(area[:, None] + other_area - shared, 1e-12)
-
-
 def best_overlaps(boxes: np.ndarray, priors: np.ndarray) -> np.ndarray:
     """(M,) the best IoU of boxes (M, 4), corners, with priors (P, 4), centers."""
     half = priors[:, 2:] / 2
     corners = np.concatenate([priors[:, :2] - half, priors[:, :2] + half], axis=1)
     parts = [
-        overlaps(boxes[at : at + CHUNK], corners).max(axis=1, initial=0)
+        iou(boxes[at : at + CHUNK, None], corners).max(axis=1, initial=0)
         for at in range(0, len(boxes), CHUNK)
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
