@@ -101,7 +101,9 @@ class _File:
         )
         known = [name for name in labels if name in used]
         self.class_names = list(dict.fromkeys([*known, *filter(None, used)]))
-        self._finder = Finder(image_folders(path, root))
+        finder = Finder(image_folders(path, root))
+        # a folder for each subset, or all in one
+        self._paths = finder.find_all(self._images, lambda key: self._images[key].name)
 
     def _add(self, element: Element) -> None:
         name, subset = element.get("name") or "", element.get("subset") or ""
@@ -125,7 +127,7 @@ class _File:
         self._images[key] = _Image(name, subset, written_wh, objects, where)
 
     def find(self, key: str) -> Path | None:
-        return self._finder.find(key) or self._finder.find(self._images[key].name)
+        return self._paths[key]
 
     def read(self, key: str) -> Annotated:
         image, path = self._images[key], self.find(key)

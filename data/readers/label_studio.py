@@ -10,7 +10,7 @@ import base64
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -74,10 +74,7 @@ class _File:
         self.images = dict.fromkeys(self._tasks)
         regions = [r for task in self._tasks.values() for r in task.regions or ()]
         self.class_names = sorted({n for region in regions if (n := _name(region))})
-        self._finder = Finder(image_folders(path, root))
-        # the same name uploaded twice: without its digits it tells no image
-        bare = Counter(_without_digits(name) for name in self._tasks)
-        self._unique = {name for name, count in bare.items() if count == 1}
+        self._paths = _find_images(Finder(image_folders(path, root)), self._tasks)
 
     def _add(self, item: dict[str, Any], where: str) -> None:
         is_min = not isinstance(item.get("data"), dict)
@@ -97,9 +94,7 @@ class _File:
         self._tasks[name] = task
 
     def find(self, name: str) -> Path | None:
-        bare = _without_digits(name)
-        path = self._finder.find(name)
-        return path or (self._finder.find(bare) if bare in self._unique else None)
+        return self._paths[name]
 
     def read(self, name: str) -> Annotated:
         task, path = self._tasks[name], self.find(name)
@@ -115,6 +110,18 @@ class _File:
         sizes = {tuple(as_number(r.get(key)) for key in SIZES) for r in task.regions}
         lines = [line for s in sizes for line in size_problems(task.where, s, size_wh)]
         return Annotated(path, size_wh, objects, [*task.problems, *sorted(lines)])
+
+
+def _find_images(finder: Finder, names: Iterable[str]) -> dict[str, Path | None]:
+    """The images of names; where there is none, without the digits of an upload."""
+    found = finder.find_all(names)
+    bare = {name: _without_digits(name) for name in found}
+    # the same name uploaded twice: without its digits it tells no image
+    counts = Counter(bare.values())
+    lacking = {b: n for n, b in bare.items() if not found[n] and counts[b] == 1}
+    taken = set(found.values())
+    others = finder.find_all(lacking)
+    return found | {lacking[b]: p for b, p in others.items() if p and p not in taken}
 
 
 def _task(item: dict[str, Any], where: str) -> _Task:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from data.readers.annotation import (
     size_problems,
 )
 from data.readers.files.json_file import decode, files_of, holds
-from data.readers.files.paths import Finder, files_under
+from data.readers.files.paths import Finder, files_under, folded, parts_of
 from data.readers.listed import file_splits, unlisted, unused_lists
 from data.readers.outlines import around_ellipse, around_points, as_points
 
@@ -71,8 +72,10 @@ class LabelmeSource:
         self._annotated = {file.with_suffix("") for file in files}
         images = [p for p in files_under(root) if is_image_name(p.name)]
         self._images = {image.with_suffix(""): image for image in reversed(images)}
-        # where the annotator's absolute path leads nowhere: images/ beside json/
-        self._folders = list(dict.fromkeys(image.parent for image in images))
+        self._by_name: dict[str, list[Path]] = {}
+        for image in images:
+            self._by_name.setdefault(folded(image.name), []).append(image)
+        self._folders = {image.parent for image in images}
         self._finders: dict[Path, Finder] = {}
         self._lists: dict[str | None, list[str]] = {}
         splits = file_splits(root, [file.parent for file in files])
@@ -87,9 +90,7 @@ class LabelmeSource:
 
     def problems(self, split: str) -> list[Problem]:
         """Images that no split takes, and those without a file."""
-        named = self._contents.items()
-        used = [self._image(path, image) for path, (image, _) in named if image]
-        rest = unlisted(self.root, used, self.format_name)
+        rest = unlisted(self.root, self._files_of, self.format_name)
         return [*unused_lists(self.root, self._lists), *rest]
 
     def class_names(self) -> list[str]:
@@ -113,6 +114,15 @@ class LabelmeSource:
         with ThreadPoolExecutor(READ_THREADS) as pool:
             return dict(zip(files, pool.map(read, files), strict=True))
 
+    @cached_property
+    def _files_of(self) -> dict[Path, list[Path]]:
+        """The files of each image."""
+        found: dict[Path, list[Path]] = {}
+        for path, (name, _) in self._contents.items():
+            if name and (image := self._image(path, name)):
+                found.setdefault(image, []).append(path)
+        return found
+
     def read(self, key: str) -> Annotated:
         """One file with its image."""
         path = self._files[key]
@@ -120,6 +130,12 @@ class LabelmeSource:
         image = self._image(path, content.imagePath)
         if image is None:
             raise Missing("files have no image of their own", key)
+        others = [file for file in self._files_of[image] if file != path]
+        if others:
+            raise UserError(
+                f"{image}: {path} and {others[0]} both name it, which of them is right "
+                "can't be known."
+            )
         objects = [
             Object(
                 shape.label if _is_name(shape.label) else "",
@@ -142,14 +158,39 @@ class LabelmeSource:
         """
         folder = path.parent
         if folder not in self._finders:
-            self._finders[folder] = Finder([folder, self.root, *self._folders])
-        named = self._finders[folder].find(name)
+            self._finders[folder] = Finder([folder, self.root])
+        named = self._finders[folder].find(name) or self._elsewhere(folder, name)
         if named and named.is_file() and self._may_take(path, named):
             return named
         return self._images.get(path.with_suffix(""))
 
+    def _elsewhere(self, folder: Path, name: str) -> Path | None:
+        """The one image of a name that belongs to a folder of files.
+
+        Where the annotator's path leads nowhere: images/ beside json/, and images/cam1/
+        beside json/cam1/, never images/cam2/.
+        """
+        *above, last = parts_of(name) or [""]
+        parts = folder.relative_to(self.root).parts
+
+        def nearness(place: Path) -> int:
+            own = place.relative_to(self.root).parts
+            return _same_end(own, parts) + _same_end(own, above)
+
+        nearest = max(map(nearness, self._folders), default=0)
+        same = self._by_name.get(folded(last), ())
+        found = [image for image in same if nearness(image.parent) == nearest]
+        return found[0] if len(found) == 1 else None
+
     def _may_take(self, path: Path, image: Path) -> bool:
         return image.stem == path.stem or image.with_suffix("") not in self._annotated
+
+
+def _same_end(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many folders at the end of two paths are the same."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    same = takewhile(lambda pair: folded(pair[0]) == folded(pair[1]), pairs)
+    return len(list(same))
 
 
 def _read(path: Path) -> _File:

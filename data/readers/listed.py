@@ -107,7 +107,21 @@ class ListedSource:
     def read(self, key: str) -> Annotated:
         """One image with its objects."""
         path, name = next(keys[key] for keys in self._lists.values() if key in keys)
+        image = self._files[path].find(name)
+        if image and len(self._names_of[image]) > 1:
+            names = " and ".join(sorted(self._names_of[image]))
+            raise UserError(f"{image}: {names} both come to this image.")
         return self._files[path].read(name)
+
+    @cached_property
+    def _names_of(self) -> dict[Path, set[str]]:
+        """The names that all files have for each image."""
+        found: dict[Path, set[str]] = {}
+        for file in self._files.values():
+            for name in file.images:
+                if image := file.find(name):
+                    found.setdefault(image, set()).add(name)
+        return found
 
 
 def file_splits(root: Path, paths: Sequence[Path]) -> dict[Path, str | None]:

@@ -100,7 +100,7 @@ class _File:
         regions = [r for regions in self._regions.values() for r in regions]
         self._attribute = _class_attribute(path, regions)
         self.class_names = sorted({n for r in regions if (n := self._name(r))})
-        self._finder = Finder(image_folders(path, root))
+        self._paths = Finder(image_folders(path, root)).find_all(self.images)
 
     def _name(self, region: _Region) -> str:
         if self._attribute is None:
@@ -108,7 +108,7 @@ class _File:
         return _text(region.attributes.get(self._attribute))
 
     def find(self, name: str) -> Path | None:
-        return self._finder.find(name)
+        return self._paths[name]
 
     def read(self, name: str) -> Annotated:
         path = self.find(name)

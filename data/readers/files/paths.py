@@ -3,7 +3,8 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 from data.readers.splits import split_in_name
@@ -32,35 +33,49 @@ class Finder:
             return self.folders[0] if name.strip() else None
         return self._as_written(parts) or self._shortened(parts)
 
-    def find_all(self, names: Iterable[str]) -> dict[str, Path | None]:
+    def find_all(
+        self, names: Iterable[str], *others: Callable[[str], str]
+    ) -> dict[str, Path | None]:
         """The files of all names of an annotation file.
 
-        A shortened name never takes what another name is as written, and two shortened
-        names that come to one file take none.
+        A guess (another case, a shortened name, one of the other forms that `others`
+        give) never takes what a surer one has, and two guesses that come to one file
+        take none.
         """
-        parts = {name: parts_of(name) for name in names}
-        found = {name: self._as_written(p) if p else None for name, p in parts.items()}
-        taken = set(found.values())
-        guesses = {
-            name: path
-            for name, p in parts.items()
-            if found[name] is None and (path := self._shortened(p)) not in taken
-        }
-        counts = Counter(guesses.values())
-        found.update({n: p for n, p in guesses.items() if counts[p] == 1})
+        rest = list(dict.fromkeys(names))
+        found: dict[str, Path | None] = dict.fromkeys(rest)
+        taken: set[Path] = set()
+        ways = (self._exactly, self._in_other_case, self._shortened)
+        for way, form in product(ways, (str, *others)):
+            parts = ((name, parts_of(form(name))) for name in rest)
+            tried = {name: path for name, p in parts if p and (path := way(p))}
+            tried = {name: path for name, path in tried.items() if path not in taken}
+            counts = Counter(tried.values())
+            is_guess = way != self._exactly or form is not str
+            found |= {n: p for n, p in tried.items() if counts[p] == 1 or not is_guess}
+            taken |= set(counts)
+            rest = [name for name in rest if not found[name]]
         return found
 
-    def _as_written(self, parts: Sequence[str]) -> Path | None:
+    def _exactly(self, parts: Sequence[str]) -> Path | None:
         path = self._last.joinpath(*parts)
         # strings and os.path: Path's own take a second for 100,000 names
         if os.path.exists(path):  # noqa: PTH110
             return path
-        for match in (_exact, self._folded):
-            for folder in self.folders:
-                if path := match(folder, parts):
-                    self._last = folder
-                    return path
+        return self._by(_exact, parts)
+
+    def _in_other_case(self, parts: Sequence[str]) -> Path | None:
+        return self._by(self._folded, parts)
+
+    def _by(self, match: Callable, parts: Sequence[str]) -> Path | None:
+        for folder in self.folders:
+            if path := match(folder, parts):
+                self._last = folder
+                return path
         return None
+
+    def _as_written(self, parts: Sequence[str]) -> Path | None:
+        return self._exactly(parts) or self._in_other_case(parts)
 
     def _shortened(self, parts: Sequence[str]) -> Path | None:
         folder, skipped = self._guess

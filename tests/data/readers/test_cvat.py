@@ -202,3 +202,23 @@ def test_the_limit_on_bytes(tmp_path, monkeypatch):
 
 def test_a_file_that_can_not_be_opened_is_not_ours(tmp_path):
     assert not reader.is_cvat(tmp_path / "gone.xml")
+
+
+def test_an_image_that_is_gone_never_takes_that_of_another_split(tmp_path):
+    gone = image(box(0, 0, 9, 9), name="b2/001.png", more='subset="Train"')
+    there = image(CAT, name="001.png", more='subset="Val"')
+    other = image(CAT, name="c.png", more='subset="Train"')
+    files = {"images/001.png": None, "images/c.png": None}
+    write(tmp_path, {**files, "annotations.xml": cvat(gone, other, there)})
+    assert boxes(tmp_path, "train") == [("c", "cat", (15, 2, 45, 18))]
+    assert boxes(tmp_path, "val") == [("001", "cat", (15, 2, 45, 18))]
+
+
+def test_one_image_of_two_subsets_is_nobody_s(tmp_path):
+    subsets = [image(CAT, more=f'subset="{s}"') for s in ("Train", "Val")]
+    other = image(CAT, name="c.png", more='subset="Train"')
+    files = {"images/a.png": None, "images/c.png": None}
+    write(tmp_path, {**files, "annotations.xml": cvat(*subsets, other)})
+    dataset = read_dataset(tmp_path, "train")
+    assert [sample.path.name for sample in dataset.samples] == ["c.png"]
+    assert "1 images of annotations.xml are not there" in dataset.problems[0]

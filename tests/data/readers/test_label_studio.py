@@ -262,3 +262,12 @@ def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
     np.testing.assert_allclose(
         dataset.samples[0].truth[0, :4], [0.25, 0.05, 0.75, 0.45]
     )
+
+
+def test_an_image_that_is_gone_never_takes_another_s(tmp_path):
+    names = ["s3://b/b2/a.png", "s3://b/a.png", "s3://b/0a1b2c3d-a.png"]
+    tasks = [task([annotation([result(CAT)])], name, n) for n, name in enumerate(names)]
+    write(tmp_path, {"a.png": None, "export.json": tasks})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert [sample.path.name for sample in dataset.samples] == ["a.png"]
+    assert "2 images of export.json are not there" in dataset.problems[0]

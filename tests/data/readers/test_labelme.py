@@ -151,3 +151,31 @@ def test_image_data_is_not_searched_for_other_formats(tmp_path):
     more = {"images": [], "annotations": [], "categories": []}
     write(tmp_path, {"a.png": None, "a.json": labelme([CAT], **more)})
     assert read_dataset(tmp_path, "trainval").format_name == "labelme"
+
+
+def test_an_image_of_another_camera_is_never_taken(tmp_path):
+    files = {f"images/cam{i}/b.png": None for i in "12"} | {"images/cam1/a.png": None}
+    files |= {"json/cam2/a.json": labelme([CAT])}
+    files |= {"json/x.json": labelme([CAT], "b.png")}  # of which camera?
+    write(tmp_path, {**files, "c.png": None, "c.json": labelme([CAT], "c.png")})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert [sample.path.name for sample in dataset.samples] == ["c.png"]
+    assert "2 files have no image of their own" in dataset.problems[0]
+
+
+@pytest.mark.parametrize("name", ["a.png", "D:\\me\\cam2\\a.png"])
+def test_the_image_in_the_folder_that_is_called_alike(tmp_path, name):
+    folder = "json/cam2" if name == "a.png" else "json"
+    files = {f"images/cam{i}/a.png": None for i in "123"}
+    write(tmp_path, {**files, f"{folder}/a.json": labelme([CAT], name)})
+    (found,) = read_dataset(tmp_path, "trainval").samples
+    assert found.path == tmp_path / "images/cam2/a.png"
+
+
+def test_two_files_of_one_image_are_refused_whatever_their_splits(tmp_path):
+    files = {f"{name}.json": labelme([CAT], "z.png") for name in ("p0", "p1", "x2")}
+    write(tmp_path, {**files, "z.png": None, "a.png": None, "a.json": labelme([CAT])})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert [sample.path.name for sample in dataset.samples] == ["a.png"]
+    told = [line for line in dataset.problems if "z.png: " in line]
+    assert len(told) == 3 and "p0.json and" in told[0] and "both name it" in told[0]

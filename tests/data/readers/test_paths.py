@@ -59,3 +59,12 @@ def test_links_to_folders_are_followed_once(tmp_path):
 def test_names_that_can_not_be(tmp_path, name):
     # found by fuzzing: the file system's limit of 255 bytes raised OSError
     assert Finder([tmp_path]).find(name) is None
+
+
+def test_a_name_in_another_case_never_takes_what_another_has(tmp_path):
+    touch(tmp_path, "a.jpg", "b/c.jpg")
+    names = {"x": "c.jpg", "y": "b/C.jpg"}
+    found = Finder([tmp_path]).find_all(["A.jpg", "a.jpg"])
+    assert found == {"A.jpg": None, "a.jpg": tmp_path / "a.jpg"}
+    found = Finder([tmp_path]).find_all(names, lambda key: names[key])
+    assert found == {"x": None, "y": tmp_path / "b/c.jpg"}

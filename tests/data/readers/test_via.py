@@ -312,3 +312,12 @@ def test_a_point_has_no_area(tmp_path):
     region = {**CAT, "shape_attributes": {"name": "point", "cx": 3, "cy": 4}}
     write(tmp_path, {"a.png": None, "via.json": via([region, CAT])})
     assert "box 3 4 3 4 has" in read_dataset(tmp_path, "trainval").problems[0]
+
+
+def test_names_of_two_files_that_come_to_one_image_are_refused(tmp_path):
+    train = {**via([CAT], "b2/a.png"), **via([CAT], "c.png")}
+    files = {"a.png": None, "c.png": None, "via_train.json": train}
+    write(tmp_path, {**files, "via_val.json": via([CAT])})
+    dataset = read_dataset(tmp_path, "train")
+    assert [sample.path.name for sample in dataset.samples] == ["c.png"]
+    assert "a.png and b2/a.png both come to this image. Left" in dataset.problems[0]
