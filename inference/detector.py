@@ -30,20 +30,26 @@ class InferenceModel(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class Detections:
     """The objects of one image, best first.
 
     boxes: (N, 4) float32 corners xmin, ymin, xmax, ymax in pixels of the image.
     scores: (N,) float32, 0..1.
-    names: N class names.
+    class_ids: (N,) int, from 1; class_names: what they are called.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
-    names: list[str]
+    class_ids: np.ndarray
+    class_names: list[str]
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.class_names)
+
+    @property
+    def names(self) -> list[str]:
+        """`class_names`, as earlier versions called them."""
+        return self.class_names
 
 
 class Prepared(NamedTuple):
@@ -72,7 +78,7 @@ class Detector:
 
     def __call__(
         self, images: np.ndarray | Path | str | Iterable[np.ndarray | Path | str]
-    ) -> Found | list[Found]:
+    ) -> Detections | list[Detections]:
         """The objects of one image, or a list with those of each of several.
 
         An image is a path or a uint8 array (H, W, 3) RGB. UserError for anything
@@ -120,11 +126,12 @@ class Detector:
             batches.append(self._network(padded)[: len(batch)])
         return np.concatenate(batches)
 
-    def _named(self, rows: np.ndarray, shape: tuple[int, ...]) -> Found:
+    def _named(self, rows: np.ndarray, shape: tuple[int, ...]) -> Detections:
         height, width = shape[:2]
         boxes = to_pixels(rows[:, 2:], (width, height))
-        names = [self.class_names[int(class_id) - 1] for class_id in rows[:, 0]]
-        return Found(boxes, rows[:, 1], names)
+        class_ids = rows[:, 0].astype(int)
+        names = [self.class_names[class_id - 1] for class_id in class_ids]
+        return Detections(boxes, rows[:, 1], class_ids, names)
 
 
 def _image(image: np.ndarray | Path | str) -> np.ndarray:
