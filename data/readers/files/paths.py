@@ -43,7 +43,8 @@ class Finder:
         take none.
         """
         rest = list(dict.fromkeys(names))
-        found: dict[str, Path | None] = dict.fromkeys(rest)
+        # "." is the folder itself
+        found = {name: None if parts_of(name) else self.find(name) for name in rest}
         taken: set[Path] = set()
         ways = (self._exactly, self._in_other_case, self._shortened)
         for way, form in product(ways, (str, *others)):

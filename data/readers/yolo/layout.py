@@ -128,22 +128,30 @@ def yaml_lists(path: Path, content: dict[str, Any]) -> tuple[Lists, list[Problem
     finder = Finder([base or path.parent, path.parent])
     lists: Lists = {}
     unknown: list[str] = []
-    for key, given in content.items():
-        split = split_in_name(str(key)) if is_split_name(str(key)) else None
-        names = given if isinstance(given, list) else [given]
-        names = [name for name in names if name not in NOTHING]
-        if split:
+    given = {key: _names_of(value) for key, value in content.items()}
+    known = {key: split_in_name(key) for key in given if is_split_name(key)}
+    names = [name for key in known for name in given[key] if isinstance(name, str)]
+    places = finder.find_all(names)  # no split takes the folder of another
+    for key, names in given.items():
+        if split := known.get(key):
             for name in names:
-                place = _place(path, key, name, finder, split)
+                place = _place(path, key, name, places, split)
                 lists.setdefault(split, []).extend(images_in(place) if place else [])
         elif key not in OTHER_KEYS and (found := _images_of(names, finder)):
-            lists[str(key)] = found
-            unknown.append(str(key))
+            lists[key] = found
+            unknown.append(key)
     return lists, unknown_lists(path, "keys", unknown)
 
 
-def _place(path: Path, key: str, name: Any, finder: Finder, split: str) -> Path | None:
-    place = finder.find(name) if isinstance(name, str) else None
+def _names_of(value: Any) -> list[Any]:
+    names = value if isinstance(value, list) else [value]
+    return [name for name in names if name not in NOTHING]
+
+
+def _place(
+    path: Path, key: str, name: Any, places: dict[str, Path | None], split: str
+) -> Path | None:
+    place = places[name] if isinstance(name, str) else None
     if place and (place.is_dir() or is_list(place)):
         return place
     if not place and split == "test":  # many name a test and have none

@@ -1,5 +1,6 @@
 """Class names of YOLO data: data.yaml's, or files of names that lie with the labels."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,21 @@ def is_name_file(name: str) -> bool:
     return name.lower() in NAME_FILES or name.lower().endswith(".names")
 
 
+class _Loader(yaml.BaseLoader):
+    """Every value as its text; a key that stands twice is refused."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode)]
+        ((twice, count),) = Counter(keys).most_common(1) or [("", 1)]
+        if count > 1:
+            raise yaml.YAMLError(f"{twice!r:.80} stands twice")
+        return super().construct_mapping(node, deep)
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     """A YAML file's content, every value as its text: `on`, `007`, `null`."""
     try:
-        content = yaml.load(read_text(path, MAX_BYTES), yaml.BaseLoader)
+        content = yaml.load(read_text(path, MAX_BYTES), _Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         if isinstance(error, UserError):
             raise

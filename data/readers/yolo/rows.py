@@ -6,12 +6,16 @@ points (pose), which only `kpt_shape` in data.yaml tells from a polygon.
 """
 
 import math
+import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from base.errors import UserError
 from data.readers.annotation import EdgesPx
 
 ROW = "a class number and 4 numbers in 0..1, or a polygon of 3 or more corners"
+UNSAID = ("", "null", "Null", "NULL", "~", "none", "None")  # kpt_shape without a value
 POSE_SHARE = 0.9  # ours: so many rows look like a box with its key points
 POSE_MARGIN = 0.1  # ours: of a side, by which key points leave their box
 SQUARE = 1e-3  # ours: rounding of oriented boxes' corners
@@ -33,6 +37,26 @@ def parse_row(words: Sequence[str]) -> tuple[int, EdgesPx] | None:
     return None
 
 
+def key_point_numbers(value: Any, path: Path) -> int | None:
+    """How many numbers of key points follow a box; None where kpt_shape says nothing.
+
+    >>> key_point_numbers(["17", "3"], Path()), key_point_numbers("0", Path())
+    (51, 0)
+    """
+    if value in UNSAID:
+        return None
+    words = value if isinstance(value, list) else re.split(r"[\s,x()\[\]]+", value)
+    numbers = [str(word) for word in words if word]
+    if numbers in ([], ["false"], ["False"], ["0"]) or numbers[:1] == ["0"]:
+        return 0
+    if len(numbers) == 2 and all(map(str.isdecimal, numbers)) and numbers[1] in "23":
+        return int(numbers[0]) * int(numbers[1])
+    raise UserError(
+        f"{path}: kpt_shape: expected a number of points and 2 or 3, such as [17, 3]. "
+        f"Received: {value!r:.80}"
+    )
+
+
 def _numbers(words: Sequence[str]) -> list[float] | None:
     try:
         numbers = [float(word) for word in words]
@@ -51,9 +75,9 @@ def check_not_pose(lines: Iterable[str], where: str) -> None:
     (length,) = lengths
     if length == 8 and all(map(_is_oriented_box, rows)):
         return
-    for size in (2, 3):
+    for size in (n for n in (2, 3) if (length - 4) % n == 0):
         fitting = sum(_is_pose(row, size) for row in rows)
-        if (length - 4) % size == 0 and fitting >= POSE_SHARE * len(rows):
+        if fitting >= POSE_SHARE * len(rows):
             shape = f"[{(length - 4) // size}, {size}]"
             raise UserError(
                 f"{where}: rows look like a box and its key points; say kpt_shape: "
@@ -69,12 +93,15 @@ def _is_pose(row: Sequence[float], size: int) -> bool:
     if near > 2 * SQUARE or width <= 0 or height <= 0:
         return False  # the box leaves the image: that is no box
     points = [row[at : at + size] for at in range(4, len(row), size)]
+    marks = [mark for _, _, *marks in points for mark in marks]
+    if max(marks, default=0) == 2 and set(marks) <= {0, 1, 2}:
+        return True  # no corner lies at 2
     reach = 1 + 2 * POSE_MARGIN
     return all(
         (px == 0 == py)
         or (abs(px - x) <= half_x * reach and abs(py - y) <= half_y * reach)
         for px, py, *_ in points
-    ) and all(mark in (0, 1, 2) for _, _, *marks in points for mark in marks)
+    ) and set(marks) <= {0, 1, 2}
 
 
 def _is_oriented_box(row: Sequence[float]) -> bool:

@@ -31,12 +31,16 @@ from data.readers.yolo.names import (
     up_to,
     yaml_names,
 )
-from data.readers.yolo.rows import ROW, check_not_pose, parse_row
+from data.readers.yolo.rows import (
+    ROW,
+    check_not_pose,
+    key_point_numbers,
+    parse_row,
+)
 
 IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the images"
 # what tells a data set's YAML file from others that lie in the folder
 IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
-NO_POSE = ("", "0", "null", "~", "false", "False", "none", "None", "[]")
 SAMPLE = 200  # ours: label files that tell polygons from key points
 
 
@@ -66,11 +70,10 @@ def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
     if not any(lists.values()):
         lists, more = folder_lists(path.parent)
         problems = [*problems, *more]
-    pose = content.get("kpt_shape", "")
-    is_pose = isinstance(pose, list) or pose not in NO_POSE
-    source = YoloSource(path.parent, lists, problems, 5 if is_pose else None)
+    num_points = key_point_numbers(content.get("kpt_shape", ""), path)
+    source = YoloSource(path.parent, lists, problems, num_points or 0)
     source.name_classes(names, path)
-    if "kpt_shape" not in content:
+    if num_points is None:
         source.check_not_pose(path)
     return source
 
@@ -94,7 +97,7 @@ def _from_folder(root: Path, darknet: Path | None) -> "YoloSource | None":
 class YoloSource:
     """Images with their label files; keys are the images' paths.
 
-    row_length: numbers of a row that are its box; key points follow. None: all.
+    num_points: numbers of key points that follow a box.
     """
 
     format_name = "YOLO"
@@ -106,10 +109,10 @@ class YoloSource:
         root: Path,
         lists: Lists,
         problems: Sequence[Problem] = (),
-        row_length: int | None = None,
+        num_points: int = 0,
     ) -> None:
         self.root = root
-        self._row_length = row_length
+        self._num_points = num_points
         self._problems = list(problems)
         self._labels = LabelFiles()
         if lists.get("val") == lists.get("train"):  # nothing validates on its own
@@ -189,9 +192,15 @@ class YoloSource:
     def _object(
         self, line: str, names: Sequence[str], size_wh: tuple[int, int], where: str
     ) -> Object:
-        row = parse_row(line.split()[: self._row_length])
+        words = line.split()
+        if self._num_points and len(words) != 5:
+            fits = len(words) == 5 + self._num_points
+            row = parse_row(words[:5]) if fits else None
+            wanted = f"{ROW.partition(',')[0]} and {self._num_points} of key points"
+        else:
+            row, wanted = parse_row(words), ROW
         if row is None:
-            reason = f"expected {ROW}, received {line!r:.60}; left out."
+            reason = f"expected {wanted}, received {line!r:.60}; left out."
             return Object("", None, where, rejected=reason)
         number, corners = row
         name = names[number] if number < len(names) else f"number {number}"

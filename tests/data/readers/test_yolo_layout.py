@@ -5,8 +5,10 @@ import unicodedata
 import numpy as np
 import pytest
 
+from base.errors import UserError
 from data import doctor, read_dataset
 from data.__main__ import main
+from data.readers.recognise import find_sources
 from data.readers.yolo.rows import check_not_pose
 from tests.data.readers.test_yolo import CORNERS, NAMES, ROW, stems, write
 
@@ -197,3 +199,53 @@ def test_the_root_of_a_darknet_project(tmp_path, data):
         ]
     truth = read_dataset(root, other).samples[0].truth
     np.testing.assert_allclose(truth, [[*CORNERS, 2]], rtol=1e-6)
+
+
+POLYGON = "0 0.1 0.1 0.4 0.1 0.4 0.5 0.2 0.7 0.1 0.5"
+FAR = "1 0.5 0.5 0.4 0.4 0.95 0.95 2 0 0 0"  # a key point outside its box
+
+
+@pytest.mark.parametrize("shape", ["", "null", "~", "None"])
+@pytest.mark.parametrize("row", [POSE, MARKED, FAR])
+def test_a_kpt_shape_that_says_nothing_is_none(tmp_path, shape, row):
+    yaml = f"{NAMES}kpt_shape: {shape}\n"
+    root = write(tmp_path, {"a.png": None, "a.txt": row, "data.yaml": yaml})
+    with pytest.raises(ValueError, match=r"say kpt_shape: \[\d, \d\]"):
+        read_dataset(root, "trainval")
+
+
+@pytest.mark.parametrize("shape", ["0", "false", "[]", "[0, 3]", "[0, 0]", "0 x 3"])
+def test_polygons_stay_what_they_are_where_there_are_no_key_points(tmp_path, shape):
+    yaml = f"{NAMES}kpt_shape: {shape}\n"
+    root = write(tmp_path, {"a.png": None, "a.txt": POLYGON, "data.yaml": yaml})
+    truth = read_dataset(root, "trainval").samples[0].truth
+    np.testing.assert_allclose(truth, [[0.1, 0.1, 0.4, 0.7, 1]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["[2, 2]", "2, 2", "(2, 2)", "2x2", '"2 2"'])
+def test_a_row_of_another_length_than_kpt_shape_says_is_left_out(tmp_path, shape):
+    yaml = f"{NAMES}kpt_shape: {shape}\n"
+    text = f"{POSE}\n{POLYGON}\n{ROW}\n"
+    root = write(tmp_path, {"a.png": None, "a.txt": text, "data.yaml": yaml})
+    dataset = read_dataset(root, "trainval")
+    np.testing.assert_allclose(dataset.samples[0].truth[:, 4], [1, 2])
+    (line,) = dataset.problems
+    assert "a.txt: line 2: expected a class number and 4 numbers in 0..1 and 4" in line
+
+
+@pytest.mark.parametrize("shape", ["2", "[2]", "[2, 4]", "[two, 2]", "[[2, 2]]", "-1"])
+def test_a_kpt_shape_that_is_none_is_refused(tmp_path, shape):
+    yaml = f"{NAMES}kpt_shape: {shape}\n"
+    root = write(tmp_path, {"a.png": None, "a.txt": POSE, "data.yaml": yaml})
+    with pytest.raises(UserError, match=r"kpt_shape: expected a number of points and"):
+        read_dataset(root, "trainval")
+
+
+def test_a_split_never_takes_the_folder_of_another(tmp_path):
+    files = {"images/a.png": None, "labels/a.txt": ROW}
+    yaml = f"{NAMES}train: images\ntest: t/images\n"
+    root = write(tmp_path, {**files, "data.yaml": yaml})
+    assert list(find_sources(root)[0].lists) == ["train"]
+    write(root, {"data.yaml": f"{yaml}val: v/images\n"})
+    with pytest.raises(UserError, match="val: v/images is not there"):
+        find_sources(root)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from base.errors import UserError
 from data import read_dataset
 from tests.data.readers.test_yolo import ROW, stems, write
 
@@ -123,3 +124,13 @@ def test_one_class_in_both_unicode_forms(tmp_path):
     (root / "classes.txt").write_text("t\u00fcr\ntu\u0308r\n", "utf-8")
     assert names_by_stem(read(root)) == {"a": ["t\u00fcr"] * 2}
     assert stems(read(root)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["names:\n  0: cat\n  0: dog\n", "names: [cat]\ntrain: a\ntrain: b\n"],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path, text):
+    write(tmp_path, {"a.png": None, "a.txt": ROW, "data.yaml": text})
+    with pytest.raises(UserError, match=r"not a YAML file: '\w+' stands twice"):
+        read(tmp_path)
