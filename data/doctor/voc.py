@@ -14,6 +14,7 @@ from data.readers.voc.xml_file import VocObject, read_annotation
 KINDS = {  # id -> severity, text
     "xml": ("error", "annotation files that can't be read"),
     "image-missing": ("error", "annotations without an image"),
+    "image-twice": ("error", "annotations that name one image, left out"),
     "image-broken": ("error", "images whose header can't be read"),
     "annotation-missing": ("warning", "images without an annotation file"),
     "size": ("warning", "<size> differs from the image's"),
@@ -57,6 +58,9 @@ def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None
     image = tree.image_of(stem, annotation.filename)
     if image is None:
         places["image-missing"].append(f"{path}: {annotation.filename!r}")
+        return
+    if tree.is_claimed_twice(image):
+        places["image-twice"].append(f"{path}: {annotation.filename!r}")
         return
     try:
         width, height = size_wh = image_size(image)

@@ -9,6 +9,7 @@ ImageID,...,LabelName,...,XMin,XMax,YMin,YMax,... in 0..1, and others.
 
 import csv
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -49,6 +50,8 @@ CLASS_FILES = (
     "*class-descriptions*.csv",
 )  # keras-retinanet, Open Images
 
+MAX_HEADER = 10_000  # ours: characters of a first line
+
 
 class _Row(NamedTuple):
     line: int
@@ -61,18 +64,29 @@ class _Row(NamedTuple):
 def find(path: Path) -> list["TableSource"]:
     """The data set in a CSV file, or in those of a folder."""
     if path.is_file():
-        files = [path] if path.suffix.lower() == ".csv" else []
+        files = [path] if _is_csv(path) else []
     else:
         inside = [p for p in sorted(path.iterdir()) if p.is_dir()]
         folders = [path, *(p for p in inside if _holds_tables(p.name))]
-        files = [file for folder in folders for file in sorted(folder.glob("*.csv"))]
-        files = [file for file in files if file.is_file()]
+        files = [file for folder in folders for file in _tables_in(folder)]
     root = path if path.is_dir() else path.parent
-    classes = [
-        c for f in {f.parent for f in files} for n in CLASS_FILES for c in f.glob(n)
-    ]
+    beside = {file.parent for file in files}
+    tables = (file for folder in beside for file in _tables_in(folder))
+    classes = sorted(file for file in tables if _lists_classes(file))
     files = [file for file in files if file not in classes and _columns(file)]
-    return [TableSource(root, files, sorted(classes))] if files else []
+    return [TableSource(root, files, classes)] if files else []
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.iterdir()) if _is_csv(file)]
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv" and path.is_file()
+
+
+def _lists_classes(path: Path) -> bool:
+    return any(fnmatch(path.name.lower(), pattern) for pattern in CLASS_FILES)
 
 
 def _holds_tables(folder: str) -> bool:
@@ -101,7 +115,11 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line numbers from 1 and cells."""
     try:
         with open_text(path, newline="") as file:
-            reader = csv.reader(file)
+            # spreadsheets write semicolons where the comma is in the numbers
+            first = file.readline(MAX_HEADER)
+            mark = next((mark for mark in ",;\t" if mark in first), ",")
+            file.seek(0)
+            reader = csv.reader(file, delimiter=mark)
             for row in reader:
                 yield reader.line_num, row
     except csv.Error as error:

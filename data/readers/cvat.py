@@ -6,6 +6,7 @@ the file of a large project has hundreds of megabytes.
 """
 
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError
@@ -18,6 +19,7 @@ from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.files.json_file import MAX_BYTES, files_of
 from data.readers.files.paths import Finder, image_folders
+from data.readers.files.text import encoding_of, read_text, without_mark
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_box,
@@ -70,7 +72,7 @@ def is_cvat(path: Path) -> bool:
     """Whether the root element is CVAT's; VOC's is <annotation>."""
     try:
         with path.open("rb") as file:
-            return b"<annotations>" in file.read(HEAD_BYTES)
+            return b"<annotations>" in without_mark(file.read(HEAD_BYTES))
     except OSError:
         return False
 
@@ -143,7 +145,7 @@ def _elements(path: Path) -> Iterator[Element]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"at most {MAX_BYTES} bytes are read")
-        for _, element in ElementTree.iterparse(path, forbid_dtd=True):
+        for _, element in ElementTree.iterparse(_source(path), forbid_dtd=True):
             if element.tag == "track":
                 raise UserError("CVAT for video; export CVAT for images 1.1")
             yield element
@@ -154,6 +156,14 @@ def _elements(path: Path) -> Iterator[Element]:
         raise UserError(f"{path}: {reason}.") from error
     except (ParseError, ValueError, LookupError) as error:
         raise UserError(f"{path}: not CVAT XML for images: {error}.") from error
+
+
+def _source(path: Path) -> Path | StringIO:
+    """A byte order mark decides, whatever the declaration says; else that does."""
+    with path.open("rb") as file:
+        if encoding_of(file.read(4)) == "utf-8":
+            return path
+    return StringIO(read_text(path))
 
 
 def _edges(shape: Element) -> EdgesPx | None:

@@ -1,16 +1,19 @@
 """Where a VOC-like data set keeps its files, and its lists of splits."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from base.errors import UserError
 from data.images import SUFFIXES, is_image_name
 from data.readers.annotation import Problem
 from data.readers.files.paths import files_under, folded
 from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, splits_of
-from data.readers.voc.xml_file import base_name
+from data.readers.voc.xml_file import base_name, read_annotation
 
 LAYOUTS = (  # folder of images, folders of annotations, compared in lower case
     ("jpegimages", ("annotations",)),  # VOC devkit
@@ -44,7 +47,7 @@ class Tree:
     def keys(self, name: str | None) -> list[str]:
         """Keys of a list, or of all images and annotations."""
         if name in self.other_lists:
-            return _keys_in(self.other_lists[name], self.stems)
+            return _keys_in(self.other_lists[name], self.stems, self.annotations)
         return self.stems if name is None else self.lists[name]
 
     def image_of(self, key: str, filename: str) -> Path | None:
@@ -63,6 +66,15 @@ class Tree:
             other = same[0] if len(same) == 1 else ""
         is_free = other in self.images and other not in self.annotations
         return self.images[other][0] if is_free else None
+
+    def is_claimed_twice(self, image: Path) -> bool:
+        """Whether two annotations without an image of their own name this one."""
+        return self._claims[image] > 1
+
+    @cached_property
+    def _claims(self) -> Counter[Path | None]:
+        lone = {k: path for k, path in self.annotations.items() if k not in self.images}
+        return Counter(self.image_of(k, _filename(path)) for k, path in lone.items())
 
     def problems(self) -> list[Problem]:
         """What is wrong with lists and names."""
@@ -131,7 +143,8 @@ def _folders(root: Path) -> tuple[Path, Path] | None:
 def _read_tree(root: Path, images_folder: Path, annotations_folder: Path) -> Tree:
     images = _images_in(images_folder)
     annotations = _annotations_in(annotations_folder)
-    lists, others = _read_lists(root, sorted(images.keys() | annotations.keys()))
+    stems = sorted(images.keys() | annotations.keys())
+    lists, others = _read_lists(root, stems, annotations)
     notes: list[Problem] = []
     if not lists:  # JPEGImages/train/a.jpg, Annotations/train/a.xml
         lists, notes = _lists_of_folders(root, images.keys() | annotations.keys())
@@ -192,7 +205,7 @@ def _tree_beside(root: Path) -> Tree | None:
 
 
 def _read_lists(
-    root: Path, keys: Sequence[str]
+    root: Path, keys: Sequence[str], annotated: Iterable[str]
 ) -> tuple[dict[str, list[str]], dict[str, Path]]:
     """Lists of the splits by their words, and the files of all others."""
     lists: dict[str, list[str]] = {}
@@ -200,22 +213,31 @@ def _read_lists(
     for path in _list_files(root):
         if is_split_name(path.stem):
             split = split_in_name(path.stem)
-            found = [*lists.get(split, ()), *_keys_in(path, keys)]
+            found = [*lists.get(split, ()), *_keys_in(path, keys, annotated)]
             lists[split] = list(dict.fromkeys(found))
         else:
             others[path.stem] = path
     return lists, others
 
 
-def _keys_in(path: Path, keys: Sequence[str]) -> list[str]:
-    """The keys that a list names: with their folders, without, or with more."""
-    known, by_stem = set(keys), {}
+def _keys_in(path: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[str]:
+    """The keys that a list names: with their folders, without, or with more.
+
+    Those of annotations, where only upper and lower case differ from the image's.
+    """
+    known, by_stem, alike = set(keys), {}, {}
     for key in keys:
-        by_stem.setdefault(key.rpartition("/")[2], []).append(key)
+        by_stem.setdefault(folded(key.rpartition("/")[2]), []).append(key)
+    for key in annotated:
+        alike.setdefault(folded(key), []).append(key)
 
     def whole(key: str) -> str:
-        same = by_stem.get(base_name(key), ())
-        return key if key in known or len(same) != 1 else same[0]
+        same = alike.get(folded(key), [])
+        if not same and key not in known:
+            stem = base_name(key)
+            same = by_stem.get(folded(stem), [])
+            same = [k for k in same if k.rpartition("/")[2] == stem] or same
+        return key if key in same or len(same) != 1 else same[0]
 
     listed = filter(None, map(_listed_key, read_lines(path)))
     return list(dict.fromkeys(map(whole, listed)))
@@ -228,6 +250,13 @@ def _list_files(root: Path) -> list[Path]:
             if found := [p for p in files if p.suffix.lower() == ".txt"]:
                 return found
     return []
+
+
+def _filename(path: Path) -> str:
+    try:
+        return read_annotation(path).filename
+    except UserError:  # reported when it is read
+        return ""
 
 
 def _listed_key(line: str) -> str:

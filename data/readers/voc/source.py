@@ -75,6 +75,8 @@ class VocSource:
             raise UserError(
                 f"{xml_path}: no image named {key!r} or {annotation.filename!r}."
             )
+        if tree.is_claimed_twice(path):
+            raise Missing("annotations name an image that others name as well", key)
         size_wh = image_size(path)
         problems = []
         if annotation.size_wh not in (None, size_wh):

@@ -112,6 +112,9 @@ def _lacking(folder: Path, images: Sequence[Path]) -> Iterator[Path]:
         if not is_list(file) or is_name_file(file.name):
             continue
         name = file.relative_to(labels).with_suffix("")
+        if beside:  # cam1/labels/a.txt belongs to cam1/images/a.jpg
+            parts = ("images" if p.lower() == "labels" else p for p in name.parts[:-1])
+            name = Path(*parts, name.name)
         if folded(str(name)) not in there and not (beside and not holds_rows(file)):
             yield folder / name
 

@@ -211,3 +211,22 @@ def test_splits_in_other_words_and_files_that_tell_none(tmp_path):
         ["d"],
     ]
     assert "are in none: fold7" in read_dataset(root, "train").problems[0]
+
+
+def test_a_suffix_in_capitals_is_a_table_too(tmp_path):
+    files = {f"{name}.png": None for name in "abc"}
+    for word, image in zip(("train.csv", "TEST.CSV", "val.Csv"), "abc", strict=True):
+        files[word] = f"{HEADER}{image}.png,15,2,45,18,cat\n"
+    root = write(tmp_path, files | {"CLASSES.CSV": "dog,0\ncat,1\n"})
+    splits = ("train", "test", "val")
+    assert [stems(read_dataset(root, s)) for s in splits] == [["a"], ["b"], ["c"]]
+    assert read_dataset(root, "train").class_names == ["dog", "cat"]
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_semicolons_and_tabs(tmp_path, mark, encoding):
+    root = write(tmp_path, {"a.png": None})
+    text = f"{HEADER}a.png,15,2,45,18,cat\n".replace(",", mark)
+    (root / "labels.csv").write_text(text, encoding)
+    assert len(read_dataset(root, "trainval").samples[0].truth) == 1

@@ -222,3 +222,11 @@ def test_one_image_of_two_subsets_is_nobody_s(tmp_path):
     dataset = read_dataset(tmp_path, "train")
     assert [sample.path.name for sample in dataset.samples] == ["c.png"]
     assert "1 images of annotations.xml are not there" in dataset.problems[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_byte_order_mark_decides(tmp_path, encoding):
+    write(tmp_path, {"images/a.png": None})
+    text = cvat(image(CAT.replace("cat", "bürste")))
+    (tmp_path / "annotations.xml").write_text(text, encoding)
+    assert boxes(tmp_path) == [("a", "bürste", (15, 2, 45, 18))]

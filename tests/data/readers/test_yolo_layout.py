@@ -249,3 +249,15 @@ def test_a_split_never_takes_the_folder_of_another(tmp_path):
     write(root, {"data.yaml": f"{yaml}val: v/images\n"})
     with pytest.raises(UserError, match="val: v/images is not there"):
         find_sources(root)
+
+
+def test_images_and_labels_in_folders_of_a_split(tmp_path):
+    files = {}
+    for split, stem in {"train": "a", "val": "b"}.items():
+        files |= {f"{split}/cam1/Images/{stem}.png": None}
+        files |= {f"{split}/cam1/Labels/{stem}.txt": ROW}
+    root = write(tmp_path, files | {"train/cam1/Labels/gone.txt": ROW})
+    dataset = read_dataset(root, "train")
+    assert stems(dataset) == ["a"] and len(dataset.samples[0].truth) == 1
+    (line,) = dataset.problems
+    assert "1 labels have no image" in line and "gone" in line
