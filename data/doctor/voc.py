@@ -40,8 +40,8 @@ def check_trees(trees: Sequence[Tree]) -> list[Finding]:
         for stem, path in tree.annotations.items():
             _check_annotation(tree, stem, path, places)
         lacking = (k for k in tree.images if k not in tree.annotations)
-        paths = (path for key in lacking for path in tree.images[key])
-        places["annotation-missing"] += map(str, sorted(paths))
+        paths = {path for key in lacking for path in tree.images[key]}
+        places["annotation-missing"] += map(str, sorted(paths - set(tree.claims)))
     return [
         finding
         for id, (severity, text) in KINDS.items()

@@ -69,10 +69,11 @@ class Tree:
 
     def is_claimed_twice(self, image: Path) -> bool:
         """Whether two annotations without an image of their own name this one."""
-        return self._claims[image] > 1
+        return self.claims[image] > 1
 
     @cached_property
-    def _claims(self) -> Counter[Path | None]:
+    def claims(self) -> Counter[Path | None]:
+        """How many annotations of another name mean an image."""
         lone = {k: path for k, path in self.annotations.items() if k not in self.images}
         return Counter(self.image_of(k, _filename(path)) for k, path in lone.items())
 
@@ -163,7 +164,19 @@ def _lists_of_folders(
             lists.setdefault(split, []).append(key)
     longer = [f"{n} as {s}" for n, s in splits.items() if not is_split_name(n)]
     text = f"{root}: splits are read from names of folders: {', '.join(longer)}."
-    return lists, [Problem(text, "split-folder", "note")] * bool(longer)
+    notes = [Problem(text, "split-folder", "note")] * bool(longer)
+    firsts = {key.partition("/")[0] if "/" in key else "." for key in keys}
+    return lists, notes + _unused_folders(root, sorted(firsts - set(splits)), lists)
+
+
+def _unused_folders(
+    root: Path, names: Sequence[str], lists: dict[str, list[str]]
+) -> list[Problem]:
+    """The warning about folders whose images are in no split."""
+    if not lists or not names:
+        return []
+    text = f"{root}: folders that tell no split: {', '.join(names[:8])}; not read."
+    return [Problem(text, "list-unknown", "warning")]
 
 
 def _key(path: Path, folder: Path) -> str:
@@ -191,7 +204,8 @@ def _tree_beside(root: Path) -> Tree | None:
     folders = {p.name: p for p in sorted(root.iterdir()) if p.is_dir()}
     images: dict[str, list[Path]] = {}
     annotations: dict[str, Path] = {}
-    for name in splits_of(folders):
+    lists_of = splits_of(folders)
+    for name in lists_of:
         places = _folders(folders[name]) or (folders[name], folders[name])
         if found := _annotations_in(places[1]):
             annotations |= {f"{name}/{key}": path for key, path in found.items()}
@@ -199,6 +213,10 @@ def _tree_beside(root: Path) -> Tree | None:
             images |= {f"{name}/{key}": paths for key, paths in inside}
     if annotations:
         lists, notes = _lists_of_folders(root, images.keys() | annotations.keys())
+        beside = {name: folders[name] for name in folders if name not in lists_of}
+        others = [name for name, folder in beside.items() if _annotations_in(folder)]
+        others += ["."] * any(p.suffix.lower() == ".xml" for p in root.iterdir())
+        notes = [*notes, *_unused_folders(root, others, lists)]
         return Tree(root, images, annotations, lists, notes=notes)
     is_beside = any(p.suffix.lower() == ".xml" for p in root.iterdir())
     return _read_tree(root, root, root) if is_beside else None

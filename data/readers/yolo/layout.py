@@ -119,6 +119,28 @@ def _lacking(folder: Path, images: Sequence[Path]) -> Iterator[Path]:
             yield folder / name
 
 
+def stray_labels(root: Path, told: Iterable[Path]) -> list[Path]:
+    """Label files in labels/ without an image in images/ or among those told."""
+    labels, images = child(root, "labels"), child(root, "images")
+    if not labels.is_dir():
+        return []
+    there = {_bare(path, images) for path in told}
+    there |= {_bare(p, images) for p in files_under(images) if is_image_name(p.name)}
+    files = (file for file in files_under(labels) if is_list(file))
+    return [
+        file
+        for file in files
+        if not is_name_file(file.name) and _bare(file, labels) not in there
+    ]
+
+
+def _bare(path: Path, folder: Path) -> str:
+    """A path below a folder without its suffix, to be compared."""
+    is_file = is_image_name(path.name) or is_list(path)
+    bare = path.with_suffix("") if is_file else path
+    return folded(os.path.relpath(bare, folder))
+
+
 def holds_rows(path: Path) -> bool:
     """Whether a text begins with a row of a label file."""
     line = next((line for line in read_lines(path) if line.strip()), "")

@@ -7,6 +7,7 @@ nothing that is looked for.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from data.readers.yolo.layout import (
     darknet_file,
     darknet_values,
     folder_lists,
+    stray_labels,
     text_lists,
     yaml_lists,
 )
@@ -163,6 +165,12 @@ class YoloSource:
                 f"the first is {bare[0].name!r}; taken for images without objects."
             )
             found.append(Problem(text, "label-missing", severity))
+        if stray := self._stray:
+            text = (
+                f"{self.root}: {len(stray)} label files belong to no image, "
+                f"the first is {stray[0]}; left out."
+            )
+            found.append(Problem(text, "label-stray", "warning"))
         counts = Counter(label for label in labels if label)
         shared = [label for label, count in counts.items() if count > 1]
         if shared:
@@ -170,6 +178,12 @@ class YoloSource:
             text = f"{text}, the first is {shared[0].name!r}: each has its boxes."
             found.append(Problem(text, "label-shared", "warning"))
         return found
+
+    @cached_property
+    def _stray(self) -> list[Path]:
+        """Label files in labels/ of which no image and no list tells."""
+        told = [path for paths in self._lists.values() for path in paths]
+        return stray_labels(self.root, told)
 
     def read(self, key: str) -> Annotated:
         """One image with the rows of its label file."""

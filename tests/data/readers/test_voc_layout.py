@@ -282,3 +282,25 @@ def test_jfif_and_tiff_are_read(tmp_path, suffix):
     (root / "JPEGImages" / f"a{suffix}").write_bytes(data)
     (sample,) = read_dataset(root, "trainval").samples
     assert sample.read_image().shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("layout", ["one tree", "a folder each"])
+def test_folders_that_tell_no_split_are_told(tmp_path, layout):
+    for name in ("train", "test", "extra"):
+        images = tmp_path / ("JPEGImages" if layout == "one tree" else "") / name
+        xmls = tmp_path / ("Annotations" if layout == "one tree" else "") / name
+        for folder in (images, xmls):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_image(images / f"{name}.png", (60, 40))
+        (xmls / f"{name}.xml").write_text(annotation_xml("", (60, 40), [BOX]))
+    dataset = read_dataset(tmp_path, "trainval")
+    found = [keys(dataset), keys(read_dataset(tmp_path, "test"))]
+    assert found == [["train"], ["test"]]
+    (line,) = dataset.problems
+    assert "folders that tell no split: extra; not read" in line
+
+
+def test_an_image_that_another_name_means_does_not_lack_an_annotation(tmp_path):
+    root = write_voc(tmp_path, {"a": [BOX], "b": [BOX]})
+    (root / "JPEGImages" / "a.png").rename(root / "JPEGImages" / "A.png")
+    assert "annotation-missing" not in findings(root)

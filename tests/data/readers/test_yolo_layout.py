@@ -261,3 +261,12 @@ def test_images_and_labels_in_folders_of_a_split(tmp_path):
     assert stems(dataset) == ["a"] and len(dataset.samples[0].truth) == 1
     (line,) = dataset.problems
     assert "1 labels have no image" in line and "gone" in line
+
+
+def test_labels_in_folders_without_images_are_told(tmp_path):
+    files = pairs("train", *"ab") | pairs("val", "c") | {"labels/train/q.txt": ROW}
+    root = write(tmp_path, files | {"labels/old/x.txt": ROW, "labels/y.txt": ROW})
+    lines = [line for line in read_dataset(root, "train").problems]
+    (stray,) = [line for line in lines if "belong to no image" in line]
+    assert "2 label files belong to no image, the first is" in stray
+    assert any("1 labels have no image" in line and "q" in line for line in lines)
