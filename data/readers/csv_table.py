@@ -16,7 +16,7 @@ from statistics import median
 from typing import NamedTuple
 
 from base.errors import UserError
-from data.images import SUFFIXES, image_size, is_image_name
+from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import (
     Annotated,
     EdgesPx,
@@ -119,7 +119,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             first = file.readline(MAX_HEADER)
             mark = next((mark for mark in ",;\t" if mark in first), ",")
             file.seek(0)
-            reader = csv.reader(file, delimiter=mark)
+            reader = csv.reader(file, delimiter=mark, skipinitialspace=True)
             for row in reader:
                 yield reader.line_num, row
     except csv.Error as error:
@@ -220,8 +220,10 @@ class _Table:
         # Open Images: numbers are shares of the sides; no box of pixels is so small
         self.is_relative = _is_relative(self.images)
         self.finder = Finder(image_folders(path, root))
-        named = (n for n in self.images if is_image_name(Path(n).name))
-        self.paths = self.finder.find_all(named)
+        kinds = (*SUFFIXES, *UNREAD_SUFFIXES)  # reading tells which is not read
+        self.paths = self.finder.find_all(
+            name for name in self.images if name.lower().endswith(kinds)
+        )
 
     def read(self, name: str) -> Annotated:
         path = self._image(name)

@@ -19,7 +19,7 @@ from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.files.json_file import MAX_BYTES, files_of
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.text import encoding_of, read_text, without_mark
+from data.readers.files.text import MISSING, encoding_of, read_text, without_mark
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_box,
@@ -98,11 +98,10 @@ class _File:
             else None
             for key, image in self._images.items()
         }
-        used = dict.fromkeys(
-            item.name for image in self._images.values() for item in image.objects
-        )
+        names = (o.name for image in self._images.values() for o in image.objects)
+        used = dict.fromkeys(n for n in names if n in labels or n not in MISSING)
         known = [name for name in labels if name in used]
-        self.class_names = list(dict.fromkeys([*known, *filter(None, used)]))
+        self.class_names = list(dict.fromkeys([*known, *used]))
         finder = Finder(image_folders(path, root))
         # a folder for each subset, or all in one
         self._paths = finder.find_all(self._images, lambda key: self._images[key].name)

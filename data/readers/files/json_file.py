@@ -23,7 +23,13 @@ def files_of(path: Path, suffix: str) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix.lower() == suffix else []
     found: list[Path] = []
-    for folder, inside, names in os.walk(path, followlinks=True):  # DEPTH ends loops
+    seen: set[str] = set()
+    for folder, inside, names in os.walk(path, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link that leads back
+            inside.clear()
+            continue
+        seen.add(real)
         depth = len(Path(folder).relative_to(path).parts)
         inside[:] = sorted(n for n in inside if n[0] != "." and n != "__MACOSX")
         if depth >= DEPTH - 1:

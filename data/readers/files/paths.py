@@ -117,6 +117,13 @@ def parts_of(name: str) -> list[str]:
     return ["/", *parts] if name.startswith("/") else parts
 
 
+def is_shortened(name: str, path: Path) -> bool:
+    """Whether leading folders of a name were left out to find a file."""
+    parts = parts_of(name)
+    whole = "/".join(parts).removeprefix("//")
+    return len(parts) > 1 and not folded(path.as_posix()).endswith(folded(whole))
+
+
 def folded(name: str) -> str:
     """A name without case, in Unicode's composed form: macOS gives the other one."""
     return unicodedata.normalize("NFC", name).casefold()

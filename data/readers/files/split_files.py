@@ -1,11 +1,13 @@
 """Annotation files that each list images, one or more of them for each split."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from base.errors import UserError
 from data.readers.annotation import Annotated, Problem
+from data.readers.files.paths import is_shortened
 from data.readers.splits import splits_of
 
 
@@ -13,6 +15,7 @@ class Opened(Protocol):
     """One file's content: what it knows of each image, by the name it writes."""
 
     images: Mapping[str, Any]
+    paths: Mapping[str, Path | None]  # of those that have a suffix
 
     def read(self, name: str) -> Annotated:
         """One image with its objects."""
@@ -89,7 +92,22 @@ class SplitFiles:
     def read(self, key: str) -> Annotated:
         """One image with its objects."""
         opened, name = self._at[key]
-        return opened.read(name)
+        annotated = opened.read(name)
+        path = annotated.path
+        if is_shortened(name, path) and len(self._names_of.get(path, ())) > 1:
+            names = " and ".join(sorted(self._names_of[path]))
+            raise UserError(f"{path}: {names} both come to this image.")
+        return annotated
+
+    @cached_property
+    def _names_of(self) -> dict[Path, set[str]]:
+        """The names that all files have for each image; opens them."""
+        found: dict[Path, set[str]] = {}
+        for file in [*self.paths(), *self._others.values()]:
+            for name, path in self.open(file).paths.items():
+                if path:
+                    found.setdefault(path, set()).add(name)
+        return found
 
     def _list(self, split: str | None) -> dict[str, tuple[Opened, str]]:
         parts = ("train", "val") if split == "trainval" else ()

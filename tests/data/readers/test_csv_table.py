@@ -230,3 +230,29 @@ def test_semicolons_and_tabs(tmp_path, mark, encoding):
     text = f"{HEADER}a.png,15,2,45,18,cat\n".replace(",", mark)
     (root / "labels.csv").write_text(text, encoding)
     assert len(read_dataset(root, "trainval").samples[0].truth) == 1
+
+
+def test_a_guess_never_takes_an_image_of_another_split(tmp_path):
+    rows = {"train": ["D:/x/b2/a.png", "D:/x/c.png"], "test": ["D:/x/a.png"]}
+    rows["val"] = ["D:/x/d.png"]
+    files = {f"images/{name}.png": None for name in "acd"}
+    for split, names in rows.items():
+        files[f"{split}.csv"] = HEADER + "".join(f"{n},15,2,45,18,cat\n" for n in names)
+    dataset = read_dataset(write(tmp_path, files), "train")
+    assert stems(dataset) == ["c"]
+    told = "a.png: D:/x/a.png and D:/x/b2/a.png both come to this image. Left out."
+    assert told in dataset.problems[0]
+
+
+def test_a_kind_that_is_not_read_is_there(tmp_path):
+    text = f"{HEADER}a.gif,15,2,45,18,cat\nb.png,15,2,45,18,cat\n"
+    root = write(tmp_path, {"b.png": None, "a.gif": "GIF89a", "labels.csv": text})
+    (line,) = read_dataset(root, "trainval").problems
+    assert "a.gif: not an image of a known format" in line
+
+
+def test_spaces_before_quoted_cells(tmp_path):
+    text = HEADER.strip().replace(",", '", "')
+    text = f'"{text}"\na.png, 15, 2, 45, 18, "cat"\n'
+    root = write(tmp_path, {"a.png": None, "labels.csv": text})
+    assert len(read_dataset(root, "trainval").samples[0].truth) == 1

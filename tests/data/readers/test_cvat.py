@@ -230,3 +230,11 @@ def test_a_byte_order_mark_decides(tmp_path, encoding):
     text = cvat(image(CAT.replace("cat", "bürste")))
     (tmp_path / "annotations.xml").write_text(text, encoding)
     assert boxes(tmp_path) == [("a", "bürste", (15, 2, 45, 18))]
+
+
+def test_a_missing_label_is_no_class(tmp_path):
+    shapes = [CAT.replace('"cat"', f'"{name}"') for name in ("", "None", "nan", "cat")]
+    write(tmp_path, {"images/a.png": None, "annotations.xml": cvat(image(*shapes))})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert dataset.class_names == ["cat"] and dataset.num_objects_left_out == 3
+    assert {line.id for line in dataset.problems} == {"name-missing"}

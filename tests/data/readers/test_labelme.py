@@ -1,5 +1,7 @@
 """labelme: shapes to boxes, and which image a file means."""
 
+import os
+
 import pytest
 
 from data import read_dataset
@@ -179,3 +181,10 @@ def test_two_files_of_one_image_are_refused_whatever_their_splits(tmp_path):
     assert [sample.path.name for sample in dataset.samples] == ["a.png"]
     told = [line for line in dataset.problems if "z.png: " in line]
     assert len(told) == 3 and "p0.json and" in told[0] and "both name it" in told[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_that_leads_back_is_not_followed(tmp_path):
+    write(tmp_path, {"a.png": None, "a.json": labelme([CAT])})
+    (tmp_path / "up").symlink_to(tmp_path)
+    assert len(read_dataset(tmp_path, "trainval")) == 1
