@@ -69,6 +69,10 @@ def find(path: Path) -> list["TableSource"]:
         inside = [p for p in sorted(path.iterdir()) if p.is_dir()]
         folders = [path, *(p for p in inside if _holds_tables(p.name))]
         files = [file for folder in folders for file in _tables_in(folder)]
+        # holdout/ beside train/, with a file of the same name
+        names = {file.name for file in files if file.parent != path}
+        others = [p for p in inside if p not in folders]
+        files += [p / name for p in others for name in names if _is_csv(p / name)]
     root = path if path.is_dir() else path.parent
     beside = {file.parent for file in files}
     tables = (file for folder in beside for file in _tables_in(folder))

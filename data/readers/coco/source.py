@@ -104,9 +104,13 @@ def find(path: Path) -> list["CocoSource"]:
 def _json_files(folder: Path) -> list[Path]:
     found = [f for name in FOLDERS for f in sorted((folder / name).glob(JSON))]
     inside = {p.name: p for p in sorted(folder.iterdir()) if p.is_dir()}
-    for name in splits_of(inside):
-        found += sorted(inside[name].glob(JSON))
-    return found
+    told = splits_of(inside)
+    of_splits = [f for name in told for f in sorted(inside[name].glob(JSON))]
+    # holdout/ beside train/, with a file of the same name
+    names = {file.name for file in of_splits}
+    others = [inside[name] for name in inside if name not in told]
+    beside = [f / name for f in others for name in names if (f / name).is_file()]
+    return list(dict.fromkeys(found + of_splits + beside))
 
 
 def _is_coco(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Annotation files that each list images, one or more of them for each split."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +41,13 @@ class SplitFiles:
             self._files.setdefault(split, []).append(file)
         self._root = root
         others = self._files.get(None, [])
-        self._others = {file.stem.removeprefix("instances_"): file for file in others}
+        stems = Counter(file.stem for file in files)
+        self._others = {
+            file.stem.removeprefix("instances_")
+            if stems[file.stem] == 1
+            else file.parent.name: file
+            for file in others
+        }
         if len(self._files) > 1:
             self._files.pop(None, None)
         elif len(others) == 1:

@@ -317,3 +317,13 @@ def test_a_image_in_two_files_of_one_split_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a.png stands in .*cats.json and in .*dogs"):
         read_dataset(tmp_path, "train")
     assert len(read_dataset(tmp_path / "dogs.json", "trainval")) == 1
+
+
+def test_a_folder_beside_those_of_splits_is_told(tmp_path):
+    for folder in ("train", "valid", "holdout", "exam"):
+        path = tmp_path / folder / "_annotations.coco.json"
+        write_json(path, [f"{folder}.png"], BOXES[:1])
+    dataset = read_dataset(tmp_path, "train")
+    assert stems(dataset) == ["train"]
+    assert "are in none: exam, holdout; --train-split exam" in dataset.problems[0]
+    assert stems(read_dataset(tmp_path, "exam")) == ["exam"]

@@ -256,3 +256,15 @@ def test_spaces_before_quoted_cells(tmp_path):
     text = f'"{text}"\na.png, 15, 2, 45, 18, "cat"\n'
     root = write(tmp_path, {"a.png": None, "labels.csv": text})
     assert len(read_dataset(root, "trainval").samples[0].truth) == 1
+
+
+def test_a_folder_beside_those_of_splits_is_told(tmp_path):
+    files = {}
+    for folder in ("train", "valid", "holdout", "exam"):
+        files[f"{folder}/{folder}.png"] = None
+        row = f"{folder}.png,15,2,45,18,cat\n"
+        files[f"{folder}/_annotations.csv"] = HEADER + row
+    dataset = read_dataset(write(tmp_path, files), "train")
+    assert stems(dataset) == ["train"]
+    assert "are in none: exam, holdout; --train-split exam" in dataset.problems[0]
+    assert stems(read_dataset(tmp_path, "holdout")) == ["holdout"]
