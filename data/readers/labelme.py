@@ -27,6 +27,7 @@ from data.readers.annotation import (
 )
 from data.readers.files.json_file import decode, files_of, holds
 from data.readers.files.paths import Finder, files_under, folded, parts_of
+from data.readers.files.text import check_names
 from data.readers.listed import file_splits, unlisted, unused_lists
 from data.readers.outlines import around_ellipse, around_points, as_points
 
@@ -95,7 +96,8 @@ class LabelmeSource:
 
     def class_names(self) -> list[str]:
         """All labels in all files."""
-        return sorted({name for _, names in self._contents.values() for name in names})
+        found = [check_names(n, path) for path, (_, n) in self._contents.items()]
+        return sorted({name for names in found for name in names})
 
     @cached_property
     def _contents(self) -> dict[Path, tuple[str, set[str]]]:

@@ -10,6 +10,7 @@ from base.errors import UserError
 from data.images import is_image_name
 from data.readers.annotation import Annotated, Problem
 from data.readers.files.paths import files_under
+from data.readers.files.text import check_names
 from data.readers.splits import SPLITS, splits_of
 
 
@@ -100,8 +101,9 @@ class ListedSource:
 
     def class_names(self) -> list[str]:
         """Classes of all files."""
-        files = self._files.values()
-        names = list(dict.fromkeys(name for f in files for name in f.class_names))
+        files = self._files.items()
+        checked = [n for path, f in files for n in check_names(f.class_names, path)]
+        names = list(dict.fromkeys(checked))
         return names if self.names_have_order else sorted(names)
 
     def read(self, key: str) -> Annotated:

@@ -10,6 +10,7 @@ from pathlib import Path
 from base.errors import UserError
 from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
+from data.readers.files.text import check_names
 from data.readers.voc.layout import IN_WORDS, Tree, find_trees
 from data.readers.voc.xml_file import VocObject, read_annotation
 
@@ -57,7 +58,9 @@ class VocSource:
                 return set()
 
         with ThreadPoolExecutor(READ_THREADS) as pool:
-            return sorted(set().union(*pool.map(names, self.tree.annotations.values())))
+            paths = list(self.tree.annotations.values())
+            found = zip(paths, pool.map(names, paths), strict=True)
+            return sorted({n for path, of in found for n in check_names(of, path)})
 
     def read(self, key: str) -> Annotated:
         """One annotation file with its image."""

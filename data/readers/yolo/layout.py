@@ -30,7 +30,7 @@ def child(folder: Path, name: str) -> Path:
     place = folder / name
     if place.is_dir() or not folder.is_dir():
         return place
-    found = (p for p in sorted(folder.iterdir()) if p.name.lower() == name)
+    found = (p for p in sorted(folder.iterdir()) if folded(p.name) == folded(name))
     return next(filter(Path.is_dir, found), place)
 
 
@@ -83,7 +83,10 @@ def labels_folder(folder: Path) -> Path | None:
     if "images" not in parts:
         return None
     at = len(parts) - 1 - parts[::-1].index("images")
-    return child(Path(*folder.parts[:at]), "labels").joinpath(*folder.parts[at + 1 :])
+    place = child(Path(*folder.parts[:at]), "labels")
+    for name in folder.parts[at + 1 :]:
+        place = child(place, name)
+    return place
 
 
 def images_in(place: Path, folders: Sequence[Path] = ()) -> list[Path]:

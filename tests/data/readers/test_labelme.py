@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from base.errors import UserError
 from data import read_dataset
 from tests.helpers.tool_files import boxes, write
 
@@ -188,3 +189,11 @@ def test_a_link_that_leads_back_is_not_followed(tmp_path):
     write(tmp_path, {"a.png": None, "a.json": labelme([CAT])})
     (tmp_path / "up").symlink_to(tmp_path)
     assert len(read_dataset(tmp_path, "trainval")) == 1
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ufffdb", "a\x07b"])
+def test_a_label_that_is_no_text_is_refused_with_its_file(tmp_path, name):
+    bad = labelme([{**CAT, "label": name}], "b.png")
+    files = {"a.png": None, "a.json": labelme([CAT]), "b.png": None, "b.json": bad}
+    with pytest.raises(UserError, match=r"b.json: the class name .* no text"):
+        read_dataset(write(tmp_path, files), "train")

@@ -321,3 +321,10 @@ def test_names_of_two_files_that_come_to_one_image_are_refused(tmp_path):
     dataset = read_dataset(tmp_path, "train")
     assert [sample.path.name for sample in dataset.samples] == ["c.png"]
     assert "a.png and b2/a.png both come to this image. Left" in dataset.problems[0]
+
+
+def test_a_class_that_is_no_text_is_refused_with_its_file(tmp_path):
+    bad = {**CAT, "region_attributes": {"class": "a\ufffdb"}}
+    write(tmp_path, {"a.png": None, "via.json": via([bad])})
+    with pytest.raises(UserError, match=r"via.json: the class name .* no text"):
+        read_dataset(tmp_path, "train")

@@ -270,3 +270,12 @@ def test_labels_in_folders_without_images_are_told(tmp_path):
     (stray,) = [line for line in lines if "belong to no image" in line]
     assert "2 label files belong to no image, the first is" in stray
     assert any("1 labels have no image" in line and "q" in line for line in lines)
+
+
+def test_folders_of_images_and_labels_may_differ_in_case(tmp_path):
+    files = {f"images/{split}/a{split}.png": None for split in ("Train", "Val")}
+    files |= {f"labels/{s.lower()}/a{s}.txt": ROW for s in ("Train", "Val")}
+    root = write(tmp_path, files)
+    for split in ("train", "val"):
+        dataset = read_dataset(root, split)
+        assert len(dataset.samples[0].truth) == 1 and not dataset.problems
