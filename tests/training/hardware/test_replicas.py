@@ -55,7 +55,7 @@ def start(data, folder, norm, *options, steps=STEPS, launcher=(), **environment)
         [*(launcher or [sys.executable]), SCRIPT, *begin, *length, *options],
         env={
             **os.environ,
-            "PYTHONPATH": str(SCRIPT.parents[1]),
+            "PYTHONPATH": str(SCRIPT.parents[2]),
             "NORM": norm,
             **environment,
         },
