@@ -36,5 +36,5 @@ def test_example_builds_saves_and_folds(example, tmp_path):
     loaded, _ = weights.load(path)
     image = np.random.default_rng(0).integers(0, 255, (1, 300, 300, 3), dtype="uint8")
     expected = loaded.predict_on_batch(image)
-    folded = weights.fold(loaded, architecture).predict_on_batch(image)
+    folded = weights.fold_batchnorm(loaded, architecture).predict_on_batch(image)
     np.testing.assert_allclose(folded, expected, atol=1e-4 * np.abs(expected).max())
