@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.constants import BLUE, DPI, GREEN, ORANGE, PURPLE, SKY
 from base.errors import UserError
 from base.files import atomic_write
-from base.palette import BLUE, DPI, GREEN, ORANGE, PURPLE, SKY
 from evaluation.average_precision import ClassCurve
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#E69F00", "#000000")

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from base.constants import BLUE, DPI, ORANGE
 from base.files import atomic_write
-from base.palette import BLUE, DPI, ORANGE
 
 SIDE = 300  # pixels of the network's image; SSD300
 BINS = 40  # ours

@@ -18,7 +18,6 @@ from base.errors import UserError
 from data.dataset import Dataset
 from data.downloads.named import NAMED, download_dataset
 from data.images import UNREAD_SUFFIXES
-from data.readers import foreign
 from data.readers.annotation import Source
 from data.readers.assemble import read_split
 from data.readers.files.paths import files_under
@@ -86,6 +85,8 @@ def _find(path: Path) -> list[Source]:
     formats = [import_module(f"data.readers.{name}") for name in FORMATS]
     if sources := _first_format(formats, inside) or _in_subfolders(formats, inside):
         return sources
+    from data.readers import foreign  # msgspec is not needed to detect
+
     if line := foreign.describe(inside):
         raise UserError(f"{path}: {line}")
     layouts = "; ".join(module.IN_WORDS for module in formats)

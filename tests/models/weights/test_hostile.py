@@ -181,7 +181,7 @@ def test_a_sound_file_passes(sound, model):
         {"backbone": "../evil"},
         {"backbone": "__builtins__"},
         {"neck": "exec"},
-        {"layout": None},
+        {"layout": "none"},
         {"surprise": 1},
     ],
 )

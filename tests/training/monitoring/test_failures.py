@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from base.errors import UserError
 from base.memory import is_out_of_memory, memory_line
 from training.hardware.replicas import Replicas
 from training.monitoring.failures import explain
@@ -106,7 +107,7 @@ def test_only_memory_makes_a_memory_line():
         (FloatingPointError("epoch 2, step 3: the loss is not finite"), "--lr 0.00025"),
         (FloatingPointError("x"), "--skip-non-finite"),
         (OSError("best.weights.h5: can't be written: No space left"), "No space left"),
-        (ValueError("a.jpg: can't be read"), "--resume runs/x"),
+        (UserError("a.jpg: can't be read"), "--resume runs/x"),
     ],
 )
 def test_others(error, expected, tmp_path, monkeypatch):

@@ -251,7 +251,8 @@ def test_no_file_and_no_zip(path):
 
 def test_checkpoints_and_options_are_read_without_keras():
     code = (
-        "import sys; from training import checkpoint, options; "
+        "import sys; from training import options; "
+        "from training.recovery import checkpoint; "
         "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
