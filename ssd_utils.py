@@ -13,6 +13,7 @@ Boxes are corners (xmin, ymin, xmax, ymax) in 0..1 of the image; priors are cent
 
 from typing import Any, TypeAlias
 
+import numpy as np  # noqa: F401, for the examples
 from keras import ops
 
 from base.compiled import compiled

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -344,9 +345,11 @@ def test_show_ends_with_q_and_the_video_is_whole(options, tmp_path, monkeypatch)
     assert len(read_video(tmp_path / "out" / "x.mp4")[0]) == 3
 
 
-def test_a_process_of_its_own_finds_the_same(shapes, tmp_path):
+def test_a_process_of_its_own_finds_the_same(tmp_path):
     """The real script on real weights, in the kernels' own order; JSON in a pipe."""
-    images = [str(path) for path in sorted((shapes / "JPEGImages").iterdir())[:3]]
+    folder = Path(detect.__file__).parent / "examples" / "images"
+    images = [str(path) for path in sorted(folder.glob("*.jpg"))]
+    assert len(images) == 3
     options = [*images, "--batch-size", "2", "--output", str(tmp_path / "out")]
     assert detect.main([*options, "--json", str(tmp_path / "here.json")]) == 0
     answer = subprocess.run(
@@ -358,7 +361,7 @@ def test_a_process_of_its_own_finds_the_same(shapes, tmp_path):
     assert "3 images" in answer.stderr
     expected = json.loads((tmp_path / "here.json").read_text("utf-8"))
     found = json.loads(answer.stdout)
-    assert len(found) == len(expected) > 3
+    assert len(found) == len(expected) >= 2
     for row, wanted in zip(found, expected, strict=True):
         assert row.pop("bbox") == pytest.approx(wanted.pop("bbox"), abs=0.1)
         assert row.pop("score") == pytest.approx(wanted.pop("score"), abs=1e-3)

@@ -139,5 +139,5 @@ def test_iou_equals_a_slow_loop(seed, num_a, num_b):
 
 def test_examples_in_the_docstrings():
     failed, attempted = doctest.testmod(ssd_utils)
-    assert attempted >= 8
+    assert attempted >= 6
     assert failed == 0
