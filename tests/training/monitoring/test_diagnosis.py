@@ -63,7 +63,7 @@ def test_more_time_wakes_no_dead_layer():
 def test_a_rate_far_above_the_default_is_blamed_before_the_images(tmp_path):
     error = FloatingPointError("epoch 1, step 9: weights became not finite")
     settings = TrainingConfig(1, lr=1.0)
-    line = explain(error, tmp_path, settings, Replicas(), lambda: 8)
+    line = explain(error, tmp_path, settings, Replicas())
     assert line == f"{error}. Try --lr 0.001 in a new run."
 
 
@@ -75,7 +75,6 @@ def test_bad_batches_are_left_out_already(tmp_path, skips):
         tmp_path,
         TrainingConfig(1, skip_bad_batches=skips),
         Replicas(),
-        lambda: 8,
     )
     assert "try --lr 0.00025" in line and line.endswith(".")
     assert ("--skip-non-finite" in line) != skips
