@@ -15,6 +15,7 @@ import pytest
 import export
 import exporting
 from base.constants import IMAGE_SIZE
+from base.errors import UserError
 from data import plain, read_dataset
 from exporting import proof
 from inference import runtimes
@@ -65,7 +66,7 @@ def test_int8_is_calibrated_on_training_images(shapes, tmp_path, monkeypatch):
 
     def write(name, exportable, path):
         received.append(exportable.images)
-        raise ValueError("enough")
+        raise UserError("enough")
 
     monkeypatch.setattr(exporting, "write", write)
     argv = ["--weights", str(SHAPES_WEIGHTS), "--format", "onnx", "--data", str(shapes)]
