@@ -88,7 +88,6 @@ def run(args: argparse.Namespace) -> None:
     from base.constants import MIN_SCORE
     from base.files import output_file
     from data import read_dataset
-    from models.weights import save_threshold
     from models.weights.hub import resolve_weights
     from reports import class_table, plot_precision_recall
     from training.runs import write_json
@@ -120,6 +119,8 @@ def run(args: argparse.Namespace) -> None:
     plot_precision_recall(curves, plot)
     print(f"precision-recall curves: {plot}")
     if args.save_threshold:
+        from models.weights import save_threshold  # with Keras
+
         save_threshold(args.weights, scores["threshold"], scores["f1"])
         print(f"{args.weights} keeps {scores['threshold']:.3f} as its threshold")
     if json_file:
