@@ -60,7 +60,7 @@ def test_the_page_holds_all_it_needs(written):
 def test_what_is_not_fair_is_told(tmp_path):
     entries, dataset = comparisons.entries(tmp_path)
     assert page.warnings(entries, dataset) == []
-    entries[0].runs[0].options["minutes"] = 3
+    entries[0].runs[0].summary["options"]["minutes"] = 3
     (line,) = page.warnings(entries, dataset)
     assert "2 epochs, 3 minutes" in line
     page.write(tmp_path, entries, dataset, {})
