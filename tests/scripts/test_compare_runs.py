@@ -178,8 +178,9 @@ def test_an_exported_file_beside_a_run(
 ):
     (*_, path, _), dataset = exports
     dataset = replace(dataset, split="val")
-    description = weights.ModelMetadata(tiny.ARCHITECTURE, dataset.class_names, 0.2)
-    loaded = tiny.detector(0), description
+    names = dataset.class_names
+    architecture = replace(tiny.ARCHITECTURE, num_classes=len(names) + 1)
+    loaded = tiny.detector(0), weights.ModelMetadata(architecture, names, 0.2)
     monkeypatch.setattr("comparison.networks.weights.load", lambda _: loaded)
     monkeypatch.setattr("data.read_dataset", lambda *_: dataset)
     output = tmp_path / "out"
