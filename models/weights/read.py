@@ -92,13 +92,13 @@ def read_weights(path: Path | str) -> WeightsFile:
     path = str(path)
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such file.")
+    keras_legacy.refuse_archive(path)
     if pth.is_pth(path):
         tensors = pth.read_pth(path)
         reader = yolox if yolox.is_state(tensors) else ssd300s
         return _named(WeightsFile(path, *reader.from_state(tensors, path)))
     if yolox.is_onnx(path):
         return _named(WeightsFile(path, *yolox.from_onnx(path)))
-    keras_legacy.refuse_archive(path)
     contents = hdf5.read(path)
     root = contents.attributes[""]
     if ATTRIBUTE in root:
