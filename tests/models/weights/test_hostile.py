@@ -169,6 +169,7 @@ def test_a_text_of_unknown_encoding(tmp_path):
 def test_a_sound_file_passes(sound, model):
     hdf5.read(sound)
     weights.read_detector(sound).fill(model)
+    assert weights.read_detector(sound).class_names == ["cat"]
 
 
 @pytest.mark.parametrize(
