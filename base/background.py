@@ -23,13 +23,13 @@ def prefetch(items: Iterable[Item], size: int, newest: bool = False) -> Iterator
     the oldest that waits is dropped (a camera does not wait). What `items` raises is
     raised here, in its place. Closing the iterator closes `items`.
 
-    >>> list(ahead(range(4), size=2))
+    >>> list(prefetch(range(4), size=2))
     [0, 1, 2, 3]
     """
     ready: queue.Queue = queue.Queue(size)
     stopped = threading.Event()
     thread = threading.Thread(
-        target=_fill, args=(items, ready, stopped, newest), daemon=True, name="ahead"
+        target=_fill, args=(items, ready, stopped, newest), daemon=True, name="prefetch"
     )
     thread.start()
     try:
