@@ -118,6 +118,8 @@ def _finish(
 ) -> None:
     """Of a training whose last epoch is over: score all images, say that it is over."""
     part, val_set = scored
+    if state.settings.has_stalled(state.history):
+        print(_stalled_line(state))
     before = [dict(row) for row in state.history]
     if not state.settings.is_over(state.history):
         # the clock ran out while weights and checkpoint were written
@@ -127,6 +129,15 @@ def _finish(
     if state.history != before:
         write_history(output.folder / "history.csv", state.history)
         checkpoints.save()
+
+
+def _stalled_line(state: State) -> str:
+    """Why a training ended before its time."""
+    best = max(row["mAP50"] for row in state.history)
+    return (
+        f"ended early: the best mAP50, {best:.3f}, has not been passed in "
+        f"{state.settings.patience} epochs (--patience)"
+    )
 
 
 def _train_epoch(

@@ -22,7 +22,7 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     _training_options(parser.add_argument_group("training"))
     args = parser.parse_args(argv)
     args.tile = args.tile or args.tile_size is not None
-    sizes = ("tile_size", "batch_size", "accumulate")
+    sizes = ("tile_size", "batch_size", "accumulate", "patience")
     rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
     parser.check_above_0(args, *sizes, *rates)
     # others are known when Keras is loaded, which a typing error does here
@@ -73,6 +73,7 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
                 f"--resume: the run's data, {place}, are not there; give --data with "
                 "the place where they are now."
             )
+    options["patience"] = args.patience or options["patience"]
     options["tensorboard"] |= args.tensorboard
     options["devices"] = args.devices or options["devices"]
     if args.epochs or args.minutes:
@@ -148,6 +149,10 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help=f"default: {EPOCHS}, for the demo set {DEMO_EPOCHS}")
     length.add_argument("--minutes", type=float, metavar="M",
         help="as many epochs as there is time for; the rate falls with the clock")
+    group.add_argument("--patience", type=int, metavar="N",
+        help="end earlier, after N epochs without a better validation mAP; the best "
+        "often comes last, where the rate is low, so N is rather a third of the "
+        "epochs than a tenth; default: train to the end")
     group.add_argument("--batch-size", type=int, default=8, metavar="N",
         help="images in memory at a time; default: %(default)s")
     group.add_argument("--accumulate", type=int, default=1, metavar="N",
@@ -181,7 +186,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="the run's folder; default: a new one in runs/")
     group.add_argument("--resume", metavar="FOLDER",
         help="go on with a run that was stopped; --epochs or --minutes lengthen it, "
-        "--data says where its data are now, all other options are the run's")
+        "--patience may change, --data says where its data are now, all other options are the run's")
 # fmt: on
 
 
@@ -193,7 +198,15 @@ def _number_or_all(text: str) -> str:
 
 def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
     """The options that --resume does not go with, where they were given."""
-    free = ("resume", "data", "epochs", "minutes", "tensorboard", "devices")
+    free = (
+        "resume",
+        "data",
+        "epochs",
+        "minutes",
+        "patience",
+        "tensorboard",
+        "devices",
+    )
     return [
         f"--{name.replace('_', '-')}"
         for name, value in vars(args).items()

@@ -179,6 +179,7 @@ def settings_of(
     return TrainingConfig(
         epochs=None if args.minutes else epochs,
         minutes=args.minutes,
+        patience=args.patience,
         batch_size=args.batch_size,
         accumulate=args.accumulate,
         lr=args.lr or RATES[args.optimizer],

@@ -25,6 +25,7 @@ class TrainingConfig:
     """How long and how a training learns.
 
     epochs, minutes: its length; one of them is None.
+    patience: it ends earlier after so many epochs without a better mAP50.
     batch_size, accumulate: an update sees their product, in `accumulate` parts.
     lr, schedule, optimiser: the rate's peak and shape, and who uses it.
     freeze_epochs: so long the backbone stays as it is; from then on it learns at
@@ -47,6 +48,7 @@ class TrainingConfig:
     skip_bad_batches: bool = False
     loss: dict = field(default_factory=dict)
     seed: int = 0
+    patience: int | None = None
 
     @property
     def length(self) -> str:
@@ -55,9 +57,23 @@ class TrainingConfig:
 
     def is_over(self, history: list[dict]) -> bool:
         """Whether these epochs are the whole training."""
+        if self.has_stalled(history):
+            return True
         if self.epochs:
             return len(history) >= self.epochs
         return bool(history) and history[-1]["seconds"] >= 60 * self.minutes
+
+    def has_stalled(self, history: list[dict]) -> bool:
+        """Whether `patience` epochs have passed without a better validation mAP50.
+
+        Epochs before the first mAP50 above 0 don't count, nor those of a frozen
+        backbone that is still to learn.
+        """
+        if not self.patience or not history:
+            return False
+        best = max(history, key=lambda row: row["mAP50"])  # the first of equals
+        since = max(best["epoch"], self.freeze_epochs)
+        return best["mAP50"] > 0 and len(history) - since >= self.patience
 
     @property
     def lower_rate(self) -> float:
@@ -116,8 +132,11 @@ class State:
 
     @property
     def is_over(self) -> bool:
-        """Whether all steps are made and the last epoch has its row."""
-        return self.schedule.progress >= 1 and not self.epoch_totals.steps
+        """Whether all steps are made, or enough, and the last epoch has its row."""
+        is_enough = self.settings.has_stalled(self.history)
+        return (
+            is_enough or self.schedule.progress >= 1
+        ) and not self.epoch_totals.steps
 
     def enter_epoch(self) -> None:
         """Let the backbone learn where its time has come."""

@@ -28,7 +28,10 @@ class CheckpointWriter:
         remove_unfinished(self.folder)
         self.state.restore(self.path)
         if self.state.is_over:
-            unit = "--epochs" if self.state.settings.epochs else "--minutes"
+            settings = self.state.settings
+            unit = "--epochs" if settings.epochs else "--minutes"
+            if settings.has_stalled(self.state.history):
+                unit = "--patience"
             print(f"All of it is trained; a larger {unit} goes on.")
 
     def save(self) -> None:
