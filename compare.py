@@ -35,13 +35,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help=f"show every run below FOLDER ({RUNS}) and end")
     group = parser.add_argument_group("what is compared")
     group.add_argument("--backbones", metavar="A,B,...",
-        help="NAME, NAME/TRUNK or NAME@WIDTH as train.py knows them")
+        help="NAME, NAME/NECK or NAME@ALPHA as train.py knows them")
     group.add_argument("--adapter-filters", default="256", metavar="256,512",
-        help="widths of the adapted map to try; default: %(default)s")
+        help="width of the adapted map, or both to compare them; default: %(default)s")
     group.add_argument("--freeze", default="no", choices=("no", "yes", "both"),
-        help="keep the backbone as it is; default: %(default)s")
+        help="keep the backbone as it is; for few images; default: %(default)s")
     group.add_argument("--seeds", type=int, default=1, metavar="N",
-        help="train each N times; default: %(default)s")
+        help="train each N times; when backbones are close: 3; default: %(default)s")
     group.add_argument("--weights", nargs="+", default=[], metavar="[NAME=]VALUE",
         help="what to start from, as train.py's --weights; with NAME= for one backbone")
     group.add_argument("--runs", nargs="+", type=Path, default=[], metavar="RUN|FILE",
@@ -50,7 +50,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--data", nargs="+", metavar="FOLDER",
         help="annotated images; default: those of the first of --runs that tells")
     group.add_argument("--train-split", default="train", metavar="NAME",
-        help="default: %(default)s")
+        help="learns; default: %(default)s")
     group.add_argument("--val-split", default="val", metavar="NAME",
         help="chooses best weights and threshold; default: %(default)s")
     group.add_argument("--split", default="val", metavar="NAME",
@@ -58,13 +58,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "else the best; default: %(default)s")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N",
-        help=f"of each training; default: {EPOCHS}")
-    length.add_argument("--minutes", type=float, metavar="M", help="of each training")
+        help=f"length of each training; default: {EPOCHS}")
+    length.add_argument("--minutes", type=float, metavar="M",
+        help="the same by the clock; for backbones of different speed")
     group = parser.add_argument_group("output")
     group.add_argument("--rounds", type=int, default=30, metavar="N",
-        help="calls of each model that are timed; 0: none; default: %(default)s")
+        help="calls of each model that are timed, 0 for none; when the machine is "
+        "shared with other work: more; default: %(default)s")
     group.add_argument("--output", type=Path, default=RUNS / "comparison",
-        metavar="FOLDER", help="default: %(default)s")
+        metavar="FOLDER", help="where page and runs go; default: %(default)s")
     # fmt: on
     argv = sys.argv[1:] if argv is None else argv
     split = argv.index("--") if "--" in argv else len(argv)

@@ -44,19 +44,25 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "SSD300; voc and coco are fetched once; default: the one in weights/, of 20 "
         "everyday classes")
     group.add_argument("--threshold", type=float, metavar="T",
-        help="least score, 0..1; default: the weights file's, that of best F1")
+        help="least score, 0..1; for fewer false alarms higher, for fewer missed "
+        "objects lower; default: the weights file's, that of best F1")
     group.add_argument("--classes", metavar="A,B,...",
-        help="only these; default: all")
+        help="only these; for a detector that knows more than you look for; default: "
+        "all")
     group.add_argument("--top-k", type=int, default=200, metavar="K",
-        help="at most so many objects an image; default: %(default)s")
+        help="at most so many objects an image; for crowded images; "
+        "default: %(default)s")
     group.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="images at a time; default: %(default)s")
+        help="images at a time; for little memory smaller; default: %(default)s")
     group.add_argument("--every", type=int, default=1, metavar="N",
-        help="look at every Nth frame of a video, keep its boxes for those between")
+        help="look at every Nth frame of a video, keep its boxes for those between; "
+        "for a slow processor; default: %(default)s")
     group.add_argument("--tile", action="store_true",
-        help="cut large images into tiles as large as the images of the training")
+        help="cut large images into tiles as large as the images of the training; for "
+        "small objects in large images")
     group.add_argument("--tile-size", type=int, metavar="N",
-        help="tiles of N pixels instead; implies --tile")
+        help="the same with tiles of N pixels; when objects are larger or smaller "
+        "than in the training")
     group = parser.add_argument_group("output")
     group.add_argument("--output", default="detections", metavar="FOLDER",
         help="where images and videos go; default: %(default)s")
@@ -64,13 +70,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="write all boxes there, as COCO results with file names; - is standard "
         "output, everything else then goes to standard error")
     group.add_argument("--save-txt", action="store_true",
-        help="YOLO labels, in labels/ of the output")
+        help="YOLO labels, in labels/ of the output; for annotation tools")
     group.add_argument("--save-crops", action="store_true",
-        help="what each box shows, in crops/CLASS/ of the output")
+        help="what each box shows, in crops/CLASS/ of the output; for another "
+        "classifier, or to sort by hand")
     group.add_argument("--show", action="store_true",
         help="open a window; q or Esc ends")
     group.add_argument("--quiet", action="store_true",
-        help="say nothing but what goes wrong")
+        help="say nothing but what goes wrong; for scripts")
     # fmt: on
     args = parser.parse_args(argv)
     if args.threshold is not None and not 0 <= args.threshold <= 1:

@@ -46,23 +46,27 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="a detector of train.py's or what export.py made of one, or a published "
         "SSD300; voc and coco are fetched once")
     source.add_argument("--predictions", metavar="FILE",
-        help="COCO results JSON of any detector: image_id (file name, id in "
-        "the data's own JSON, or position in the split from 1), category_id (id in it, "
-        "or position of the class from 1), bbox, score")
+        help="in place of --weights: COCO results JSON of any detector: image_id "
+        "(file name, id in the data's own JSON, or position in the split from 1), "
+        "category_id (id in it, or position of the class from 1), bbox, score")
     parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER",
         help="annotated images")
     parser.add_argument("--split", default="val", metavar="NAME",
         help="val, test, ...; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="images at a time; default: %(default)s")
+        help="images at a time; for little memory smaller; default: %(default)s")
     parser.add_argument("--tile", action="store_true",
-        help="cut large images into tiles as large as the images of the training")
+        help="cut large images into tiles as large as the images of the training; for "
+        "small objects in large images")
     parser.add_argument("--tile-size", type=int, metavar="N",
-        help="tiles of N pixels instead; implies --tile")
+        help="the same with tiles of N pixels; when objects are larger or smaller "
+        "than in the training")
     parser.add_argument("--save-threshold", action="store_true",
-        help="keep the threshold of best F1 in the weights file; it fits these images, "
-        "so choose others than those that are scored in the end")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+        help="keep the threshold of best F1 in the weights file; when these images "
+        "are more like the later ones than the validation split was, and not the test "
+        "images")
+    parser.add_argument("--json", metavar="FILE",
+        help="write all figures there; for programs")
     parser.add_argument("--plot", metavar="FILE",
         help="where the precision-recall curves go; default: beside the weights or "
         "the predictions, as NAME.SPLIT.png or, with tiles, NAME.SPLIT.tiles.png")

@@ -37,25 +37,28 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", default=str(DEFAULT), metavar="FILE|voc|coco",
         help="a detector of train.py's or a published SSD300; default: the one in "
         "weights/, of 20 everyday classes")
-    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument("--format", required=True, choices=FORMATS,
+        help="the runtime that will read the file")
     parser.add_argument("--precision", default="float32", choices=PRECISIONS,
-        help="float16: of the weights in the file; int8 calibrates on images of the "
-        "training split; default: %(default)s")
+        help="of the weights in the file, with int8 of the arithmetic too; for a "
+        "smaller file float16, for integer hardware int8, which calibrates on images "
+        "of the training split; default: %(default)s")
     parser.add_argument("--output-format", dest="layout", default="plain",
         choices=OUTPUT_FORMATS,
-        help="frigate: boxes as ymin, xmin, ymax, xmax, then classes, scores, count, "
-        "by index; default: %(default)s")
+        help="what comes out; for Frigate: boxes as ymin, xmin, ymax, xmax, then "
+        "classes, scores, count, by index; default: %(default)s")
     parser.add_argument("--output", metavar="FILE",
-        help="default: beside the weights, by their name")
+        help="the file; default: beside the weights, by their name")
     group = parser.add_argument_group("proof")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
-        help="annotated images; default: those of the training")
+        help="annotated images for proof and calibration; when those of the training "
+        "are elsewhere now; default: those of the training")
     group.add_argument("--split", metavar="NAME",
         help="proves; default: the training's validation split, or val")
     group.add_argument("--train-split", metavar="NAME",
         help="calibrates int8; default: that of the training, or train")
     group.add_argument("--tolerance", type=float, default=1.0, metavar="POINTS",
-        help="of mAP50, 0..100, that may be lost; default: %(default)s")
+        help="how much of mAP50, 0..100, may be lost; default: %(default)s")
     # fmt: on
     args = parser.parse_args(argv)
     if not 0 <= args.tolerance <= 100:

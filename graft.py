@@ -47,26 +47,27 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", required=True, metavar="FOLDER",
         help="images, at any depth; their annotations are not looked at")
     parser.add_argument("--train-backbone", action="store_true",
-        help="it learns too, not only the adapter")
+        help="it learns too, not only the adapter; when there are many images and "
+        "minutes")
     parser.add_argument("--targets", nargs="+", default=["hint_layer"], choices=TARGETS,
         help="what to reproduce: the hint layer, the six maps, the heads' outputs; "
         "default: %(default)s")
     parser.add_argument("--distance", default="l2", choices=DISTANCES,
-        help="default: %(default)s")
+        help="between what is reproduced and the original; default: %(default)s")
     parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M",
-        help="default: %(default)s")
+        help="length of the training; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="images at a time; default: %(default)s")
+        help="images at a time; for little memory smaller; default: %(default)s")
     parser.add_argument("--lr", type=float, default=LR, metavar="RATE",
         help="peak of the learning rate; default: %(default)s")
     parser.add_argument("--data", nargs="+", metavar="FOLDER",
         help="annotated images to score teacher and graft on")
     parser.add_argument("--split", default="val", metavar="NAME",
-        help="default: %(default)s")
+        help="that is scored; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, metavar="N",
         help="of the adapter and of augmentation; default: %(default)s")
     parser.add_argument("--output", default="weights/graft.weights.h5", metavar="FILE",
-        help="default: %(default)s")
+        help="the new detector; default: %(default)s")
     # fmt: on
     args = parser.parse_args(argv)
     parser.check_above_0(args, "minutes", "batch_size", "lr")

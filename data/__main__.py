@@ -23,8 +23,9 @@ def main(argv: list[str] | None = None) -> int:
 
         return convert(argv[1:])
     parser = Parser("python -m data", __doc__)
-    parser.add_argument("folders", nargs="+", metavar="FOLDER")
     # fmt: off
+    parser.add_argument("folders", nargs="+", metavar="FOLDER",
+        help="annotated images or annotation files")
     parser.add_argument("--priors", dest="layout", default="voc", choices=LAYOUTS,
         help="priors that boxes are held against; default: %(default)s")
     parser.add_argument("--plot", metavar="FILE.png",

@@ -107,8 +107,9 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
         help="width of a MobileNet; default: %(default)s")
     group.add_argument("--neck", choices=NECKS,
-        help="default: that of --init-from, or light for squeezenet, ssd for the other "
-        "names in small letters, native for classifiers of keras.applications")
+        help="which layers stand between backbone and heads; default: that of "
+        "--init-from, or light for squeezenet, ssd for the other names in small "
+        "letters, native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
         help="width of the adapted 38x38 map; default: %(default)s")
     group.add_argument("--norm", choices=NORMS,
@@ -146,47 +147,56 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     """How long, how fast, on what, and where it is kept."""
     length = group.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N",
-        help=f"default: {EPOCHS}, for the demo set {DEMO_EPOCHS}")
+        help="length of the training; for few images more, for thousands fewer; "
+        f"default: {EPOCHS}, for the demo set {DEMO_EPOCHS}")
     length.add_argument("--minutes", type=float, metavar="M",
-        help="as many epochs as there is time for; the rate falls with the clock")
+        help="as many epochs as there is time for, the rate falls with the clock; for "
+        "a fixed time")
     group.add_argument("--patience", type=int, metavar="N",
-        help="end earlier, after N epochs without a better validation mAP; the best "
-        "often comes last, where the rate is low, so N is rather a third of the "
-        "epochs than a tenth; default: train to the end")
+        help="end after N epochs without a better validation mAP50; for more epochs "
+        "than may be needed: the best often comes late, where the rate is low, so N "
+        "is rather a third of the epochs than a tenth; default: train to the end")
     group.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="images in memory at a time; default: %(default)s")
+        help="images in memory at a time; for little memory smaller, with "
+        "--accumulate; default: %(default)s")
     group.add_argument("--accumulate", type=int, default=1, metavar="N",
         help="update once in N batches, as a batch N times larger would but for "
-        "its normalisation; default: %(default)s")
+        "its normalisation; for a small --batch-size; default: %(default)s")
     group.add_argument("--optimizer", default="adamw", choices=RATES,
-        help="default: %(default)s")
+        help="who turns gradients into updates; default: %(default)s")
     group.add_argument("--lr", type=float, metavar="RATE",
-        help="peak of the learning rate; default: "
+        help="peak of the learning rate; when the loss is not finite: a quarter; "
+        "default: "
         f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
     group.add_argument("--schedule", default="cosine", choices=SCHEDULES,
         help="how the rate falls; default: %(default)s")
     group.add_argument("--box-loss", choices=BOX_LOSSES,
-        help="default: smooth_l1, with neck yolox ciou")
+        help="of the boxes' offsets; default: smooth_l1, with neck yolox ciou")
     group.add_argument("--weigh-classes", action="store_true",
-        help="rare classes count more in the loss, by the root of their frequency")
+        help="rare classes count more in the loss, by the root of their frequency; "
+        "for classes of very different frequency")
     group.add_argument("--ema", dest="average", action="store_true",
-        help="score and keep the moving average of the weights")
+        help="score and keep the moving average of the weights; for long trainings")
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
-        help="auto goes by the hardware; default: %(default)s")
+        help="auto goes by the hardware; when the loss is not finite: float32; "
+        "default: %(default)s")
     group.add_argument("--devices", type=_number_or_all, metavar="N|all",
         help="how many GPUs share each batch, see docs/scaling.md; default: one")
     group.add_argument("--seed", type=int, default=0, metavar="N",
-        help="of weights, order and augmentation; default: %(default)s")
+        help="of weights, order and augmentation; for a second training of the same; "
+        "default: %(default)s")
     group.add_argument("--skip-non-finite", dest="skip_bad_batches",
         action="store_true",
-        help="undo and count steps whose loss is not finite, instead of stopping")
+        help="undo and count steps whose loss is not finite, instead of stopping; for "
+        "a few bad images")
     group.add_argument("--tensorboard", action="store_true",
         help="also write the curves into the run's folder for TensorBoard")
     group.add_argument("--output", metavar="FOLDER",
         help="the run's folder; default: a new one in runs/")
     group.add_argument("--resume", metavar="FOLDER",
         help="go on with a run that was stopped; --epochs or --minutes lengthen it, "
-        "--patience may change, --data says where its data are now, all other options are the run's")
+        "--patience may change, --data says where its data are now, all other options "
+        "are the run's")
 # fmt: on
 
 

@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser("python -m data convert", __doc__)
     parser.add_argument("source", metavar="IN", help="a folder or annotation file")
     parser.add_argument("output", metavar="OUT", help="a new folder")
-    parser.add_argument("--to", required=True, choices=WRITERS)
+    parser.add_argument("--to", required=True, choices=WRITERS, help="its format")
     return run_script("python -m data convert", run, parser.parse_args(argv))
 
 

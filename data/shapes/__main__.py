@@ -17,12 +17,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draws the set that the command line asks for."""
     parser = Parser("python -m data.shapes", __doc__)
     parser.add_argument("folder", type=Path, help="where the set goes")
-    parser.add_argument("--images", type=int, default=600, help="how many (600)")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
+    parser.add_argument(
+        "--images", type=int, default=600, help="how many; default: %(default)s"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="same seed, same bytes; default: %(default)s",
+    )
     parser.add_argument(
         "--large",
         action="store_true",
-        help="3000x2000 pixels with objects of 20 to 60: for train.py --tile",
+        help="3000x2000 pixels with objects of 20 to 60; for train.py --tile",
     )
     return run_script("python -m data.shapes", run, parser.parse_args(argv))
 
