@@ -174,7 +174,7 @@ def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
     from base.files import write_text
     from comparison import networks, verdict
     from comparison.page import page, table
-    from data import read_dataset
+    from data import read_dataset, report_problems
     from training.hardware import devices
 
     roots = args.data or next((run.data for run in compared if run.data), None)
@@ -183,6 +183,7 @@ def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
     names = compared[0].class_names
     dataset = networks.readable(read_dataset(roots, args.split, names)).check_boxes()
     print(f"\n{dataset.describe()}")
+    report_problems(dataset)
     entries = networks.compare(compared, dataset, args.rounds)
 
     for line in page.warnings(entries, dataset):

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
     import inference
     from base.constants import MIN_SCORE
     from base.files import output_file
-    from data import read_dataset
+    from data import read_dataset, report_problems
     from models.weights.hub import resolve_weights
     from reports import class_table, plot_precision_recall
     from training.runs import write_json
@@ -108,8 +108,7 @@ def run(args: argparse.Namespace) -> None:
     dataset = read_dataset(args.data, args.split, model and model.class_names)
     dataset.check_boxes()
     print(dataset.describe())
-    for line in (*dataset.notes, *dataset.problems):
-        print(f"  {line}", file=sys.stderr)
+    report_problems(dataset)
     images, detections, figures = find_objects(args, dataset, model)
     curves, per_class, scores = score(images, detections, dataset.class_names)
     figures |= scores

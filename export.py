@@ -146,7 +146,7 @@ def load_data(
     args: argparse.Namespace, metadata: "ModelMetadata"
 ) -> "tuple[Dataset, Dataset | None]":
     """The images that prove, and those that calibrate int8."""
-    from data import read_dataset
+    from data import open_dataset, report_problems
 
     trained = metadata.training.get("options") or {}
     roots = args.data or trained.get("data")
@@ -158,11 +158,11 @@ def load_data(
     splits = [args.split or trained.get("val_split") or "val"]
     if args.precision == "int8":
         splits.append(args.train_split or trained.get("train_split") or "train")
-    datasets = [read_dataset(roots, split, metadata.class_names) for split in splits]
+    opened = open_dataset(roots)
+    datasets = [opened.split(split, metadata.class_names) for split in splits]
     for dataset in datasets:
         print(dataset.describe())
-        for line in (*dataset.notes, *dataset.problems):
-            print(f"  {line}", file=sys.stderr)
+        report_problems(dataset)
     proving, *calibrating = datasets
     return proving.check_boxes(), calibrating[0] if calibrating else None
 

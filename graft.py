@@ -148,10 +148,11 @@ def read_val_set(
     """The annotated images to score on, where they were asked for."""
     if args.data is None:
         return None
-    from data import read_dataset
+    from data import read_dataset, report_problems
 
     val_set = read_dataset(args.data, args.split, metadata.class_names)
     print(val_set.describe())
+    report_problems(val_set)
     return val_set
 
 

@@ -14,13 +14,11 @@
 
 from data.augment import augment, plain
 from data.batches import Batches, pad_truth, report_unreadable
-from data.dataset import Dataset, Sample
+from data.dataset import Dataset, Sample, report_problems
 from data.images import image_size, read_image
-from data.readers.recognise import read_dataset
+from data.readers.recognise import open_dataset, read_dataset
 from data.shapes.dataset import draw_shapes
 from data.tiles import median_image_side, tile_dataset
-
-read_voc = read_dataset  # its name before it knew other formats
 
 __all__ = [
     "Batches",
@@ -30,11 +28,12 @@ __all__ = [
     "draw_shapes",
     "image_size",
     "median_image_side",
+    "open_dataset",
     "pad_truth",
     "plain",
     "read_dataset",
     "read_image",
-    "read_voc",
+    "report_problems",
     "report_unreadable",
     "tile_dataset",
 ]

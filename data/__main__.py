@@ -43,16 +43,18 @@ def run(args: argparse.Namespace) -> int:
     from data import doctor
     from data.doctor.findings import table
     from data.doctor.plot import plot_boxes
+    from data.readers.recognise import open_dataset
     from ssd_utils import make_priors
 
     plot = args.plot and output_file("--plot", args.plot, ".png")
     priors = make_priors(args.layout)
-    datasets = doctor.read_splits(args.folders)
+    opened = open_dataset(args.folders)
+    datasets = doctor.read_splits(opened)
     for dataset in datasets:
         print(dataset.describe())
         for line in dataset.notes:
             print(f"  {line}")
-    found = doctor.check_dataset(args.folders, datasets, priors)
+    found = doctor.check_dataset(opened, datasets, priors)
     print(table(found) or "nothing found")
     if plot:
         plot_boxes(doctor.all_boxes(datasets), priors, plot)

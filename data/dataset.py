@@ -5,6 +5,7 @@ knows this one shape and no file format.
 """
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 
 from base.errors import UserError
 from data.images import read_image
+
+MOST_LINES = 10  # ours: about the data, before a training or an evaluation
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,10 @@ class Dataset:
     def check_boxes(self) -> "Dataset":
         """The data set itself; UserError where no image has a box of any class."""
         if not any(self.boxes_per_class().values()):
+            reason = next(iter(self.problems), "All their annotations are empty.")
             raise UserError(
                 f"{self.name} {self.split}: no boxes of any class of "
-                f"{', '.join(self.class_names)}. {' '.join(self.problems[:1])}"
+                f"{', '.join(self.class_names)} in {len(self)} images. {reason}"
             )
         return self
 
@@ -121,6 +125,25 @@ class Dataset:
                 f"{self.num_objects_left_out} objects"
             )
         return "\n".join(lines)
+
+
+def report_problems(*datasets: Dataset) -> None:
+    """Notes and problems to standard error, a line for each kind of problem."""
+    lines = [line for dataset in datasets for line in dataset.notes]
+    lines += [line for dataset in datasets for line in dataset.problems]
+    kinds: dict[str, list[str]] = {}
+    for line in dict.fromkeys(lines):  # two splits may say the same
+        kind = getattr(line, "id", "reader")
+        kinds.setdefault(line if kind == "reader" else kind, []).append(line)
+    shown = [
+        f"{first} And {len(more)} more of this kind." if more else first
+        for first, *more in kinds.values()
+    ]
+    if len(shown) > MOST_LINES:
+        rest = len(shown) - MOST_LINES + 1
+        shown[MOST_LINES - 1 :] = [f"... and {rest} lines more: python -m data FOLDER"]
+    for line in shown:
+        print(f"  {line}", file=sys.stderr)
 
 
 def truth_array(rows: Sequence[Sequence[float]]) -> np.ndarray:

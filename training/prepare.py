@@ -12,15 +12,20 @@ import keras
 import numpy as np
 
 from base.errors import UserError
-from data import Dataset, draw_shapes, median_image_side, read_dataset, tile_dataset
+from data import (
+    Dataset,
+    draw_shapes,
+    median_image_side,
+    open_dataset,
+    report_problems,
+    tile_dataset,
+)
 from models import Architecture, backbone_layers, build
 from models.weights import WeightsFile, initialise, read_weights, transfer
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
 from training import DEMO, FINE_TUNING_SCALE, RATES
 from training.options import default_epochs
 from training.state import TrainingConfig
-
-MOST_TOLD = 10  # ours: lines about the data before a training
 
 
 def check_files(args: argparse.Namespace) -> None:
@@ -48,28 +53,20 @@ def load_data(
         draw_shapes(DEMO)
     given = list(dict.fromkeys(n.strip() for n in (class_names or "").split(",")))
     given = [name for name in given if name] or None
-    roots = folders or [DEMO]
-    train_set = read_dataset(roots, splits[0], given)
-    val_set = read_dataset(roots, splits[1], train_set.class_names)
+    opened = open_dataset(folders or [DEMO])
+    train_set = opened.split(splits[0], given)
+    val_set = opened.split(splits[1], train_set.class_names)
     if tile_px:
         train_set, val_set = (tile_dataset(s, tile_px) for s in (train_set, val_set))
     datasets = (train_set, val_set)
     for dataset in datasets:
         dataset.check_boxes()
         print(dataset.describe())
-    told = [line for dataset in datasets for line in dataset.notes]
-    told += [line for dataset in datasets for line in dataset.problems]
-    told = list(dict.fromkeys(told))  # both splits may say the same
-    if len(told) > MOST_TOLD:
-        count = len(told) - MOST_TOLD + 1
-        told[MOST_TOLD - 1 :] = [
-            f"... and {count} lines more, see python -m data FOLDER"
-        ]
+    report_problems(*datasets)
     paths = {sample.path for sample in train_set.samples}
     shared = len(paths & {sample.path for sample in val_set.samples})
     if shared:
-        told.append(f"images in both splits: {shared}; the scores promise too much")
-    for line in told:
+        line = f"images in both splits: {shared}; the scores promise too much"
         print(f"  {line}", file=sys.stderr)
     return datasets
 

@@ -206,12 +206,12 @@ def read(where: Data) -> tuple:
 
     import numpy as np
 
-    from data import draw_shapes, read_voc
+    from data import draw_shapes, read_dataset
 
     if where.folder == DEMO:
         draw_shapes(DEMO)
-    train_set = read_voc([where.folder], where.train_split)
-    val_set = read_voc([where.folder], where.val_split, train_set.class_names)
+    train_set = read_dataset([where.folder], where.train_split)
+    val_set = read_dataset([where.folder], where.val_split, train_set.class_names)
     order = np.random.default_rng(0).permutation(len(train_set))
     kept = sorted(order[: round(where.share * len(train_set))])
     samples = [train_set.samples[at] for at in kept]

@@ -29,11 +29,11 @@ def main() -> None:
 
     keras = import_keras()
     imported = time.perf_counter()
-    from data import Batches, read_voc
+    from data import Batches, read_dataset
     from models import Architecture, build
     from training.hardware import devices
 
-    dataset = read_voc(args.data, args.split)
+    dataset = read_dataset(args.data, args.split)
     architecture = Architecture(
         args.backbone, len(dataset.class_names) + 1, neck=args.neck
     )

@@ -18,9 +18,9 @@ from tqdm import tqdm
 from base.command_line import Parser, run_script
 from base.errors import UserError
 from data.convert import writers
-from data.readers.annotation import Annotated, Source
+from data.readers.annotation import Annotated, AnnotationSource
 from data.readers.assemble import names_of, read_chosen
-from data.readers.recognise import find_sources
+from data.readers.recognise import open_dataset
 from data.readers.splits import SPLITS, SplitAssignment
 
 WRITERS = {
@@ -54,7 +54,8 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     out = Path(output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} already holds something; name a new folder.")
-    sources = find_sources(source)
+    sources, notes = open_dataset(source)
+    yield from (f"  {note}" for note in notes)
     class_names = names_of(sources)
     parts: dict[str | None, list[Annotated]] = {}
     for split, keys in _parts(sources).items():
@@ -88,13 +89,13 @@ def _annotated(annotated: Annotated, _: dict[str, int]) -> Annotated:
 
 
 def _parts(
-    sources: Sequence[Source],
-) -> dict[str | None, list[tuple[Source, list[str]]]]:
+    sources: Sequence[AnnotationSource],
+) -> dict[str | None, list[tuple[AnnotationSource, list[str]]]]:
     """Keys of train, val and test of each source, without overlap; None: no splits.
 
     What trainval has beyond train and val goes to the one that has no list.
     """
-    parts: dict[str | None, list[tuple[Source, list[str]]]] = {}
+    parts: dict[str | None, list[tuple[AnnotationSource, list[str]]]] = {}
     for source in sources:
         known = [name for name in source.lists if name in SPLITS]
         lists = {name: source.keys(name) for name in known}

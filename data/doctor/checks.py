@@ -13,17 +13,18 @@ from data.doctor.images import check_images
 from data.doctor.unread import check_unread
 from data.doctor.voc import KINDS, check_trees
 from data.readers.annotation import Problem
-from data.readers.recognise import find_sources, read_dataset
+from data.readers.recognise import OpenDataset
 
 TEXTS = {
     "error": "left out by the reader",
     "warning": "mended by the reader, or told by it",
     "note": "told by the reader",
+    "image-size": "boxes for another size",
 }
 SPLITS = ("train", "val", "test")  # each image in at most one
 
 
-def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
+def read_splits(opened: OpenDataset) -> list[Dataset]:
     """The splits that a data set has, training first; UserError where there is none.
 
     Where no list names a test split, val is not read twice. Without training split the
@@ -34,7 +35,7 @@ def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
     for split in SPLITS:
         names = datasets[0].class_names if datasets else None
         try:
-            dataset = read_dataset(roots, split, names)
+            dataset = opened.split(split, names)
         except UserError as error:
             first = first or error
             continue
@@ -48,13 +49,13 @@ def read_splits(roots: Sequence[Path | str]) -> list[Dataset]:
 
 
 def check_dataset(
-    roots: Sequence[Path | str], datasets: Sequence[Dataset], priors: np.ndarray
+    opened: OpenDataset, datasets: Sequence[Dataset], priors: np.ndarray
 ) -> list[Finding]:
     """All findings about folders and the splits that `read_splits` finds in them.
 
     `priors` (P, 4) are centers in 0..1.
     """
-    sources = find_sources(roots)
+    sources = opened.sources
     trees = [source.tree for source in sources if hasattr(source, "tree")]
     found = check_trees(trees)
     lines = list(dict.fromkeys(line for d in datasets for line in d.problems))
@@ -74,7 +75,7 @@ def _problems(lines: Sequence[str]) -> list[Finding]:
     return [
         finding
         for (id, severity), places in by_kind.items()
-        for finding in findings(id, severity, TEXTS[severity], places)
+        for finding in findings(id, severity, TEXTS.get(id, TEXTS[severity]), places)
     ]
 
 

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from base.errors import UserError
-from data.dataset import Dataset, Sample
+from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
-from data.images import image_size, read_image
+from data.images import read_image
 from data.progress import progress
 
 THUMBNAIL = 32  # ours: pixels, to compare images by
@@ -44,7 +43,6 @@ def check_images(datasets: Sequence[Dataset]) -> list[Finding]:
             else:
                 seen.append(place)
                 looks.append(look)
-    sizes = [line for d in datasets for p in d.samples for line in _other_size(p)]
     same = {True: [], False: []}  # in two splits?
     near = []
     for a, b, is_same in _pairs(looks):
@@ -57,23 +55,10 @@ def check_images(datasets: Sequence[Dataset]) -> list[Finding]:
             near.append(splits)
     return [
         *findings("image-broken", "error", "images that can't be decoded", broken),
-        *findings("image-size", "error", "boxes for another size", sizes),
         *findings("two-splits", "error", "same file in two splits", same[True]),
         *findings("nearly-two-splits", "warning", "nearly same, two splits", near),
         *findings("same-file", "warning", "same file twice in a split", same[False]),
     ]
-
-
-def _other_size(sample: Sample) -> list[str]:
-    """Where the annotation's size, which COCO's reader believes, is not the file's."""
-    try:
-        size_wh = image_size(sample.path)
-    except UserError:  # told as broken
-        return []
-    if size_wh == tuple(sample.size_wh):
-        return []
-    (written, found) = ("x".join(map(str, s)) for s in (sample.size_wh, size_wh))
-    return [f"{sample.path}: annotated as {written}, upright it is {found}"]
 
 
 def _look(path: Path) -> Look | str:

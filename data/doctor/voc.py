@@ -9,7 +9,7 @@ from data.doctor.findings import Finding, findings
 from data.images import image_size
 from data.readers.files.text import MISSING
 from data.readers.voc.layout import Tree
-from data.readers.voc.xml_file import VocObject, read_annotation
+from data.readers.voc.xml_file import VocObject
 
 KINDS = {  # id -> severity, text
     "xml": ("error", "annotation files that can't be read"),
@@ -51,7 +51,7 @@ def check_trees(trees: Sequence[Tree]) -> list[Finding]:
 
 def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None:
     try:
-        annotation = read_annotation(path)
+        annotation = tree.annotation(path)
     except UserError as error:
         places["xml"].append(f"{path}: {error}")
         return

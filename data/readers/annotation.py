@@ -1,17 +1,18 @@
 """The contract between annotation formats and the rest.
 
-A format is one module, named in `formats.FORMATS`, with two things:
+A format is one module, named in `recognise.FORMATS`, with two things:
 
-    IN_WORDS: str                        its usual layouts, for messages
-    find(path: Path) -> list[Source]     the data sets at a folder or in an annotation
-                                         file; empty where that is another format
+    IN_WORDS: str      its name and its usual layouts, for messages
+    find(path: Path) -> list[AnnotationSource]
+                       the data sets at a folder or in an annotation file; empty where
+                       that is another format
 
-What a Source lists is read image by image (`Annotated`); what is wrong with boxes
-and classes is told and mended in one place for all formats, `reading.py`.
+What a source lists is read image by image (`Annotated`); what is wrong with boxes and
+classes is reported and mended in one place for all formats, `assemble.py`.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -88,21 +89,19 @@ class Missing(ValueError):
         self.what, self.name, self.path = what, name, path
 
 
-class Source(Protocol):
+class AnnotationSource(Protocol):
     """One data set of one format, opened but not yet read.
 
     format_name: for the screen. root: for messages and the data set's name.
     lists: which of splits.SPLITS the files tell apart, and names of other lists; empty:
         none.
     problems(split): optional, what is wrong with the files as a whole (`Problem`).
-    opens_files: whether `read` waits for files, so that threads help.
     names_have_order: whether class_names has an order of its own; if not it is sorted.
     """
 
     format_name: str
     root: Path
     lists: Collection[str]
-    opens_files: bool
     names_have_order: bool
 
     def keys(self, split: str | None) -> list[str]:
@@ -124,19 +123,48 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def same_name_problems(
+    where: Path | str, names: Iterable[tuple[int | float | str, str]]
+) -> list["Problem"]:
+    """A line for each name of several classes, which are read as one; of (id, name)."""
+    ids: dict[str, dict[str, None]] = {}
+    for number, name in names:
+        ids.setdefault(name, {})[f"{number}"] = None
+    return [
+        Problem(
+            f"{where}: classes {', '.join(found)} are all called {name!r}: one class.",
+            "class-twice",
+            "note",
+        )
+        for name, found in ids.items()
+        if name and len(found) > 1
+    ]
+
+
 def size_problems(
     where: str,
     written_wh: tuple[float | None, float | None],
     size_wh: tuple[int, int],
+    scales_boxes: bool = False,
 ) -> list["Problem"]:
-    """A line where the size in a file is not that of the upright image; else none."""
+    """A line where the size in a file is not that of the upright image; else none.
+
+    scales_boxes: whether the boxes belong to the written size, as in COCO JSON: they
+        are wrong where the image is not that one at another scale.
+    """
     if None in written_wh or not all(written_wh) or written_wh == size_wh:
         return []
     width, height = written_wh
+    is_wrong = scales_boxes and abs(size_wh[0] * height - size_wh[1] * width) > max(
+        written_wh
+    )
+    believed = "boxes belong to the first" if scales_boxes else "the image was believed"
     turned = (height, width) == size_wh
     text = (
         f"{where} says {width:g}x{height:g}, the image is {size_wh[0]}x{size_wh[1]}; "
-        "the image was believed"
+        f"{believed}"
         + (" (turned by its EXIF mark? Look at its boxes)." if turned else ".")
     )
+    if is_wrong:
+        return [Problem(text, "image-size", "error")]
     return [Problem(text, "size", "warning")]

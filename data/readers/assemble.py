@@ -16,10 +16,10 @@ from data.dataset import Dataset, Sample, truth_array
 from data.progress import progress
 from data.readers.annotation import (
     Annotated,
+    AnnotationSource,
     Missing,
     Object,
     Problem,
-    Source,
 )
 from data.readers.files.edges import valid_edges
 from data.readers.files.text import MISSING, check_names, clean_name
@@ -40,7 +40,9 @@ class _Read(NamedTuple):
 
 
 def read_split(
-    sources: Sequence[Source], split: str, class_names: Sequence[str] | None = None
+    sources: Sequence[AnnotationSource],
+    split: str,
+    class_names: Sequence[str] | None = None,
 ) -> Dataset:
     """One split of several sources, as one Dataset; see `formats.read_dataset`."""
     with _collector_paused():
@@ -103,13 +105,13 @@ def read_chosen(
     )
 
 
-def _category_ids(sources: Sequence[Source]) -> dict:
+def _category_ids(sources: Sequence[AnnotationSource]) -> dict:
     """Those of COCO JSON; of several sources their ids would differ."""
     asked = getattr(sources[0], "category_ids", dict) if len(sources) == 1 else dict
     return asked()
 
 
-def _problems_of(sources: Sequence[Source], split: str) -> list[Problem]:
+def _problems_of(sources: Sequence[AnnotationSource], split: str) -> list[Problem]:
     """What is wrong with files as a whole, of the sources that tell."""
     tells = [source.problems for source in sources if hasattr(source, "problems")]
     return list(dict.fromkeys(line for tell in tells for line in tell(split)))
@@ -164,14 +166,14 @@ def _area_px(item: Object) -> float:
     return (right - left) * (bottom - top)
 
 
-def names_of(sources: Sequence[Source]) -> list[str]:
+def names_of(sources: Sequence[AnnotationSource]) -> list[str]:
     """Class names of all sources: in their own order where one has it, else sorted."""
     names = dict.fromkeys(name for source in sources for name in _names_of(source))
     ordered = any(source.names_have_order for source in sources)
     return list(names) if ordered else sorted(names)
 
 
-def _names_of(source: Source) -> list[str]:
+def _names_of(source: AnnotationSource) -> list[str]:
     """Without those that are missing; a list of classes means what stands in it."""
     missing = ("",) if source.names_have_order else MISSING
     names = check_names(source.class_names(), source.root)
@@ -179,19 +181,22 @@ def _names_of(source: Source) -> list[str]:
 
 
 def _read_all(
-    source: Source, keys: Sequence[str], indices: dict[str, int], keep: Callable
+    source: AnnotationSource,
+    keys: Sequence[str],
+    indices: dict[str, int],
+    keep: Callable,
 ) -> list[_Read]:
     def read(key: str) -> _Read:
         return _read(source, key, indices, keep)
 
     words = f"{source.root.name}: annotations read"
-    if not source.opens_files:  # threads would only wait for each other
-        return list(progress(map(read, keys), len(keys), words))
     with ThreadPoolExecutor(READ_THREADS) as pool:
         return list(progress(pool.map(read, keys), len(keys), words))
 
 
-def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> _Read:
+def _read(
+    source: AnnotationSource, key: str, indices: dict[str, int], keep: Callable
+) -> _Read:
     try:
         annotated = source.read(key)
     except Missing as missing:
@@ -200,11 +205,13 @@ def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> 
         return _Read(None, [Problem(f"{error} Left out.")])
     problems = [_as_warning(line) for line in annotated.problems]
     unknown, sound = [], []
+    num_nameless = 0
     for item in annotated.objects:
         if item.name not in indices or item.rejected:
             item, line = _named(item, indices)
             problems += [line] * bool(line)
             if item is None:
+                num_nameless += line.id == "name-missing"
                 continue
             if item.name not in indices:
                 unknown.append(item.name)
@@ -218,9 +225,14 @@ def _read(source: Source, key: str, indices: dict[str, int], keep: Callable) -> 
             sound.append(item)
         elif edges_px:
             sound.append(item._replace(edges_px=edges_px))
-    kept = keep(annotated._replace(objects=sound), indices)
     num_left_out = len(annotated.objects) - len(sound)
-    return _Read(kept, problems, unknown, num_left_out, path=annotated.path)
+    path = annotated.path
+    if num_nameless and not sound:
+        text = f"{path}: left out; its objects have no class name, so it is not empty."
+        problems.append(Problem(text, "name-missing"))
+        return _Read(None, problems, unknown, num_left_out)
+    kept = keep(annotated._replace(objects=sound), indices)
+    return _Read(kept, problems, unknown, num_left_out, path=path)
 
 
 def _as_warning(line: str) -> Problem:
@@ -252,7 +264,7 @@ def _unknown_lines(reads: Iterable[_Read], class_names: Sequence[str]) -> list[s
 
 
 def _missing_lines(
-    parts: Iterable[tuple[Source, Sequence[_Read]]],
+    parts: Iterable[tuple[AnnotationSource, Sequence[_Read]]],
 ) -> tuple[list[str], int]:
     """A line for each source and kind of thing that isn't there; how many in all."""
     lines, num_missing = [], 0
@@ -269,7 +281,7 @@ def _missing_lines(
     return lines, num_missing
 
 
-def _check_usable(dataset: Dataset, sources: Sequence[Source]) -> None:
+def _check_usable(dataset: Dataset, sources: Sequence[AnnotationSource]) -> None:
     if dataset.samples and dataset.class_names:
         return
     seen = "; ".join(f"{source.root}: {source.format_name}" for source in sources)

@@ -136,7 +136,6 @@ class TableSource:
     """CSV files of one data set."""
 
     format_name = "CSV"
-    opens_files = True
 
     def __init__(
         self, root: Path, files: Sequence[Path], class_files: Sequence[Path]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.readers.annotation import Annotated, Problem, Source
+from data.readers.annotation import Annotated, AnnotationSource, Problem
 from data.readers.splits import SPLITS, is_split_name
 
 
@@ -14,12 +14,13 @@ class SplitFolders:
         none. A key has the number of its part in front.
     """
 
-    def __init__(self, root: Path, parts: Sequence[tuple[str, str, Source]]) -> None:
+    def __init__(
+        self, root: Path, parts: Sequence[tuple[str, str, AnnotationSource]]
+    ) -> None:
         self.root = root
         self._parts = parts
         sources = [source for _, _, source in parts]
         self.format_name = " + ".join(dict.fromkeys(s.format_name for s in sources))
-        self.opens_files = any(source.opens_files for source in sources)
         self.names_have_order = any(source.names_have_order for source in sources)
         self.lists = list(dict.fromkeys(split for _, split, _ in parts))
 

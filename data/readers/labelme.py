@@ -64,7 +64,6 @@ class LabelmeSource:
     """JSON files of one data set; keys are their paths below the root."""
 
     format_name = "labelme"
-    opens_files = True
     names_have_order = False
 
     def __init__(self, root: Path, files: Sequence[Path]) -> None:

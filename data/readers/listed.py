@@ -38,8 +38,6 @@ class ListedSource:
     `task_2/a.jpg` are two images. Files are opened when the first question comes.
     """
 
-    opens_files = True
-
     def __init__(
         self,
         format_name: str,

@@ -1,7 +1,7 @@
 """The front door: any folder, its format recognised from its files.
 
->>> dataset = read_dataset("my_images", "train")  # doctest: +SKIP
->>> print(dataset.describe())  # doctest: +SKIP
+>>> opened = open_dataset("my_images")  # doctest: +SKIP
+>>> train_set, val_set = map(opened.split, ("train", "val"))  # doctest: +SKIP
 
 A new format is one module that keeps to `annotation.py`, and one name in FORMATS.
 """
@@ -13,18 +13,19 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from base.errors import UserError
 from data.dataset import Dataset
 from data.downloads.named import NAMED, download_dataset
 from data.images import UNREAD_SUFFIXES
-from data.readers.annotation import Source
+from data.readers.annotation import AnnotationSource, Problem
 from data.readers.assemble import read_split
 from data.readers.files.paths import files_under
 from data.readers.folders import SplitFolders
 from data.readers.splits import is_split_name, splits_of
 
-# modules of data/, asked in this order: the more telling files first
+# modules of data/readers, asked in this order: the more telling files first
 FORMATS = (
     "coco",
     "label_studio",
@@ -35,9 +36,49 @@ FORMATS = (
     "labelme",
     "csv_table",
 )
+# what those behind the first read, beside which they are looked for
+ENDINGS = {"yolo": ".txt", "voc": ".xml", "cvat": ".xml", "csv_table": ".csv"}
 DEPTH = 3  # ours: folders in folders that may be data sets
 MANY_FILES = 10_000  # ours: the first of them tell what a folder holds
 SHOWN_NAMES = 8  # ours: entries of a folder that a message names
+
+
+class OpenDataset(NamedTuple):
+    """Data sets whose files are known: scanned once for all splits."""
+
+    sources: list[AnnotationSource]
+    notes: list[Problem]
+
+    def split(self, name: str, class_names: Sequence[str] | None = None) -> Dataset:
+        """One split: train, val, trainval, test, or another list that is there.
+
+        Without lists, names are split by their hash, 80/20; where nothing is called
+        test, val stands in for it. Of several folders those without the split are
+        passed over as long as one has it.
+
+        class_names: without the background. Left out, they are those of all splits,
+            so that every split numbers them alike: in the format's own order, else
+            sorted.
+
+        Files and objects that can't be used are left out and named in
+        `Dataset.problems`; UserError where nothing is left.
+        """
+        dataset = read_split(self.sources, name, class_names)
+        dataset.notes.extend(self.notes)
+        return dataset
+
+
+def open_dataset(roots: Sequence[Path | str] | Path | str) -> OpenDataset:
+    """The data sets at folders or annotation files, joined (VOC07+12).
+
+    roots: or names of `named.py`, which are downloaded. UserError where a format isn't
+        understood says what was seen.
+    """
+    if isinstance(roots, str | Path):
+        roots = [roots]
+    found = [_find(path) for root in roots for path in _paths(root)]
+    sources = [source for some, _ in found for source in some]
+    return OpenDataset(sources, [note for _, notes in found for note in notes])
 
 
 def read_dataset(
@@ -45,26 +86,8 @@ def read_dataset(
     split: str,
     class_names: Sequence[str] | None = None,
 ) -> Dataset:
-    """One split of the data sets at the given folders or annotation files.
-
-    roots: or names of `named.py`, which are downloaded. Several are joined (VOC07+12);
-        those without the split are passed over as long as one has it.
-    split: train, val, trainval or test. Without lists, names are split by their
-        hash, 80/20; where nothing is called test, val stands in for it.
-    class_names: without the background. Left out, they are those of all splits, so
-        that every split numbers them alike: in the format's own order, else sorted.
-
-    Files and objects that can't be used are left out and named in
-    `Dataset.problems`; UserError where a format isn't understood or nothing is left.
-    """
-    return read_split(find_sources(roots), split, class_names)
-
-
-def find_sources(roots: Sequence[Path | str] | Path | str) -> list[Source]:
-    """The data sets at folders or files; UserError says what was seen instead."""
-    if isinstance(roots, str | Path):
-        roots = [roots]
-    return [s for root in roots for path in _paths(root) for s in _find(path)]
+    """One split of data sets that nothing else is read of; see `open_dataset`."""
+    return open_dataset(roots).split(split, class_names)
 
 
 def _paths(root: Path | str) -> list[Path]:
@@ -80,11 +103,15 @@ def _paths(root: Path | str) -> list[Path]:
     )
 
 
-def _find(path: Path) -> list[Source]:
+def _find(path: Path) -> tuple[list[AnnotationSource], list[Problem]]:
     inside = _unpacked(path)
-    formats = [import_module(f"data.readers.{name}") for name in FORMATS]
-    if sources := _first_format(formats, inside) or _in_subfolders(formats, inside):
-        return sources
+    formats = [_module(name) for name in FORMATS]
+    for number, module in enumerate(formats, start=1):
+        if sources := module.find(inside):
+            others = _other_formats(inside, sources[0].format_name, FORMATS[number:])
+            return sources, others
+    if sources := _in_subfolders(formats, inside):
+        return sources, []
     from data.readers import foreign  # msgspec is not needed to detect
 
     if line := foreign.describe(inside):
@@ -97,13 +124,42 @@ def _find(path: Path) -> list[Source]:
     )
 
 
-def _first_format(formats: Sequence[ModuleType], path: Path) -> list[Source]:
+def _module(name: str) -> ModuleType:
+    return import_module(f"data.readers.{name}")
+
+
+def _first_format(formats: Sequence[ModuleType], path: Path) -> list[AnnotationSource]:
     return next((found for module in formats if (found := module.find(path))), [])
+
+
+def _other_formats(path: Path, first: str, names: Sequence[str]) -> list[Problem]:
+    """A note where files of further formats lie in a folder."""
+    if not path.is_dir():
+        return []
+    endings = {file.suffix.lower() for file in files_under(path)}
+    others = [
+        module.IN_WORDS.partition(":")[0]
+        for name in names
+        if ENDINGS.get(name, ".json") in endings
+        and _is_in(module := _module(name), path)
+    ]
+    if not others:
+        return []
+    text = f"{path}: read as {first}; not read: {', '.join(others)}."
+    return [Problem(text, "format-not-read", "note")]
+
+
+def _is_in(module: ModuleType, path: Path) -> bool:
+    """Whether files of a format lie in a folder, sound or not."""
+    try:
+        return bool(module.find(path))
+    except UserError:
+        return True
 
 
 def _in_subfolders(
     formats: Sequence[ModuleType], root: Path, depth: int = DEPTH
-) -> list[Source]:
+) -> list[AnnotationSource]:
     """The data sets in the folders of a folder: CVAT's tasks, train/ and test/.
 
     Where the folders' names tell splits, all that is in them belongs to those.
@@ -113,8 +169,8 @@ def _in_subfolders(
     inside = (p for p in sorted(root.iterdir()) if p.is_dir())
     folders = [p for p in inside if p.name[0] != "." and p.name != "__MACOSX"]
     splits = splits_of(folder.name for folder in folders)
-    found: list[Source] = []
-    parts: list[tuple[str, str, Source]] = []
+    found: list[AnnotationSource] = []
+    parts: list[tuple[str, str, AnnotationSource]] = []
     for folder in folders:
         inner = _unpacked(folder)
         sources = _first_format(formats, inner)

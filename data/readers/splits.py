@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from base.errors import UserError
 from data.images import SUFFIXES
-from data.readers.annotation import Source
+from data.readers.annotation import AnnotationSource
 
 SPLITS = ("train", "val", "trainval", "test")  # VOC devkit, ImageSets/Main
 VAL_PERCENT = 20  # the article's 80/20
@@ -43,7 +43,7 @@ TAILS = ("set", "data", "split", "list", "images", "imgs", "labels")  # trainset
 class SplitAssignment(NamedTuple):
     """Keys of a split per source, notes on how it came about, whether it was made."""
 
-    keys: list[tuple[Source, list[str]]]
+    keys: list[tuple[AnnotationSource, list[str]]]
     notes: list[str]
     made: bool
 
@@ -97,7 +97,7 @@ def _words(name: str) -> list[str]:
     ]
 
 
-def choose(sources: Sequence[Source], split: str) -> SplitAssignment:
+def choose(sources: Sequence[AnnotationSource], split: str) -> SplitAssignment:
     """The pictures of a split in each source that has it.
 
     Several sources are joined; those without the split are passed over as long as one
@@ -138,7 +138,7 @@ def is_val(stem: str) -> bool:
     return int.from_bytes(digest.digest()[:8], "big") % 100 < VAL_PERCENT
 
 
-def _can_give_val(sources: Sequence[Source]) -> bool:
+def _can_give_val(sources: Sequence[AnnotationSource]) -> bool:
     lists = (set(source.lists) & set(SPLITS) for source in sources)
     return any(not known or known - {"test"} for known in lists)
 
@@ -149,7 +149,7 @@ def _stem(key: str) -> str:
     return stem if dot and f".{suffix.lower()}" in SUFFIXES else name
 
 
-def _keys(source: Source, split: str, notes: list[str]) -> list[str] | None:
+def _keys(source: AnnotationSource, split: str, notes: list[str]) -> list[str] | None:
     """Keys of a split in one source; None when its lists don't give it."""
     if split not in SPLITS:
         return source.keys(split) if split in source.lists else None
@@ -172,7 +172,7 @@ def _keys(source: Source, split: str, notes: list[str]) -> list[str] | None:
     return _derived(source, split, pool, origin, notes)
 
 
-def _trainval(source: Source) -> list[str]:
+def _trainval(source: AnnotationSource) -> list[str]:
     if "trainval" in source.lists:
         return source.keys("trainval")
     both = [name for name in ("train", "val") if name in source.lists]
@@ -180,7 +180,7 @@ def _trainval(source: Source) -> list[str]:
 
 
 def _derived(
-    source: Source, split: str, pool: list[str], origin: str, notes: list[str]
+    source: AnnotationSource, split: str, pool: list[str], origin: str, notes: list[str]
 ) -> list[str]:
     """train or val of a pool: what the other's list leaves, else by hash."""
     other = "val" if split == "train" else "train"

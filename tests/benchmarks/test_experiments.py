@@ -9,7 +9,7 @@ from keras import layers
 
 from benchmarks.accuracy.dead_channels import dead_channels
 from benchmarks.accuracy.experiments import DATA, EXPERIMENTS, PLOTS
-from data import read_voc
+from data import read_dataset
 from models import Architecture
 from training.state import TrainingConfig
 
@@ -38,4 +38,4 @@ def test_dead_channels_are_counted(shapes):
     first = layers.ReLU()(first(image))
     last = layers.ReLU()(-first)
     viewer = keras.Model(image, [first, last])
-    assert dead_channels(viewer, read_voc(shapes, "val")) == [0.5, 1.0]
+    assert dead_channels(viewer, read_dataset(shapes, "val")) == [0.5, 1.0]

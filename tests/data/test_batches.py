@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from data import Batches, batches, pad_truth, read_voc
+from data import Batches, batches, pad_truth, read_dataset
 from tests.helpers.voc_files import write_voc
 
 BOX = (11, 5, 40, 20)
@@ -15,7 +15,7 @@ SIZE = 48
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     objects = {f"p{i}": [("cat", BOX, i % 2)] * (i % 3) for i in range(7)}
-    return read_voc(write_voc(tmp_path_factory.mktemp("set"), objects), "trainval")
+    return read_dataset(write_voc(tmp_path_factory.mktemp("set"), objects), "trainval")
 
 
 def make(dataset, batch_size=3, **options):
@@ -49,7 +49,7 @@ def test_pad_truth_refuses_to_lose_boxes():
 @pytest.mark.parametrize(("most", "rows"), [(0, 8), (1, 8), (8, 8), (9, 16)])
 def test_rows_are_a_multiple_of_8(tmp_path, most, rows):
     root = write_voc(tmp_path, {"a": [("cat", BOX)] * most, "b": [("cat", BOX)]})
-    dataset = read_voc(root, "trainval")
+    dataset = read_dataset(root, "trainval")
     images, truth = make(dataset, 2).batch(0, 0)
     assert truth.shape == (2, rows if most else 8, 5) and truth.dtype == np.float32
     assert images.shape == (2, SIZE, SIZE, 3) and images.dtype == np.uint8
@@ -142,7 +142,7 @@ def test_errors_name_the_image(dataset, monkeypatch):
 def damaged(tmp_path):
     """Four images whose second and third are cut off behind their header."""
     root = write_voc(tmp_path, {s: [("cat", BOX)] for s in "abcd"})
-    dataset = read_voc(root, "trainval")
+    dataset = read_dataset(root, "trainval")
     for stem in "bc":
         path = root / "JPEGImages" / f"{stem}.png"
         path.write_bytes(path.read_bytes()[:300])

@@ -6,21 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
-from data import doctor
 from data.__main__ import main
 from data.doctor.boxes import best_overlaps, check_priors
 from data.doctor.findings import SEVERITIES, Finding, table
 from ssd_utils import make_priors
+from tests.helpers.findings import all_findings
 from tests.helpers.voc_files import write_image, write_voc
 
 BOX = (5, 5, 30, 30)
 MANY = [("cat", (x, y, x + 25, y + 25)) for x in (2, 30) for y in (2, 8, 14)]
 IMAGES = {"a": MANY, "b": MANY, "v": [("cat", BOX)]}
 LISTS = {"train": ["a", "b"], "val": ["v"]}
-
-
-def all_findings(root):
-    return doctor.check_dataset([root], doctor.read_splits([root]), make_priors())
 
 
 def check_dataset(root):
@@ -126,7 +122,7 @@ def test_a_size_that_is_not_the_images(tmp_path):
     write_image(tmp_path / "b.png", (40, 60))  # as annotators see it without EXIF
     finding = check_dataset(tmp_path)["image-size"]
     assert (finding.severity, finding.count) == ("error", 1)
-    assert "b.png: annotated as 60x40, upright it is 40x60" in finding.examples[0]
+    assert "b.png says 60x40, the image is 40x60" in finding.examples[0]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import draw_shapes, read_image, read_voc
+from data import draw_shapes, read_dataset, read_image
 from data.shapes import dataset as shapes
 from data.shapes import draw
 
@@ -30,11 +30,11 @@ def drawn(tmp_path_factory):
 def test_it_reads_as_a_voc_data_set_without_problems(drawn):
     sizes = {}
     for split in ("train", "val", "trainval", "test"):
-        dataset = read_voc(drawn, split, draw.CLASS_NAMES)
+        dataset = read_dataset(drawn, split, draw.CLASS_NAMES)
         assert dataset.problems == [] and dataset.notes == []
         sizes[split] = len(dataset)
     assert sizes == {"train": 28, "val": 6, "trainval": 34, "test": 6}
-    dataset = read_voc(drawn, "trainval")
+    dataset = read_dataset(drawn, "trainval")
     assert dataset.class_names == list(draw.CLASS_NAMES)
     assert min(dataset.boxes_per_class().values()) > 5
     assert any(sample.difficult.any() for sample in dataset.samples)
@@ -113,7 +113,7 @@ def test_the_command_line(tmp_path):
 
 def test_large_images_have_small_whole_objects(tmp_path):
     folder = draw_shapes(tmp_path / "large", num_images=2, large=True)
-    dataset = read_voc(folder, "trainval")
+    dataset = read_dataset(folder, "trainval")
     sample = dataset.samples[0]
     assert sample.size_wh == (3000, 2000)
     assert 30 <= len(sample.truth) <= 50

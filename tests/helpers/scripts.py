@@ -7,7 +7,7 @@ import cv2
 import keras
 import numpy as np
 
-from data import read_voc
+from data import read_dataset
 from models import Architecture, build, weights
 from tests.helpers.slim import slim
 
@@ -16,7 +16,7 @@ QUICK = ["--precision", "float32", "--epochs", "1", "--batch-size", "4"]
 
 def write_untrained(shapes, path):
     """A slim detector that finds something everywhere, with scores of all sizes."""
-    names = read_voc(shapes, "val").class_names
+    names = read_dataset(shapes, "val").class_names
     architecture = Architecture("squeezenet", len(names) + 1, norm="none")
     keras.utils.set_random_seed(0)
     with slim():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import evaluate
-from data import read_voc
+from data import read_dataset
 from evaluation import measure_fps, write_predictions
 from models import weights
 from tests.helpers.scripts import strict_json
@@ -36,7 +36,7 @@ def test_evaluate_with_tiles_finds_what_the_detector_finds(
     """Images that fit one tile: the same detections, so the same figures."""
     data = copytree(shapes, tmp_path / "data")
     if breaks:  # not the first and not the last of those that are detected together
-        broken = read_voc(data, "test").samples[1].path
+        broken = read_dataset(data, "test").samples[1].path
         broken.write_bytes(broken.read_bytes()[:1000])
     options = ["--weights", str(copied), "--data", str(data), "--split", "test"]
     whole, tiled = tmp_path / "whole.json", tmp_path / "tiled.json"
@@ -56,7 +56,7 @@ def test_evaluate_writes_a_threshold_only_when_asked(copied, shapes, tmp_path, c
     figures_path, before = tmp_path / "figures.json", copied.read_bytes()
     options = ["--weights", str(copied), "--data", str(shapes)]
     assert evaluate.main([*options, "--json", str(figures_path)]) == 0
-    names = read_voc(shapes, "val").class_names
+    names = read_dataset(shapes, "val").class_names
     out = capsys.readouterr().out
     lines = [line.split() for line in out.splitlines()]
     assert ["Class", "Images", "Instances", "P", "R", "mAP50", "mAP50-95"] in lines
@@ -88,7 +88,7 @@ def test_evaluate_on_test_keeps_the_threshold(copied, shapes, tmp_path):
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_evaluate_perfect_predictions(split, shapes, tmp_path, capsys):
-    dataset = read_voc(shapes, split)
+    dataset = read_dataset(shapes, split)
     found = [
         np.column_stack([p.truth[:, 4], np.full(len(p.truth), 0.9), p.truth[:, :4]])
         for p in dataset.samples

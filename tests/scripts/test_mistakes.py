@@ -10,7 +10,7 @@ import pytest
 import detect
 import evaluate
 import train
-from data import read_voc
+from data import read_dataset
 from tests.helpers.scripts import QUICK, check_mistake
 
 ROOT = Path(train.__file__).parent
@@ -35,7 +35,7 @@ def places(shapes, untrained, tmp_path):
         "RUN": tmp_path / "run",
         "JSON": tmp_path / "no.json",
         "OUT": tmp_path / "out",
-        "REVERSED": ",".join(read_voc(shapes, "train").class_names[::-1]),
+        "REVERSED": ",".join(read_dataset(shapes, "train").class_names[::-1]),
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import evaluate
 import train
-from data import draw_shapes, read_voc
+from data import draw_shapes, read_dataset
 from models import Architecture, build, weights
 from tests.data.readers.test_yolo import write as write_yolo
 from tests.helpers.scripts import QUICK, strict_json
@@ -40,13 +40,13 @@ def test_train_leaves_a_whole_run(trained, shapes):
     assert summary["images"] == {"train": 21, "val": 4}
     for name in ("best", "last"):
         description = weights.read_detector(trained / f"{name}.weights.h5").metadata
-        assert description.class_names == read_voc(shapes, "train").class_names
+        assert description.class_names == read_dataset(shapes, "train").class_names
         assert description.training["epochs"] == 1
         assert description.training["options"]["data"] == [str(shapes)]
     for name in ("curves.png", "train_batch.jpg"):
         assert cv2.imread(str(trained / name)).size > 10_000
     drawn = sorted(path.stem for path in (trained / "val").iterdir())
-    samples = read_voc(shapes, "val").samples
+    samples = read_dataset(shapes, "val").samples
     assert drawn == [f"{i}_{p.path.stem}" for i, p in enumerate(samples, start=1)]
     assert not [path for path in trained.iterdir() if path.name.startswith(".")]
 
@@ -54,7 +54,7 @@ def test_train_leaves_a_whole_run(trained, shapes):
 def test_a_training_without_tiles_keeps_its_images_side(trained, shapes):
     sides = [
         (w * h) ** 0.5
-        for w, h in (p.size_wh for p in read_voc(shapes, "train").samples)
+        for w, h in (p.size_wh for p in read_dataset(shapes, "train").samples)
     ]
     kept = weights.read_detector(trained / "best.weights.h5").metadata.training[
         "tile_px"
@@ -90,7 +90,10 @@ def test_what_was_read_is_told_and_a_made_split_kept_before_the_training(
 
 
 def test_train_goes_on_from_a_detector(slim_squeezenet, shapes, tmp_path, capsys):
-    best, names = tmp_path / "best.weights.h5", read_voc(shapes, "train").class_names
+    best, names = (
+        tmp_path / "best.weights.h5",
+        read_dataset(shapes, "train").class_names,
+    )
     architecture = Architecture("squeezenet", len(names) + 1)
     weights.save(build(architecture), best, weights.ModelMetadata(architecture, names))
     before = best.read_bytes()

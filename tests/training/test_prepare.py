@@ -6,7 +6,7 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from data import read_voc
+from data import read_dataset
 from models import weights
 from models.weights import hub
 from training.options import parse, resumed
@@ -37,7 +37,7 @@ DEFAULT = TrainingConfig(60)
     ],
 )
 def test_options_reach_the_training(options, expected, shapes):
-    train_set = read_voc(shapes, "train")
+    train_set = read_dataset(shapes, "train")
     args = parse(["--data", str(shapes), *options.split()])
     assert settings_of(args, train_set) == dataclasses.replace(DEFAULT, **expected)
 
@@ -55,7 +55,7 @@ def test_options_reach_the_training(options, expected, shapes):
 def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
     options, starts, scale, shapes, capsys
 ):
-    train_set = read_voc(shapes, "train")
+    train_set = read_dataset(shapes, "train")
     args = parse(["--data", str(shapes), *options.split()])
     model, architecture = load_model(args, train_set.class_names)
     assert settings_of(args, train_set, architecture).backbone_lr_scale == scale
@@ -71,7 +71,7 @@ def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
 
 
 def test_classes_are_weighed_by_the_training_images(shapes):
-    train_set = read_voc(shapes, "train")
+    train_set = read_dataset(shapes, "train")
     args = parse(["--data", str(shapes), "--weigh-classes"])
     received = settings_of(args, train_set).loss["class_weights"]
     assert list(received) == list(class_weights(train_set))
@@ -86,7 +86,7 @@ def test_images_in_both_splits_are_told(shapes, capsys):
 
 def test_many_problems_are_told_in_short(shapes, tmp_path, capsys):
     data = copytree(shapes, tmp_path / "data")
-    for sample in read_voc(data, "train").samples[:15]:
+    for sample in read_dataset(data, "train").samples[:15]:
         sample.path.unlink()
     load_data([str(data)], ("train", "val"), None, None)
     lines = capsys.readouterr().err.splitlines()
@@ -121,4 +121,4 @@ def test_a_run_that_goes_on_only_grows(run, more, expected):
 
 
 def test_the_demo_set_has_its_own_length(shapes):
-    assert settings_of(parse([]), read_voc(shapes, "train")).epochs == 11
+    assert settings_of(parse([]), read_dataset(shapes, "train")).epochs == 11

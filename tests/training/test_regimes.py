@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from data import draw_shapes, read_voc
+from data import draw_shapes, read_dataset
 from models import Architecture, backbone_layers, build, weights
 from models.weights.initialise import freeze
 from training.fit import fit
@@ -32,7 +32,10 @@ def sets(tmp_path_factory):
     root = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_images=20)
     return [
         dataclasses.replace(dataset, samples=dataset.samples[:count])
-        for dataset, count in [(read_voc(root, "train"), 4), (read_voc(root, "val"), 2)]
+        for dataset, count in [
+            (read_dataset(root, "train"), 4),
+            (read_dataset(root, "val"), 2),
+        ]
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from base.errors import UserError
 from data.readers.annotation import Problem
-from data.readers.files.text import MISSING, check_names
+from data.readers.files.text import check_names
 
 Id = int | float | str
 
@@ -16,8 +16,7 @@ def checked_categories(path: Path, categories: Sequence[Any]) -> list[Any]:
     """Categories with clean names; UserError where one id has two."""
     names: dict[str, str] = {}
     for category in categories:
-        (name,) = check_names([category.name or ""], path)
-        category.name = "" if name in MISSING else name
+        (category.name,) = check_names([category.name or ""], path)
         other = names.setdefault(_text(category.id), category.name)
         if other != category.name:
             raise UserError(

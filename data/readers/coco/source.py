@@ -13,7 +13,15 @@ import msgspec
 
 from base.errors import UserError
 from data.images import image_size
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
+from data.readers.annotation import (
+    Annotated,
+    EdgesPx,
+    Missing,
+    Object,
+    Problem,
+    same_name_problems,
+    size_problems,
+)
 from data.readers.coco.ids import (
     Id,
     checked_categories,
@@ -25,7 +33,7 @@ from data.readers.coco.ids import (
 from data.readers.files.json_file import holds, parse
 from data.readers.files.paths import Finder, image_folders
 from data.readers.files.split_files import SplitFiles
-from data.readers.files.text import encoding_of, without_mark
+from data.readers.files.text import MISSING, encoding_of, without_mark
 from data.readers.splits import splits_of
 
 IN_WORDS = "COCO JSON: annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json"
@@ -45,7 +53,7 @@ class Category(msgspec.Struct, gc=False):
 
 
 class Image(msgspec.Struct, gc=False):
-    """An image; without width and height its file is asked."""
+    """An image; boxes belong to its width and height, if they are there."""
 
     id: Id
     file_name: str
@@ -142,7 +150,6 @@ class CocoSource:
     """JSON files of one data set."""
 
     format_name = "COCO JSON"
-    opens_files = False
     names_have_order = True
 
     def __init__(self, root: Path, files: Sequence[Path]) -> None:
@@ -155,7 +162,10 @@ class CocoSource:
         return self._files.keys(split)
 
     def class_names(self) -> list[str]:
-        """Categories by their ids, without a parent that no object has."""
+        """Categories by their ids, without a parent that no object has.
+
+        A name that says that there is none is one only where the user lists it.
+        """
         files = self._files.paths()
         categories = [c for file in files for c in _categories(file)]
         parents = {c.supercategory for c in categories if c.supercategory != c.name}
@@ -171,7 +181,7 @@ class CocoSource:
                 for a in decode(f, _UsedClasses).annotations
             }
         kept = sorted((id_order(c.id), c.name) for c in categories if c.id not in roots)
-        return list(dict.fromkeys(name for _, name in kept))
+        return [n for n in dict.fromkeys(n for _, n in kept) if n not in MISSING]
 
     def category_ids(self) -> dict[Id, str]:
         """Class names by the ids that the files give them."""
@@ -179,8 +189,15 @@ class CocoSource:
         return {c.id: c.name for file in files for c in _categories(file)}
 
     def problems(self, split: str | None) -> list[Problem]:
-        """Files that tell no split, annotations of images that are not there."""
-        return self._files.problems(split)
+        """Files that tell no split, lost annotations, names of several categories."""
+        names = (
+            line
+            for file in self._files.paths()
+            for line in same_name_problems(
+                file, ((c.id, c.name) for c in _categories(file))
+            )
+        )
+        return [*self._files.problems(split), *names]
 
     def read(self, key: str) -> Annotated:
         """One image with its objects."""
@@ -233,13 +250,14 @@ class _Opened:
         path = self.paths[name]
         if path is None:
             raise Missing(f"images of {self.path.name} are not there", name)
+        found_wh = size_wh = image_size(path)
         if image.width and image.height:
             size_wh = (int(image.width), int(image.height))
-        else:
-            size_wh = image_size(path)
+        where = f"{self.path}: {name}"
+        problems = size_problems(where, size_wh, found_wh, scales_boxes=True)
         numbers = self.numbers.get(name, ())
         objects = [self._object(number, size_wh) for number in numbers]
-        return Annotated(path, size_wh, objects, image_id=image.id)
+        return Annotated(path, size_wh, objects, problems, image_id=image.id)
 
     def _object(self, number: int, size_wh: tuple[int, int]) -> Object:
         annotation = self.annotations[number]

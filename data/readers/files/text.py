@@ -18,9 +18,12 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# how pandas, numpy, Python, spreadsheets and databases write that nothing is there
+# that nothing is there: pandas.read_csv, keep_default_na; a dash is what people type
 MISSING = frozenset(
-    ("", "nan", "NaN", "None", "<NA>", "#N/A", "N/A", "n/a", "null", "NULL")
+    (
+        *("", "-", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "None", "null", "NULL"),
+        *("nan", "NaN", "-nan", "-NaN"),
+    )
 )
 INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u2060"))  # no white space, no width
 

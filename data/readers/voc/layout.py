@@ -13,7 +13,7 @@ from data.readers.annotation import Problem
 from data.readers.files.paths import files_under, folded
 from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, splits_of
-from data.readers.voc.xml_file import base_name, read_annotation
+from data.readers.voc.xml_file import VocAnnotation, base_name, read_annotation
 
 LAYOUTS = (  # folder of images, folders of annotations, compared in lower case
     ("jpegimages", ("annotations",)),  # VOC devkit
@@ -39,6 +39,19 @@ class Tree:
     lists: dict[str, list[str]]  # split -> keys; empty: split by hash
     other_lists: dict[str, Path] = field(default_factory=dict)  # read when asked for
     notes: Sequence[Problem] = ()
+    _parsed: dict[Path, VocAnnotation | str] = field(default_factory=dict)
+
+    def annotation(self, path: Path) -> VocAnnotation:
+        """The content of an XML file, parsed once; UserError as `read_annotation`."""
+        if path not in self._parsed:
+            try:
+                self._parsed[path] = read_annotation(path)
+            except UserError as error:
+                self._parsed[path] = str(error)
+        found = self._parsed[path]
+        if isinstance(found, str):
+            raise UserError(found)
+        return found
 
     @property
     def stems(self) -> list[str]:
@@ -75,7 +88,15 @@ class Tree:
     def claims(self) -> Counter[Path | None]:
         """How many annotations of another name mean an image."""
         lone = {k: path for k, path in self.annotations.items() if k not in self.images}
-        return Counter(self.image_of(k, _filename(path)) for k, path in lone.items())
+        return Counter(
+            self.image_of(key, self._filename(path)) for key, path in lone.items()
+        )
+
+    def _filename(self, path: Path) -> str:
+        try:
+            return self.annotation(path).filename
+        except UserError:  # reported when it is read
+            return ""
 
     def problems(self) -> list[Problem]:
         """What is wrong with lists and names."""
@@ -268,13 +289,6 @@ def _list_files(root: Path) -> list[Path]:
             if found := [p for p in files if p.suffix.lower() == ".txt"]:
                 return found
     return []
-
-
-def _filename(path: Path) -> str:
-    try:
-        return read_annotation(path).filename
-    except UserError:  # reported when it is read
-        return ""
 
 
 def _listed_key(line: str) -> str:

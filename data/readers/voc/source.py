@@ -9,10 +9,18 @@ from pathlib import Path
 
 from base.errors import UserError
 from data.images import image_size
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
+from data.readers.annotation import (
+    Annotated,
+    EdgesPx,
+    Missing,
+    Object,
+    Problem,
+    size_problems,
+)
+from data.readers.cvat import is_cvat
 from data.readers.files.text import check_names
 from data.readers.voc.layout import IN_WORDS, Tree, find_trees
-from data.readers.voc.xml_file import VocObject, read_annotation
+from data.readers.voc.xml_file import VocObject
 
 __all__ = ["IN_WORDS", "find"]
 
@@ -21,14 +29,14 @@ READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in me
 
 def find(path: Path) -> list["VocSource"]:
     """The VOC data sets under a folder; none where there is no XML file."""
-    return [VocSource(tree) for tree in find_trees(path) if tree.annotations]
+    found = (VocSource(tree) for tree in find_trees(path) if tree.annotations)
+    return [s for s in found if not all(map(is_cvat, s.tree.annotations.values()))]
 
 
 class VocSource:
     """One folder of images with its annotations; keys are stems."""
 
     format_name = "Pascal VOC"
-    opens_files = True
     names_have_order = False
 
     def __init__(self, tree: Tree) -> None:
@@ -53,7 +61,7 @@ class VocSource:
 
         def names(path: Path) -> set[str]:
             try:
-                return {o.name for o in read_annotation(path).objects if o.name}
+                return {o.name for o in self.tree.annotation(path).objects if o.name}
             except UserError:  # reported with the split that holds the file
                 return set()
 
@@ -70,7 +78,7 @@ class VocSource:
             raise Missing(what, key, next(iter(tree.images.get(key, ())), None))
         xml_path = tree.annotations[key]
         try:
-            annotation = read_annotation(xml_path)
+            annotation = tree.annotation(xml_path)
         except UserError as error:
             raise UserError(f"{xml_path}: {error}.") from error
         path = tree.image_of(key, annotation.filename)
@@ -81,9 +89,8 @@ class VocSource:
         if tree.is_claimed_twice(path):
             raise Missing("annotations name an image that others name as well", key)
         size_wh = image_size(path)
-        problems = []
-        if annotation.size_wh not in (None, size_wh):
-            problems.append(_size_line(xml_path, annotation.size_wh, size_wh))
+        written_wh = annotation.size_wh or (None, None)
+        problems = size_problems(f"{xml_path}: <size>", written_wh, size_wh)
         objects = [
             _object(item, f"{xml_path}: object {number}", size_wh)
             for number, item in enumerate(annotation.objects, start=1)
@@ -104,14 +111,3 @@ def _edges(box_px: tuple[float, ...]) -> EdgesPx:
         return xmin, ymin, xmax, ymax
     left, top = (max(x - 1, 0) if x >= 0 else x for x in (xmin, ymin))
     return left, top, xmax, ymax
-
-
-def _size_line(
-    xml_path: Path, written_wh: tuple[int, int], size_wh: tuple[int, int]
-) -> str:
-    turned = written_wh == size_wh[::-1]
-    return (
-        f"{xml_path}: <size> says {written_wh[0]}x{written_wh[1]}, the image is "
-        f"{size_wh[0]}x{size_wh[1]}; the image was believed"
-        + (" (turned by its EXIF mark? Look at its boxes)." if turned else ".")
-    )

@@ -5,7 +5,6 @@ limit, no DOCTYPE, no entities, no numbers that are not finite, and nothing in
 the file ever becomes a path.
 """
 
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError
@@ -19,7 +18,6 @@ from data.readers.files.text import clean_name, encoding_of, without_mark
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
 CORNERS = ("xmin", "ymin", "xmax", "ymax")  # VOC devkit, PASreadrecord.m
-CACHED_FILES = 1 << 17  # ours: all of VOC and COCO; train and val parse a file once
 
 
 class VocObject(NamedTuple):
@@ -39,35 +37,23 @@ class VocAnnotation(NamedTuple):
 
 
 def read_annotation(path: Path) -> VocAnnotation:
-    """The annotation in a file; UserError (without the path) says what is wrong.
-
-    Unchanged files are parsed once per process.
-    """
+    """The annotation in a file; UserError (without the path) says what is wrong."""
     try:
-        status = path.stat()
-    except OSError as error:
-        raise UserError(f"can't be read ({error.strerror})") from error
-    found = _read_cached(path, status.st_size, status.st_mtime_ns)
-    if isinstance(found, str):
-        raise UserError(found)
-    return found
-
-
-@lru_cache(CACHED_FILES)
-def _read_cached(path: Path, num_bytes: int, _mtime: int) -> VocAnnotation | str:
-    """The annotation, or what is wrong (a string, so that it is cached as well)."""
-    if num_bytes > MAX_XML_BYTES:
-        return f"{num_bytes} bytes, at most {MAX_XML_BYTES} are read"
-    try:
+        num_bytes = path.stat().st_size
+        if num_bytes > MAX_XML_BYTES:
+            raise UserError(f"{num_bytes} bytes, at most {MAX_XML_BYTES} are read")
         root = ElementTree.fromstring(_text_of(path.read_bytes()), forbid_dtd=True)
     except DefusedXmlException as error:
-        return f"DOCTYPE and entities are refused ({type(error).__name__})"
+        reason = f"DOCTYPE and entities are refused ({type(error).__name__})"
+        raise UserError(reason) from error
+    except UserError:
+        raise
     except OSError as error:
-        return f"can't be read ({error.strerror})"
+        raise UserError(f"can't be read ({error.strerror})") from error
     except (ParseError, ValueError, LookupError) as error:
-        return f"broken XML ({error})"
+        raise UserError(f"broken XML ({error})") from error
     if root.tag != "annotation":
-        return f"expected <annotation>, received <{root.tag[:40]}>"
+        raise UserError(f"expected <annotation>, received <{root.tag[:40]}>")
     filename = base_name(_text(root, "filename"))
     objects = tuple(_object(element) for element in root.findall("object"))
     return VocAnnotation(filename, _size(root), objects)

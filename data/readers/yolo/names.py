@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from base.errors import UserError
+from data.readers.annotation import Problem, same_name_problems
 from data.readers.files.paths import Finder
 from data.readers.files.text import check_names, read_lines, read_text
 
@@ -123,10 +124,11 @@ class FolderNames:
                 if file.is_file():
                     self._add(folder, file, names_in(file))
         self._given = list(given) if given is not None else None
+        self._source = source or root
         self._found: dict[tuple[Path, Path], list[str]] = {}
         if given is not None:
             for file, names in self._files.values():
-                _check_same((source or root, given), (file, names))
+                _check_same((self._source, given), (file, names))
 
     def _add(self, folder: Path, file: Path, names: list[str]) -> None:
         if folder in self._files:
@@ -139,6 +141,15 @@ class FolderNames:
             return self._given
         lists = [names for _, names in self._files.values()]
         return list(dict.fromkeys(name for names in lists for name in names))
+
+    def problems(self) -> list[Problem]:
+        """Numbers that have one name."""
+        lists = [(self._source, self._given)] if self._given else self._files.values()
+        return [
+            line
+            for file, names in lists
+            for line in same_name_problems(file, enumerate(names))
+        ]
 
     def __bool__(self) -> bool:
         return self._given is not None or bool(self._files)

@@ -103,7 +103,6 @@ class YoloSource:
     """
 
     format_name = "YOLO"
-    opens_files = True
     names_have_order = True
 
     def __init__(
@@ -157,7 +156,7 @@ class YoloSource:
         images = [path for key in keys if (path := Path(key)).is_file()]
         labels = [self._labels.find(image) for image in images]
         bare = [image for image, label in zip(images, labels, strict=True) if not label]
-        found = list(self._problems)
+        found = [*self._problems, *self._names.problems()]
         if bare:
             severity = "warning" if 2 * len(bare) > len(images) else "note"
             text = (

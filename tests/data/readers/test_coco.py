@@ -115,7 +115,7 @@ def test_captions_and_keypoints_beside_instances_are_passed_over(tmp_path):
     folder = tmp_path / "annotations"
     write_json(folder / "instances_val2017.json", ["a.png"], BOXES[:1])
     write_json(folder / "person_keypoints_val2017.json", ["a.png"], BOXES[:1])
-    (source,) = recognise.find_sources(tmp_path)
+    (source,) = recognise.open_dataset(tmp_path).sources
     assert source.keys("val") == ["val/a.png"]
     assert len(source.read("val/a.png").objects) == 1
 
@@ -295,7 +295,7 @@ def test_images_of_one_name_in_two_splits_stay_two(tmp_path):
     for split, edge in (("train", 9), ("valid", 5)):
         boxes = [annotation(1, 7, [0, 0, edge, edge])]
         write_json(tmp_path / split / "_annotations.coco.json", ["a.png"], boxes)
-    source = recognise.find_sources(tmp_path)[0]
+    source = recognise.open_dataset(tmp_path).sources[0]
     keys = {split: source.keys(split) for split in ("train", "val")}
     edges = [source.read(*keys[s]).objects[0].edges_px[2] for s in ("train", "val")]
     assert edges == [9, 5]

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data import doctor, read_dataset
-from ssd_utils import make_priors
+from data import read_dataset
 from tests.data.readers.test_coco import (
     BOXES,
     CATEGORIES,
@@ -14,6 +13,7 @@ from tests.data.readers.test_coco import (
     stems,
     write_json,
 )
+from tests.helpers.findings import all_findings
 
 SPLITS = ("train", "val", "test")
 
@@ -86,8 +86,7 @@ def test_an_annotation_of_no_image_costs_itself(tmp_path):
     (line,) = dataset.problems
     assert "1 annotations of images that are not in it" in line
     assert "annotations[1], image_id 99" in line
-    found = doctor.check_dataset([path], doctor.read_splits([path]), make_priors())
-    assert {f.id: f.severity for f in found}["image-id"] == "error"
+    assert {f.id: f.severity for f in all_findings(path)}["image-id"] == "error"
 
 
 @pytest.mark.parametrize("name", [None, "", "NaN", " None ", "\u200b"])

@@ -127,7 +127,9 @@ def test_a_row_that_is_too_short_is_refused(tmp_path):
 HEADER = "filename,xmin,ymin,xmax,ymax,class\n"
 
 
-@pytest.mark.parametrize("name", ["", " ", "NaN", "nan", "None", "NULL"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "NaN", "nan", "None", "NULL", "NA", "N/A", "null", "-", "#N/A"]
+)
 @pytest.mark.parametrize("classes", [True, False])
 def test_a_missing_class_is_left_out_and_told(tmp_path, name, classes):
     text = f"{HEADER}a.png,15,2,45,18,cat\na.png,1,1,9,9,{name}\n"
@@ -138,6 +140,14 @@ def test_a_missing_class_is_left_out_and_told(tmp_path, name, classes):
     assert dataset.class_names == ["cat"] and dataset.num_objects_left_out == 1
     (line,) = dataset.problems
     assert line.id == "name-missing" and "b.csv: line 3: no class name" in line
+
+
+@pytest.mark.parametrize("name", ["NA", "-"])
+def test_a_name_that_the_user_lists_is_none_that_is_missing(tmp_path, name):
+    text = f"{HEADER}a.png,15,2,45,18,{name}\n"
+    root = write(tmp_path, {"a.png": None, "b.csv": text})
+    dataset = read_dataset(root, "trainval", [name])
+    assert dataset.boxes_per_class() == {name: 1} and not dataset.problems
 
 
 @pytest.mark.parametrize(

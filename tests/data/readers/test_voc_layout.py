@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
-from data import doctor, read_dataset
+from data import read_dataset
 from data.__main__ import main
-from data.readers.recognise import find_sources
-from ssd_utils import make_priors
+from data.readers.recognise import open_dataset
+from tests.helpers.findings import all_findings
 from tests.helpers.voc_files import annotation_xml, write_image, write_voc
 
 BOX = ("cat", (11, 5, 40, 20))
@@ -21,12 +21,7 @@ def keys(dataset):
 
 
 def findings(root):
-    return {
-        finding.id: finding
-        for finding in doctor.check_dataset(
-            [root], doctor.read_splits([root]), make_priors()
-        )
-    }
+    return {finding.id: finding for finding in all_findings(root)}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +177,7 @@ def test_whole_data_sets_in_folders_of_splits(tmp_path):
         place = tmp_path / folder
         path = place / "annotations" / "instances_default.json"
         write_json(path, [name], BOXES[:1], image_folder=place / "images")
-    (source,) = find_sources(tmp_path)
+    (source,) = open_dataset(tmp_path).sources
     assert source.lists == ["extra", "test", "train"]
     assert keys(read_dataset(tmp_path, "test")) == ["b"]
     dataset = read_dataset(tmp_path, "trainval")

@@ -8,7 +8,7 @@ import pytest
 from base.errors import UserError
 from data import doctor, read_dataset
 from data.__main__ import main
-from data.readers.recognise import find_sources
+from data.readers.recognise import open_dataset
 from data.readers.yolo.rows import check_not_pose
 from tests.data.readers.test_yolo import CORNERS, NAMES, ROW, stems, write
 
@@ -162,7 +162,7 @@ def test_a_column_too_many_is_an_error_with_its_reason(tmp_path, capsys):
     files = pairs("train", *"ab") | pairs("val", "c")
     files = {n: text and f"{text} 0.91" for n, text in files.items()}
     root = write(tmp_path, files | {"data.yaml": NAMES})
-    (dataset, *_) = doctor.read_splits([root])
+    (dataset, *_) = doctor.read_splits(open_dataset(root))
     assert dataset.num_objects_left_out == 2
     with pytest.raises(ValueError, match=r"no boxes .*a.txt: line 1: expected a class"):
         dataset.check_boxes()
@@ -245,10 +245,10 @@ def test_a_split_never_takes_the_folder_of_another(tmp_path):
     files = {"images/a.png": None, "labels/a.txt": ROW}
     yaml = f"{NAMES}train: images\ntest: t/images\n"
     root = write(tmp_path, {**files, "data.yaml": yaml})
-    assert list(find_sources(root)[0].lists) == ["train"]
+    assert list(open_dataset(root).sources[0].lists) == ["train"]
     write(root, {"data.yaml": f"{yaml}val: v/images\n"})
     with pytest.raises(UserError, match="val: v/images is not there"):
-        find_sources(root)
+        open_dataset(root)
 
 
 def test_images_and_labels_in_folders_of_a_split(tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import train
-from data import Batches, draw_shapes, read_voc
+from data import Batches, draw_shapes, read_dataset
 from training.hardware.machines import _cluster
 from training.hardware.replicas import Mirrored, Replicas
 from training.options import parse
@@ -175,7 +175,7 @@ def test_a_stop_of_one_worker_stops_both(data, tmp_path):
 
 
 def test_shares_are_the_batch(data):
-    dataset = read_voc(data, "train")
+    dataset = read_dataset(data, "train")
     whole = Batches(dataset, 4, seed=3).batch(1, 2)
     parts = [Batches(dataset, 4, seed=3, share=(k, 2)).batch(1, 2) for k in range(2)]
     for place in range(2):  # images, truth
