@@ -189,12 +189,13 @@ def report(
     }
     runs.write_json(folder / "summary.json", summary)
     plot_history(history, folder / "curves.png")
-    best = folder / "best.weights.h5"
-    draw_samples(KerasModel(best), val_set, folder / "val")
+    trained = runs.load_run(folder)
+    draw_samples(KerasModel(trained.best_weights), val_set, folder / "val")
+    best = trained.summary["best"]
     print(
-        f"{summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
-        f"{summary['best']['mAP50']:.3f} after epoch {summary['best']['epoch']}.\n"
-        f"{suggest_command(best)}{' --tile' if args.tile else ''}"
+        f"{trained.summary['minutes']:.1f} minutes; best mAP50 on {args.val_split} "
+        f"{best['mAP50']:.3f} after epoch {best['epoch']}.\n"
+        f"{suggest_command(trained.best_weights)}{' --tile' if args.tile else ''}"
     )
 
 

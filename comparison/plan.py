@@ -7,8 +7,7 @@ from pathlib import Path
 
 from base.errors import UserError
 from base.renamed import current_options
-from comparison.runs import read_json
-from training.runs import write_json
+from training.runs import read_json, write_json
 
 NAME = "plan.json"  # beside the runs of a comparison: what each was trained with
 FREEZE = {"no": (False,), "yes": (True,), "both": (False, True)}

@@ -1,11 +1,9 @@
 """Runs of train.py as they lie on the disk: what each is, and how well it went."""
 
-import csv
 import json
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from statistics import median
@@ -15,6 +13,7 @@ from base.errors import UserError
 from base.renamed import current_fields
 from data import Dataset, read_dataset
 from reports import text_table
+from training.runs import TrainedRun, load_run, read_json
 
 # what two runs may differ in and still be one training with several seeds
 NOT_SETTINGS = ("seed", "output", "resume", "tensorboard")
@@ -43,16 +42,8 @@ class _Options(dict):
         return None
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run that left a summary and weights.
-
-    `summary` is its summary.json, `history` a row of numbers per epoch.
-    """
-
-    folder: Path
-    summary: dict[str, Any]
-    history: list[dict[str, float]]
+class Run(TrainedRun):
+    """A run as a comparison sees it."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -129,8 +120,8 @@ class Run:
 
     def weights(self, split: str) -> Path:
         """The weights to score on a split: the last where it has chosen the best."""
-        which = "last" if self.options["val_split"] == split else "best"
-        return self.folder / f"{which}.weights.h5"
+        is_chosen = self.options["val_split"] == split
+        return self.last_weights if is_chosen else self.best_weights
 
     def command(self) -> str:
         """The command that trains it anew, with every option that is set."""
@@ -164,19 +155,8 @@ def learned(runs: Sequence[Run], dataset: Dataset) -> list[Path]:
 
 def read_run(folder: Path) -> Run:
     """The run in a folder; UserError where it is none, or not far enough."""
-    try:
-        summary = read_json(folder / "summary.json")
-        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            rows = [
-                {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)
-            ]
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(
-            f"{folder}: expected a run of train.py that came to its summary, or a file "
-            f"of export.py; there is no {Path(error.filename).name}."
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{folder}: {error}") from None
+    run = load_run(folder)
+    summary, rows = run.summary, run.history
     missing = NEEDED - summary.keys()
     if "architecture" in summary:
         summary["architecture"] = current_fields(summary["architecture"])
@@ -199,14 +179,6 @@ def is_finished(folder: Path) -> bool:
     """Whether all of a run was trained and its summary is written."""
     path = folder / "summary.json"
     return path.exists() and bool(read_json(path).get("finished"))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file; UserError naming it where it is none."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: expected JSON: {error}") from None
 
 
 def list_runs(root: Path) -> str:

@@ -37,6 +37,58 @@ class RunFolder:
     on_epoch: Callable[[dict], None] | None = None
 
 
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a training has left in its folder.
+
+    summary: settings and figures, that of summary.json. history: a dictionary of
+    numbers per epoch, the rows of history.csv.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    history: list[dict[str, float]]
+
+    @property
+    def best_weights(self) -> Path:
+        """The detector of the epoch with the highest validation mAP50."""
+        return self.folder / "best.weights.h5"
+
+    @property
+    def last_weights(self) -> Path:
+        """The detector of the last epoch."""
+        return self.folder / "last.weights.h5"
+
+
+def load_run(folder: Path | str) -> TrainedRun:
+    """The run in a folder; UserError where there is none, or it left no summary yet."""
+    folder = Path(folder)
+    try:
+        summary = read_json(folder / "summary.json")
+        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+            # a column may be empty: figures of the whole split in some rows only
+            history = [
+                {name: float(value) for name, value in row.items() if value != ""}
+                for row in csv.DictReader(file)
+            ]
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(
+            f"{folder}: expected a run of train.py that came to its summary; there is "
+            f"no {Path(error.filename).name}."
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{folder}: {error}") from None
+    return TrainedRun(folder, summary, history)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file; UserError naming it where it is none."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: expected JSON: {error}") from None
+
+
 def new_run(output: str | None, name: str) -> Path:
     """A new folder: `output`, or runs/NAME, with a number where that is taken.
 

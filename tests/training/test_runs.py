@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from base.errors import UserError
 from training import runs
 
 
@@ -88,3 +89,18 @@ def test_failing_write_leaves_the_old_summary(tmp_path, monkeypatch):
         runs.write_json(path, {"new": 2})
     assert json.loads(path.read_text()) == {"old": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_load_run(tmp_path):
+    rows = [{"epoch": 1, "mAP50": 0.5}, {"epoch": 2, "mAP50": 0.4, "whole_mAP50": 0.3}]
+    with pytest.raises(UserError, match="no summary"):
+        runs.load_run(tmp_path)
+    runs.write_history(tmp_path / "history.csv", rows)
+    runs.write_json(tmp_path / "summary.json", {"minutes": 3.0})
+    run = runs.load_run(str(tmp_path))
+    assert run.history == rows and run.summary == {"minutes": 3.0}
+    assert run.best_weights == tmp_path / "best.weights.h5"
+    assert run.last_weights == tmp_path / "last.weights.h5"
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(UserError, match=r"summary\.json: expected JSON"):
+        runs.load_run(tmp_path)
