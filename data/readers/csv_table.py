@@ -8,6 +8,7 @@ ImageID,...,LabelName,...,XMin,XMax,YMin,YMax,... in 0..1, and others.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from itertools import islice
@@ -50,6 +51,8 @@ CLASS_FILES = (
     "*class-descriptions*.csv",
 )  # keras-retinanet, Open Images
 
+SEPARATOR = re.compile(r"\"?sep=(?P<mark>.)\"?\s*$", re.I)  # Excel: the first line
+THOUSANDS = re.compile(r"\s*[1-9]\d{0,2}(,\d{3})+\s*$")  # 1,024: whole or not?
 MAX_HEADER = 10_000  # ours: characters of a first line
 
 
@@ -97,8 +100,16 @@ def _holds_tables(folder: str) -> bool:
     return split_in_name(folder) is not None or folder.lower() == "annotations"
 
 
-def _columns(path: Path) -> tuple[dict[str, int], bool] | None:
-    """Where each column stands and whether a header says so; None: no such table."""
+class _Columns(NamedTuple):
+    """Where each column stands, of how many, and whether a header says so."""
+
+    at: dict[str, int]
+    count: int
+    has_header: bool
+
+
+def _columns(path: Path) -> _Columns | None:
+    """The columns of a table of boxes; None where it is none."""
     first = next((row for _, row in _rows(path) if row), [])
     words = [word.strip().lower() for word in first]
     at = {
@@ -108,24 +119,32 @@ def _columns(path: Path) -> tuple[dict[str, int], bool] | None:
         if name in words
     }
     if set(WITHOUT_HEADER) <= set(at):
-        return at, True
+        return _Columns(at, len(first), has_header=True)
     is_row = len(first) == len(WITHOUT_HEADER) and is_image_name(Path(first[0]).name)
-    if is_row and all(number(word) is not None or not word for word in first[1:5]):
-        return {column: i for i, column in enumerate(WITHOUT_HEADER)}, False
+    if is_row and all(_number(word) is not None or not word for word in first[1:5]):
+        at = {column: i for i, column in enumerate(WITHOUT_HEADER)}
+        return _Columns(at, len(first), has_header=False)
     return None
+
+
+def _number(cell: str) -> float | None:
+    """A finite number, with a decimal point or comma; else None."""
+    return number(cell.replace(",", "."))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line numbers from 1 and cells."""
     try:
         with open_text(path, newline="") as file:
-            # spreadsheets write semicolons where the comma is in the numbers
             first = file.readline(MAX_HEADER)
-            mark = next((mark for mark in ",;\t" if mark in first), ",")
-            file.seek(0)
+            said = SEPARATOR.match(first)
+            if not said:
+                file.seek(0)
+            # spreadsheets write semicolons where the comma is in the numbers
+            mark = said["mark"] if said else max(",;\t", key=first.count)
             reader = csv.reader(file, delimiter=mark, skipinitialspace=True)
             for row in reader:
-                yield reader.line_num, row
+                yield reader.line_num + bool(said), row
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
     except OSError as error:
@@ -196,26 +215,22 @@ class _Table:
     def __init__(self, path: Path, root: Path, classes: dict[str, str]) -> None:
         self.path = path
         self.images: dict[str, list[_Row]] = {}
-        at, has_header = _columns(path)
+        at, _, has_header = columns = _columns(path)
         known: set[str] = set()
         filled = (item for item in _rows(path) if item[1])
         for line, cells in islice(filled, int(has_header), None):
-            if len(cells) <= max(at.values()):
-                raise UserError(
-                    f"{path}: line {line}: expected {max(at.values()) + 1} or more "
-                    f"cells, received {len(cells)}."
-                )
+            _check_cells(f"{path}: line {line}", cells, columns)
             sample = cells[at["image"]].strip().replace("\\", "/")
             rows = self.images.setdefault(sample.removeprefix("./"), [])
             name = cells[at["name"]].strip()
             if name not in known:
                 check_names([name], f"{path}: line {line}")
                 known.add(name)
-            numbers = tuple(number(cells[at[side]]) for side in SIDES)
+            numbers = tuple(_number(cells[at[side]]) for side in SIDES)
             if name or any(cells[at[side]].strip() for side in SIDES):
                 crowd = "crowd" in at and cells[at["crowd"]].strip() == "1"
                 written_wh = tuple(
-                    number(cells[at[s]]) if s in at else None
+                    _number(cells[at[s]]) if s in at else None
                     for s in ("width", "height")
                 )
                 name = classes.get(name, name)
@@ -257,6 +272,27 @@ class _Table:
         where = f"{self.path}: line {row.line}"
         written = () if edges_px is None else row.numbers
         return Object(row.name, edges_px, where, written, crowd=row.crowd)
+
+
+def _check_cells(where: str, cells: Sequence[str], columns: _Columns) -> None:
+    """UserError where cells are missing, too many, or two numbers at once."""
+    at, count, _ = columns
+    if len(cells) <= max(at.values()):
+        raise UserError(
+            f"{where}: expected {max(at.values()) + 1} or more cells, received "
+            f"{len(cells)}."
+        )
+    if any(cells[count:]):
+        raise UserError(
+            f"{where}: expected {count} cells, received {len(cells)}. Numbers with "
+            "decimal commas need cells that are separated by semicolons."
+        )
+    odd = next((cells[at[s]] for s in SIDES if THOUSANDS.match(cells[at[s]])), None)
+    if odd:
+        raise UserError(
+            f"{where}: {odd} may mean {odd.replace(',', '.')} or "
+            f"{odd.replace(',', '')}; write it without a comma."
+        )
 
 
 def _is_size_of_box(row: _Row) -> bool:

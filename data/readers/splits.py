@@ -120,10 +120,11 @@ def choose(sources: Sequence[AnnotationSource], split: str) -> SplitAssignment:
         notes.append("There is no test split: val stands in for it.")
         return SplitAssignment(keys, notes, made)
     roots = ", ".join(str(source.root) for source in sources)
+    is_all = " All images are in test." if others == {"test"} else ""
     raise UserError(
         f"{roots}: no split {split!r}; the lists there are: "
         f"{', '.join(sorted(others))}. Names of files, folders and keys tell them: "
-        "rename one, or give --train-split and --val-split."
+        f"rename one, or give --train-split and --val-split.{is_all}"
     )
 
 
@@ -146,7 +147,8 @@ def _can_give_val(sources: Sequence[AnnotationSource]) -> bool:
 def _stem(key: str) -> str:
     name = key.replace("\\", "/").rpartition("/")[2]
     stem, dot, suffix = name.rpartition(".")
-    return stem if dot and f".{suffix.lower()}" in SUFFIXES else name
+    is_ending = f".{suffix.lower()}" in (*SUFFIXES, ".json")  # labelme's files
+    return stem if dot and is_ending else name
 
 
 def _keys(source: AnnotationSource, split: str, notes: list[str]) -> list[str] | None:

@@ -79,6 +79,14 @@ class Finder:
         return self._exactly(parts) or self._in_other_case(parts)
 
     def _shortened(self, parts: Sequence[str]) -> Path | None:
+        """Without leading folders, unless its own folder is there without the file."""
+        path = self._without_first(parts)
+        is_below = parts[0] not in ("/", "..") and not parts[0].endswith(":")
+        if path and is_below and (own := self._as_written(parts[:-1])):
+            return path if own in path.parents else None
+        return path
+
+    def _without_first(self, parts: Sequence[str]) -> Path | None:
         folder, skipped = self._guess
         if skipped < len(parts) and (path := _exact(folder, parts[skipped:])):
             return path

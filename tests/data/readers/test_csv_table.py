@@ -5,6 +5,7 @@ import pytest
 
 from data import read_dataset
 from tests.data.readers.test_yolo import stems, write
+from tests.helpers.tool_files import boxes
 
 CORNERS = np.divide((15, 2, 45, 18), (60, 40, 60, 40))
 TABLES = {  # file, text
@@ -278,3 +279,42 @@ def test_a_folder_beside_those_of_splits_is_told(tmp_path):
     assert stems(dataset) == ["train"]
     assert "are in none: exam, holdout; --train-split exam" in dataset.problems[0]
     assert stems(read_dataset(tmp_path, "holdout")) == ["holdout"]
+
+
+SEMICOLONS = f"{HEADER}a.png,15,2,45,18,cat\n".replace(",", ";")
+HALVES = "a.png;15,5;2,25;45,0;18;cat\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "edges"),
+    [
+        (f"sep=;\n{SEMICOLONS}", (15, 2, 45, 18)),
+        (f'"sep=;"\r\n{SEMICOLONS}', (15, 2, 45, 18)),
+        (f"SEP=\t\n{SEMICOLONS}".replace(";", "\t"), (15, 2, 45, 18)),
+        (f"sep=|\n{SEMICOLONS}".replace(";", "|"), (15, 2, 45, 18)),
+        (HALVES, (15.5, 2.25, 45, 18)),
+        (HEADER.replace(",", ";") + HALVES, (15.5, 2.25, 45, 18)),
+        ('a.png,"15,5","2,25",45,18,cat\n', (15.5, 2.25, 45, 18)),
+        ("a.png;0,125;0,250;0,500;0,750;cat\n", (7.5, 10, 30, 30)),  # of 60x40
+        (f"{HEADER}a.png,15,2,45,18,cat,,\n", (15, 2, 45, 18)),
+    ],
+)
+def test_separators_and_decimal_commas(tmp_path, text, edges):
+    assert boxes(write(tmp_path, {"a.png": None, "b.csv": text})) == [
+        ("a", "cat", edges)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{HEADER}a.png,15,5,2,25,45,0,18,0,cat\n", "line 2: expected 6 cells, rec"),
+        (f"sep=,\n{HEADER}a.png,15,5,2,25,45,18,cat\n", "line 3: .* by semicolons"),
+        ('a.png,"1,024",2,"2,048",18,cat\n', r"1: 1,024 may mean 1.024 or 1024"),
+        ("a.png;15;2;45,125;18;cat\n", r"45,125 may mean 45.125 or 45125"),
+    ],
+)
+def test_numbers_that_may_mean_two_things_are_refused(tmp_path, text, words):
+    root = write(tmp_path, {"a.png": None, "b.csv": text})
+    with pytest.raises(ValueError, match=rf"b.csv: .*{words}"):
+        read_dataset(root, "trainval")

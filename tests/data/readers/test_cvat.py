@@ -238,3 +238,11 @@ def test_a_missing_label_is_no_class(tmp_path):
     dataset = read_dataset(tmp_path, "trainval")
     assert dataset.class_names == ["cat"] and dataset.num_objects_left_out == 3
     assert {line.id for line in dataset.problems} == {"name-missing"}
+
+
+def test_one_subset_test_is_a_split_and_said_to_be(tmp_path):
+    text = cvat(image(CAT, more='subset="Test"'))
+    write(tmp_path, {"images/a.png": None, "annotations.xml": text})
+    assert boxes(tmp_path, "test") == [("a", "cat", (15, 2, 45, 18))]
+    with pytest.raises(ValueError, match=r"are: test. .* All images are in test"):
+        read_dataset(tmp_path, "train")

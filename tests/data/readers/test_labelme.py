@@ -6,6 +6,7 @@ import pytest
 
 from base.errors import UserError
 from data import read_dataset
+from data.readers.splits import is_val
 from tests.helpers.tool_files import boxes, write
 
 
@@ -197,3 +198,16 @@ def test_a_label_that_is_no_text_is_refused_with_its_file(tmp_path, name):
     files = {"a.png": None, "a.json": labelme([CAT]), "b.png": None, "b.json": bad}
     with pytest.raises(UserError, match=r"b.json: the class name .* no text"):
         read_dataset(write(tmp_path, files), "train")
+
+
+def test_the_same_names_split_by_hash_as_those_of_other_formats(tmp_path):
+    stems = [f"{i}" for i in range(30)]
+    files = {f"{stem}.png": None for stem in stems}
+    shapes = [{"label": "cat", "points": [[1, 1], [9, 9]], "shape_type": "rectangle"}]
+    jsons = {f"{s}.json": {"imagePath": f"{s}.png", "shapes": shapes} for s in stems}
+    rows = {f"{stem}.txt": "0 0.5 0.5 0.2 0.2" for stem in stems}
+    found = []
+    for name, labels in {"labelme": jsons, "yolo": rows}.items():
+        dataset = read_dataset(write(tmp_path / name, files | labels), "val")
+        found.append(sorted(sample.path.stem for sample in dataset.samples))
+    assert found[0] == found[1] == sorted(filter(is_val, stems))

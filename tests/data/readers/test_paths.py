@@ -68,3 +68,22 @@ def test_a_name_in_another_case_never_takes_what_another_has(tmp_path):
     assert found == {"A.jpg": None, "a.jpg": tmp_path / "a.jpg"}
     found = Finder([tmp_path]).find_all(names, lambda key: names[key])
     assert found == {"x": None, "y": tmp_path / "b/c.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("cam1/b.jpg", None),  # gone from its folder: b.jpg is another image
+        ("./CAM1/b.jpg", None),
+        ("cam1/c.jpg", "cam1/day/c.jpg"),
+        ("cam9/b.jpg", "b.jpg"),
+        ("/home/me/b.jpg", "b.jpg"),
+        ("C:\\me\\b.jpg", "b.jpg"),
+        ("../me/b.jpg", "b.jpg"),
+    ],
+)
+def test_a_name_whose_folder_is_there_is_not_shortened(tmp_path, name, wanted):
+    touch(tmp_path, "cam1/a.jpg", "cam1/day/c.jpg", "b.jpg")
+    finder = Finder([tmp_path, tmp_path / "cam1/day"])
+    for found in (finder.find(name), finder.find_all(["cam1/a.jpg", name])[name]):
+        assert found == (wanted and tmp_path / wanted)
