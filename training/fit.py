@@ -79,7 +79,7 @@ def fit(
     checkpoints = CheckpointWriter(output, state)
     checkpoints.begin(resume)
     at = state.schedule.step
-    bar = tqdm(total=num_steps, initial=at, unit="step", disable=None)
+    bar = progress_bar(num_steps, at)
     with bar, Interrupt() as interrupt, suppress(Stopped):
 
         def is_wished() -> bool:  # of several workers all stop at the same step
@@ -108,6 +108,23 @@ def fit(
     _tell_never_thawed(state, output.folder)
     report_unreadable(batches.broken | check.batches.broken)
     return state.history
+
+
+def progress_bar(num_steps: int | None, made: int) -> tqdm:
+    """The steps of a training, on a terminal or in a notebook.
+
+    A notebook's bar is in the stream of the lines of the epochs, which stay in order.
+    """
+    is_notebook = type(sys.stdout).__module__ == "ipykernel.iostream"
+    return tqdm(
+        total=num_steps,
+        initial=made,
+        unit="step",
+        file=sys.stdout if is_notebook else None,
+        disable=False if is_notebook else None,
+        ncols=100 if is_notebook else None,
+        leave=not is_notebook,
+    )
 
 
 def _finish(

@@ -1,6 +1,5 @@
 """Detectors on images of any size, from Python."""
 
-import json
 import weakref
 from pathlib import Path
 
@@ -206,16 +205,3 @@ def overlap(a, b):
 def test_load_says_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="no such file"):
         inference.load(tmp_path / "none.weights.h5")
-
-
-def test_the_notebook_runs(monkeypatch):
-    notebook = json.loads((ROOT / "examples/detect.ipynb").read_text("utf-8"))
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert not any(cell["outputs"] for cell in cells)
-    monkeypatch.chdir(ROOT / "examples")
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    names = {"__name__": "notebook"}
-    for cell in cells:
-        exec(compile("".join(cell["source"]), "detect.ipynb", "exec"), names)
-    assert len(names["found"]) > 0
-    assert set(names["found"].names) <= set(names["detector"].class_names)
