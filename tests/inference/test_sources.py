@@ -46,6 +46,15 @@ def test_files(folder, given, expected):
     ]
 
 
+@pytest.mark.parametrize("suffix", [".wmv", ".ts", ".m2ts", ".MTS", ".WMV"])
+def test_files_of_video_cameras_are_videos(tmp_path, suffix):
+    path = tmp_path / f"clip{suffix}"
+    path.touch()
+    for given in (path, tmp_path):
+        (source,) = find_sources([str(given)])
+        assert (source.kind, source.address) == ("video", str(path))
+
+
 @pytest.mark.parametrize(
     ("given", "kind", "name", "shown"),
     [

@@ -35,6 +35,7 @@ def test_train_leaves_a_whole_run(trained, shapes):
     assert float(row["lr"]) < 1e-3
     summary = strict_json(trained / "summary.json")
     assert summary["options"]["batch_size"] == 4
+    assert "null" not in (trained / "summary.json").read_text()  # defaults are left out
     assert summary["precision"] == "float32"
     assert summary["architecture"]["backbone"] == "squeezenet"
     assert summary["images"] == {"train": 21, "val": 4}

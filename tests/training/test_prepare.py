@@ -122,3 +122,20 @@ def test_a_run_that_goes_on_only_grows(run, more, expected):
 
 def test_the_demo_set_has_its_own_length(shapes):
     assert settings_of(parse([]), read_dataset(shapes, "train")).epochs == 11
+
+
+@pytest.mark.parametrize(
+    ("options", "is_told"),
+    [
+        ("--freeze --backbone-lr-scale 0.5", True),
+        ("--freeze --backbone-lr-scale 1", True),
+        ("--freeze", False),
+        ("--freeze-epochs 2 --backbone-lr-scale 0.5", False),
+        ("--backbone-lr-scale 0.5", False),
+    ],
+)
+def test_a_rate_of_what_is_frozen_is_told(options, is_told, capsys):
+    parse(options.split())
+    told = capsys.readouterr().err
+    expected = "--backbone-lr-scale has no effect: --freeze\n"
+    assert told == (expected if is_told else "")

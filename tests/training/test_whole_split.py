@@ -9,7 +9,7 @@ import pytest
 from data import Dataset, Sample
 from models import weights
 from tests.helpers import tiny
-from training.monitoring import whole_split
+from training.monitoring import validation, whole_split
 from training.monitoring.whole_split import describe_part, scored_part
 from training.runs import best_row, figures
 from training.state import TrainingConfig
@@ -24,10 +24,13 @@ def split(count):
 @pytest.mark.parametrize(
     ("count", "trained", "scored"),
     [
-        (100, 10, 100),  # few images: all of them
-        (101, 10, 100),
-        (5000, 5000, 500),  # a tenth
+        (100, 400, 100),  # few images: all of them
+        (101, 400, 100),
+        (25, 100, 25),  # 80/20
+        (100, 100, 30),  # 30 forward passes take the time of 10 steps
+        (5000, 5000, 500),  # a tenth of the images
         (400, 5000, 400),
+        (9, 2, 1),
         (0, 10, 0),
     ],
 )
@@ -39,13 +42,37 @@ def test_how_many_images_are_scored(count, trained, scored):
     assert f"{scored} of the {count} images" in words if scored < count else not words
 
 
+@pytest.mark.parametrize("trained", [10, 40, 160, 333, 334, 999, 1001, 20_000])
+def test_scoring_takes_at_most_a_tenth_of_the_training(trained):
+    scored = len(scored_part(split(trained), trained))
+    assert scored / 3 <= trained / 10  # a forward pass takes a third of a step
+    assert scored >= min(100, 0.29 * trained)
+
+
+def test_an_epoch_runs_the_network_on_no_more_images(tmp_path, monkeypatch):
+    scored, after_epochs, real = [], [], validation.validate
+
+    def counted(predictor, layout, batches):
+        scored.append(sum(map(batches.count, range(batches.steps_per_epoch))))
+        return real(predictor, layout, batches)
+
+    monkeypatch.setattr(validation, "validate", counted)
+    monkeypatch.setattr(whole_split, "LEAST", 1)
+    monkeypatch.setattr(weights, "load", lambda _: (tiny.detector(0), None))
+    tiny.train(
+        tmp_path / "run", epochs=4, on_epoch=lambda _: after_epochs.append(sum(scored))
+    )
+    assert after_epochs == [1, 2, 3, 4]  # of 2; 6 were trained in each epoch
+    assert set(scored[4:]) == {2}  # the end: all of them
+
+
 def test_the_part_hangs_on_names_alone():
     whole = split(300)
-    part = scored_part(whole, 10)
+    part = scored_part(whole, 30)
     names = [sample.path.name for sample in part.samples]
     assert names == sorted(names, key=lambda name: int(name[:-4]))  # the split's order
     shuffled = Dataset("d", "val", ["x"], whole.samples[::-1])
-    again = scored_part(shuffled, 10)
+    again = scored_part(shuffled, 30)
     assert {p.path for p in again.samples} == {p.path for p in part.samples}
 
 

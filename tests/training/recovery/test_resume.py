@@ -118,7 +118,7 @@ def test_past_the_planned_end(tmp_path):
 
 
 def test_a_bad_batch_names_its_images_and_leaves_the_checkpoint(
-    tmp_path, monkeypatch, each_step
+    tmp_path, monkeypatch, each_step, capsys
 ):
     original = Trainer.step
 
@@ -144,6 +144,13 @@ def test_a_bad_batch_names_its_images_and_leaves_the_checkpoint(
     state, arrays = result(tmp_path / "run")
     # the bad step never moves the optimiser on, so every batch after it is bad
     assert state["skipped"] == 5 and state["schedule"]["step"] == 9
+    told = "".join(capsys.readouterr()).splitlines()
+    told = [line.partition("epoch")[2] for line in told if "undone" in line]
+    names = ", ".join(path.name for path in bad)
+    assert told[0] == f" 2, step 2: not finite, undone and skipped (images {names})"
+    assert [line.rpartition("(")[2] for line in told[1:]] == [
+        f"{count} so far)" for count in range(2, 6)
+    ]
     assert all(np.isfinite(array).all() for array in arrays.values())
 
 
