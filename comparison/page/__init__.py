@@ -1,4 +1,4 @@
-"""report.html: page.py puts it together from markup.py, images.py, confusion.py.
+"""report.html: page.py fills page.html and tables.html, after images.py, confusion.py.
 
 table.py writes the same figures for terminals, CSV and Markdown.
 """

@@ -1,15 +1,15 @@
 """report.html: one page that needs nothing but itself; and the two plots as PNG."""
 
-import json
+import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
-from string import Template
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from base.files import write_text
 from comparison.entries import Entry
 from comparison.intervals import DRAWS, SHARE
-from comparison.page import markup
+from comparison.page import table
 from comparison.page.confusion import classify_errors, confusion
 from comparison.page.images import page_data
 from comparison.runs import Run, learned
@@ -49,7 +49,7 @@ def write(
     for name, figure in figures.items():
         save_figure(figure, folder / name)
     drawn = [
-        f"<figure>{as_svg(figure, Path(name).stem.replace('_', ' '))}</figure>"
+        as_svg(figure, Path(name).stem.replace("_", " "))
         for name, figure in figures.items()
     ]
     text = _page(entries, dataset, about, drawn)
@@ -122,32 +122,54 @@ def _page(
         classify_errors(entry.scores[0].detected, dataset.samples, num_classes)
         for entry in entries
     ]
-    confusions = [
-        markup.confusion_table(i, confusion(boxes, num_classes), dataset.class_names)
-        for i, boxes in enumerate(judged)
-    ]
     several = any(len(entry.runs) > 1 for entry in entries)
-    parts = {
-        "title": escape(dataset.name),
-        "lead": escape(f"{_lead(entries, dataset)} {sentence(picks)}"),
-        "warnings": markup.warnings(warnings(entries, dataset)),
-        "cards": markup.cards(picks),
-        "table": markup.main_table(entries),
-        "seeds": SEEDS[several],
-        "speed_note": escape(_speed_note(about)),
-        "plots": "\n".join(drawn),
-        "classes": markup.class_table(entries),
-        "differences": markup.differences(entries),
-        "switch": markup.switch([entry.name for entry in entries]),
-        "confusions": "\n".join(confusions),
-        "settings": markup.settings(about),
-        "commands": markup.commands(entries),
-        "css": (HERE / "page.css").read_text("utf-8"),
-        "js": (HERE / "page.js").read_text("utf-8"),
-        # a </script> in a file's name must not end the element
-        "data": json.dumps(page_data(entries, judged, dataset)).replace("<", "\\u003c"),
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            title=dataset.name,
+            lead=f"{_lead(entries, dataset)} {sentence(picks)}",
+            warnings=warnings(entries, dataset),
+            picks=picks,
+            entries=entries,
+            columns=table.shown(entries),
+            map_meaning=table.COLUMNS[0].meaning,
+            class_names=dataset.class_names,
+            seeds=SEEDS[several],
+            speed_note=_speed_note(about),
+            plots=drawn,
+            confusions=[confusion(boxes, num_classes) for boxes in judged],
+            about=about,
+            css=(HERE / "page.css").read_text("utf-8"),
+            js=(HERE / "page.js").read_text("utf-8"),
+            data=page_data(entries, judged, dataset),
+        )
+    )
+
+
+def _templates() -> Environment:
+    """Jinja2, which escapes whatever a template does not call safe."""
+    found = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {
+        "format_number": table.format_number,
+        "signed": table.signed,
+        "ends": _ends,
     }
-    return Template((HERE / "page.html").read_text("utf-8")).substitute(parts)
+    found.filters["is_finite"] = math.isfinite
+    return found
+
+
+def _ends(figures: Mapping[str, float], column: table.Column) -> list[str]:
+    """Those of a figure's interval, where it has one."""
+    names = [f"{column.key}_{end}" for end in ("low", "high")]
+    found = [figures[name] for name in names if name in figures]
+    return [table.format_number(value, column.form) for value in found]
 
 
 def _lead(entries: Sequence[Entry], dataset: Dataset) -> str:

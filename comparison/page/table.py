@@ -48,10 +48,10 @@ def shown(entries: Sequence[Entry]) -> list[Column]:
     ]
 
 
-def written(value: float, form: str) -> str:
+def format_number(value: float, form: str) -> str:
     """A figure as people read it, `-` where there is none.
 
-    >>> written(0.12345, ".3f"), written(float("nan"), ".3f")
+    >>> format_number(0.12345, ".3f"), format_number(float("nan"), ".3f")
     ('0.123', '-')
     """
     return f"{value:{form}}" if math.isfinite(value) else "-"
@@ -76,14 +76,16 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
     lines = []
     for entry in entries:
         figures = entry.figures()
-        span = [written(figures[f"mAP50_{end}"], ".3f") for end in ("low", "high")]
+        span = [
+            format_number(figures[f"mAP50_{end}"], ".3f") for end in ("low", "high")
+        ]
         lead = signed(entry.mAP50 - entries[0].mAP50)
         if entry is entries[0]:
             lead = "best"
         elif not entry.differs_from(entries[0]):
             lead = f"= {lead}"
-        others = [written(figures[c.key], c.form) for c in shown(entries)]
-        score = written(entry.mAP50, ".3f")
+        others = [format_number(figures[c.key], c.form) for c in shown(entries)]
+        score = format_number(entry.mAP50, ".3f")
         if len(entry.runs) > 1:
             score += f" ± {figures['mAP50_seed_sd']:.3f}"
         lines.append([entry.name, score, " to ".join(span), lead, *others])

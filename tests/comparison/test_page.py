@@ -1,9 +1,9 @@
 """report.html as a browser shows it: sorts, switches, asks nobody for anything."""
 
 import re
-from html import escape
 
 import pytest
+from markupsafe import escape
 
 from comparison.page import page
 from tests.helpers import comparisons

@@ -24,7 +24,7 @@ class Page:
     def __init__(self, socket):
         self._socket, self._ids = socket, itertools.count(1)
         self.complaints, self.requests = [], []
-        for domain in ("Page", "Runtime", "Log", "InferenceModel"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def call(self, method, **parameters):
@@ -43,7 +43,7 @@ class Page:
             self.complaints.append(json.dumps(details))
         if kind == "Runtime.consoleAPICalled" and details["type"] != "log":
             self.complaints.append(json.dumps(details))
-        if kind == "InferenceModel.requestWillBeSent":
+        if kind == "Network.requestWillBeSent":
             self.requests.append(details["request"]["url"])
         return message
 

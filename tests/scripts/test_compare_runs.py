@@ -5,10 +5,10 @@ import json
 import shutil
 import sys
 from dataclasses import replace
-from html import escape
 
 import keras
 import pytest
+from markupsafe import escape
 
 import compare
 import evaluate
