@@ -9,6 +9,7 @@ from base.errors import UserError
 from base.priors import LAYOUTS
 from base.renamed import current_fields
 from models import BACKBONES, BOX_LOSSES, NECKS, NORMS, REUSES, check_backbone
+from models.weights.hub import DEFAULT_BACKBONE
 from training import DEMO_EPOCHS, EPOCHS, FINE_TUNING_SCALE, PRECISIONS, RATES, TILE_PX
 from training.schedule import SCHEDULES
 
@@ -86,7 +87,7 @@ def _data_options(group: argparse._ArgumentGroup) -> None:
     """Which images."""
     group.add_argument("--data", nargs="+", metavar="FOLDER",
         help="annotated images, see docs/data.md, or voc2007, voc0712, coco2017; "
-        "without it, the demo set of drawn shapes")
+        "without it, the demo set, examples/blood_cells")
     group.add_argument("--classes", metavar="A,B,...",
         help="class names; default: those found in the annotations")
     group.add_argument("--train-split", default="train", metavar="NAME",
@@ -101,15 +102,15 @@ def _data_options(group: argparse._ArgumentGroup) -> None:
 
 def _model_options(group: argparse._ArgumentGroup) -> None:
     """Which network, and what it starts from."""
-    group.add_argument("--backbone", default="squeezenet", metavar="NAME",
+    group.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME",
         help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
         "MobileNetV3Large; default: %(default)s")
     group.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
         help="width of a MobileNet; default: %(default)s")
     group.add_argument("--neck", choices=NECKS,
         help="which layers stand between backbone and heads; default: that of "
-        "--init-from, or light for squeezenet, ssd for the other names in small "
-        "letters, native for classifiers of keras.applications")
+        "--init-from, or yolox for yolox_nano, light for squeezenet, ssd for the other "
+        "names in small letters, native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
         help="width of the adapted 38x38 map; default: %(default)s")
     group.add_argument("--norm", choices=NORMS,

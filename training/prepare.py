@@ -14,7 +14,6 @@ import numpy as np
 from base.errors import UserError
 from data import (
     Dataset,
-    draw_shapes,
     median_image_side,
     open_dataset,
     report_problems,
@@ -49,8 +48,7 @@ def load_data(
     the tiles that large images are cut into.
     """
     if folders is None:
-        print(f"no --data: the demo set, drawn in {DEMO}")
-        draw_shapes(DEMO)
+        print(f"no --data: the demo set, {DEMO}")
     given = list(dict.fromkeys(n.strip() for n in (class_names or "").split(",")))
     given = [name for name in given if name] or None
     opened = open_dataset(folders or [DEMO])
@@ -115,12 +113,9 @@ def load_model(
 
 
 def _default_source(args: argparse.Namespace) -> str | None:
-    """The detector in weights/, where --backbone is its own and nothing else is asked.
-
-    The demo set's training, without --data, begins from nothing.
-    """
+    """The detector in weights/, where --backbone is its own and no option forbids."""
     own_form = args.neck in (None, "yolox") and args.layout in (None, "yolox")
-    is_asked = args.data and args.backbone == DEFAULT_BACKBONE and own_form
+    is_asked = args.backbone == DEFAULT_BACKBONE and own_form
     return str(DEFAULT) if is_asked and not args.weights else None
 
 

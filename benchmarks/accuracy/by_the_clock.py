@@ -64,6 +64,7 @@ def train(minutes: float, options: str, seed: int, folder: Path) -> None:
     splits = ["--train-split", "trainval", "--val-split", "test"]
     weights = [] if "--weights" in options else ["--weights", str(SQUEEZENET)]
     script = [sys.executable, "train.py", "--data", str(BCCD), *splits, *weights]
+    script += ["--backbone", "squeezenet"]
     length = ["--minutes", str(minutes), "--seed", str(seed)]
     subprocess.run(
         [*script, *options.split(), *length, "--output", str(folder)], check=True

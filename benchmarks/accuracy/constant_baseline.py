@@ -1,6 +1,6 @@
 """What a detector scores that looks at nothing: the same boxes in every image.
 
-    python -m benchmarks.accuracy.constant_baseline --data raccoon bccd demo
+    python -m benchmarks.accuracy.constant_baseline --data raccoon bccd shapes
 
 For each class the median box of its training objects. Prints a Markdown table.
 """

@@ -1,6 +1,6 @@
 """How large features are where the untrained layers begin, before any training.
 
-    python -m benchmarks.accuracy.feature_scale --data raccoon bccd demo
+    python -m benchmarks.accuracy.feature_scale --data raccoon bccd shapes
 
 Standard deviation and greatest value over the first images of the training split, of
 `squeezenet` with ImageNet's weights and the neck `light`. Prints a Markdown table.

@@ -28,9 +28,15 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from benchmarks.accuracy.experiments import DATA, EXPERIMENTS, PLOTS, Data, Experiment
+from benchmarks.accuracy.experiments import (
+    DATA,
+    EXPERIMENTS,
+    PLOTS,
+    SHAPES,
+    Data,
+    Experiment,
+)
 from benchmarks.accuracy.learned import TABLE, append, key, plot, print_table, read_rows
-from training import DEMO
 
 if TYPE_CHECKING:
     from training.state import TrainingConfig
@@ -208,8 +214,8 @@ def read(where: Data) -> tuple:
 
     from data import draw_shapes, read_dataset
 
-    if where.folder == DEMO:
-        draw_shapes(DEMO)
+    if where.folder == SHAPES:
+        draw_shapes(SHAPES)
     train_set = read_dataset([where.folder], where.train_split)
     val_set = read_dataset([where.folder], where.val_split, train_set.class_names)
     order = np.random.default_rng(0).permutation(len(train_set))

@@ -51,6 +51,7 @@ def words(tile: bool) -> str:
 def train(output: Path, tile: bool, minutes: float) -> Path:
     """The last weights of a training that goes on from the demo's."""
     options = ["--data", SET, "--weights", WEIGHTS, "--output", output, "--lr", "3e-4"]
+    options += ["--backbone", "squeezenet"]
     options += ["--minutes", minutes, *tile_option(tile)]
     script("train.py", *options)
     return output / "last.weights.h5"

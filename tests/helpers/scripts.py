@@ -11,7 +11,8 @@ from data import read_dataset
 from models import Architecture, build, weights
 from tests.helpers.slim import slim
 
-QUICK = ["--precision", "float32", "--epochs", "1", "--batch-size", "4"]
+QUICK = ["--backbone", "squeezenet", "--precision", "float32"]
+QUICK += ["--epochs", "1", "--batch-size", "4"]
 
 
 def write_untrained(shapes, path):

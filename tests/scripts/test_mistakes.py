@@ -71,7 +71,7 @@ def fill_in(text, places):
 )
 def test_mistakes_of_train(options, words, places, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    given = [*fill_in(options, places), *QUICK]
+    given = [*QUICK, *fill_in(options, places)]
     words = [places.get(word, word) for word in words]
     check_mistake(train, given, words, capsys)
     assert not (tmp_path / "runs").exists()

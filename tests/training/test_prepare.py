@@ -45,7 +45,7 @@ def test_options_reach_the_training(options, expected, shapes):
 @pytest.mark.parametrize(
     ("options", "starts", "scale"),
     [
-        ("--backbone yolox_nano", True, 0.1),
+        ("", True, 0.1),
         ("--backbone yolox_nano --backbone-lr-scale 1", True, 1),
         ("--backbone yolox_nano --weights none --neck yolox", False, 1),
         ("--backbone yolox_nano --weights none", False, 1),
@@ -77,6 +77,14 @@ def test_classes_are_weighed_by_the_training_images(shapes):
     assert list(received) == list(class_weights(train_set))
 
 
+def test_the_demo_set_is_there_without_a_network(capsys):
+    train_set, val_set = load_data(None, ("train", "val"), None, None)
+    assert (len(train_set), len(val_set)) == (120, 40)
+    assert train_set.class_names == ["Platelets", "RBC", "WBC"]
+    assert not (train_set.problems or val_set.problems)
+    assert "no --data: the demo set" in capsys.readouterr().out
+
+
 def test_images_in_both_splits_are_told(shapes, capsys):
     load_data([str(shapes)], ("trainval", "val"), None, None)
     assert "images in both splits: 4;" in capsys.readouterr().err
@@ -102,8 +110,8 @@ def test_many_problems_are_told_in_short(shapes, tmp_path, capsys):
         ("--minutes 20", "--minutes 10", "takes --minutes above 20"),
         ("--minutes 20", "--epochs 90", "takes --minutes above 20"),
         ("--epochs 9", "--epochs 10", 10),
-        ("", "--epochs 12", 12),  # the demo set's 11
-        ("", "--epochs 10", "takes --epochs above 11"),
+        ("", "--epochs 21", 21),  # the demo set's 20
+        ("", "--epochs 10", "takes --epochs above 20"),
         ("--data D", "--epochs 59", "takes --epochs above 60"),
         ("--epochs 9", "--minutes 500", "takes --epochs above 9"),
     ],
@@ -121,7 +129,7 @@ def test_a_run_that_goes_on_only_grows(run, more, expected):
 
 
 def test_the_demo_set_has_its_own_length(shapes):
-    assert settings_of(parse([]), read_dataset(shapes, "train")).epochs == 11
+    assert settings_of(parse([]), read_dataset(shapes, "train")).epochs == 20
 
 
 @pytest.mark.parametrize(
