@@ -97,7 +97,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
             model = prepare.load_skeleton(architecture, args.freeze)
         else:
             model, architecture = prepare.load_model(args, train_set.class_names)
-    settings = prepare.settings_of(args, train_set, architecture)
+    settings = prepare.settings_of(args, train_set)
     warn(datasets, architecture.layout)
 
     name = f"{architecture.backbone}-{architecture.neck}-{train_set.name}"

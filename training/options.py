@@ -10,7 +10,7 @@ from base.priors import LAYOUTS
 from base.renamed import current_fields
 from models import BACKBONES, BOX_LOSSES, NECKS, NORMS, REUSES, check_backbone
 from models.weights.hub import DEFAULT_BACKBONE
-from training import DEMO_EPOCHS, EPOCHS, FINE_TUNING_SCALE, PRECISIONS, RATES, TILE_PX
+from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
 from training.schedule import SCHEDULES
 
 
@@ -140,8 +140,8 @@ def _extractor_options(group: argparse._ArgumentGroup) -> None:
     frozen.add_argument("--freeze-epochs", type=int, default=0, metavar="N",
         help="keep it for N epochs, then train it too; default: %(default)s")
     group.add_argument("--backbone-lr-scale", type=float, metavar="S",
-        help="the backbone learns at S times the rate; default: 1, where neck yolox "
-        f"brings a trained detector {FINE_TUNING_SCALE:g}")
+        help="the backbone learns at S times the rate; default: 1; after the default "
+        "detector 0.1 where it knows a class of the data, else 0.3")
 
 
 def _training_options(group: argparse._ArgumentGroup) -> None:

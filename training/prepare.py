@@ -22,7 +22,7 @@ from data import (
 from models import Architecture, backbone_layers, build
 from models.weights import WeightsFile, initialise, read_weights, transfer
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
-from training import DEMO, FINE_TUNING_SCALE, RATES
+from training import DEMO, FINE_TUNING, RATES
 from training.options import default_epochs
 from training.state import TrainingConfig
 
@@ -107,9 +107,21 @@ def load_model(
                 f"{left[0]}, which would stay as it begins, from nothing: give "
                 "--weights too, or leave out --freeze and --freeze-epochs."
             )
+        if architecture.neck == "yolox":
+            _choose_rates(args, bool({*source.class_names} & {*class_names}))
     if args.freeze:
         initialise.freeze(model)
     return model, architecture
+
+
+def _choose_rates(args: argparse.Namespace, knows_a_class: bool) -> None:
+    """Those of a training that a detector begins, where none are asked for.
+
+    They become options of the run, so that --resume has them.
+    """
+    factor, backbone_lr_scale = FINE_TUNING[knows_a_class]
+    args.lr = args.lr or factor * RATES[args.optimizer]
+    args.backbone_lr_scale = args.backbone_lr_scale or backbone_lr_scale
 
 
 def _default_source(args: argparse.Namespace) -> str | None:
@@ -155,15 +167,8 @@ def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
     return model
 
 
-def settings_of(
-    args: argparse.Namespace,
-    train_set: Dataset,
-    architecture: Architecture | None = None,
-) -> TrainingConfig:
-    """How to train, with the defaults that depend on other options and the start."""
-    is_detector = architecture and architecture.pretrained
-    starts_trained = is_detector and architecture.neck == "yolox"
-    backbone_lr_scale = FINE_TUNING_SCALE if starts_trained else 1.0
+def settings_of(args: argparse.Namespace, train_set: Dataset) -> TrainingConfig:
+    """How to train, with the defaults that depend on other options."""
     loss = {"box_loss": args.box_loss} if args.box_loss else {}
     if args.weigh_classes:
         loss["class_weights"] = class_weights(train_set)
@@ -178,7 +183,7 @@ def settings_of(
         schedule=args.schedule,
         optimiser=args.optimizer,
         freeze_epochs=args.freeze_epochs,
-        backbone_lr_scale=args.backbone_lr_scale or backbone_lr_scale,
+        backbone_lr_scale=args.backbone_lr_scale or 1.0,
         average=args.average,
         skip_bad_batches=args.skip_bad_batches,
         loss=loss,

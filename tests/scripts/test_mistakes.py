@@ -125,7 +125,7 @@ def test_mistakes_of_detect(options, words, places, capsys):
         (train, "--adapter-filters 300", "--adapter-filters"),
         (train, "--freeze-epochs 4 --epochs 4", "must be below --epochs, 4 here"),
         (train, "--freeze-epochs 60 --data x", "must be below --epochs, 60 here"),
-        (train, "--freeze-epochs 11", "must be below --epochs, 11 here"),
+        (train, "--freeze-epochs 14", "must be below --epochs, 14 here"),
         (train, "--tile-size 0", "--tile-size must be above 0"),
         (train, "--nonsense", "--nonsense"),
         (evaluate, "--predictions a --data x --tile", "--tile goes with --weights"),

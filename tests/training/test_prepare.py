@@ -43,22 +43,27 @@ def test_options_reach_the_training(options, expected, shapes):
 
 
 @pytest.mark.parametrize(
-    ("options", "starts", "scale"),
+    ("options", "starts", "lr", "scale"),
     [
-        ("", True, 0.1),
-        ("--backbone yolox_nano --backbone-lr-scale 1", True, 1),
-        ("--backbone yolox_nano --weights none --neck yolox", False, 1),
-        ("--backbone yolox_nano --weights none", False, 1),
-        ("--backbone squeezenet --weights none", False, 1),
+        ("", True, 2e-3, 0.3),
+        ("--classes circle,cat", True, 1e-3, 0.1),  # cat is one of VOC's
+        ("--optimizer sgd", True, 2e-2, 0.3),
+        ("--backbone-lr-scale 1", True, 2e-3, 1),
+        ("--lr 1e-4", True, 1e-4, 0.3),
+        ("--weights none --neck yolox", False, 1e-3, 1),
+        ("--weights none", False, 1e-3, 1),
+        ("--backbone squeezenet --weights none", False, 1e-3, 1),
     ],
 )
 def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
-    options, starts, scale, shapes, capsys
+    options, starts, lr, scale, shapes, capsys
 ):
     train_set = read_dataset(shapes, "train")
     args = parse(["--data", str(shapes), *options.split()])
-    model, architecture = load_model(args, train_set.class_names)
-    assert settings_of(args, train_set, architecture).backbone_lr_scale == scale
+    names = args.classes.split(",") if args.classes else train_set.class_names
+    model, architecture = load_model(args, names)
+    settings = settings_of(args, train_set)
+    assert (settings.lr, settings.backbone_lr_scale) == (lr, scale)
     assert (architecture.neck == "yolox" and architecture.pretrained) == starts
     taken = "taken" in capsys.readouterr().out
     assert taken == starts
@@ -110,8 +115,8 @@ def test_many_problems_are_told_in_short(shapes, tmp_path, capsys):
         ("--minutes 20", "--minutes 10", "takes --minutes above 20"),
         ("--minutes 20", "--epochs 90", "takes --minutes above 20"),
         ("--epochs 9", "--epochs 10", 10),
-        ("", "--epochs 21", 21),  # the demo set's 20
-        ("", "--epochs 10", "takes --epochs above 20"),
+        ("", "--epochs 15", 15),  # the demo set's 14
+        ("", "--epochs 10", "takes --epochs above 14"),
         ("--data D", "--epochs 59", "takes --epochs above 60"),
         ("--epochs 9", "--minutes 500", "takes --epochs above 9"),
     ],
@@ -129,7 +134,7 @@ def test_a_run_that_goes_on_only_grows(run, more, expected):
 
 
 def test_the_demo_set_has_its_own_length(shapes):
-    assert settings_of(parse([]), read_dataset(shapes, "train")).epochs == 20
+    assert settings_of(parse([]), read_dataset(shapes, "train")).epochs == 14
 
 
 @pytest.mark.parametrize(
