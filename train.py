@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -74,6 +75,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     from reports.tensorboard import Events
     from training import prepare, runs
     from training.fit import fit
+    from training.hardware import batch_size
     from training.monitoring.failures import explained
     from training.monitoring.samples import draw_batch
     from training.recovery import resume
@@ -98,6 +100,12 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         else:
             model, architecture = prepare.load_model(args, train_set.class_names)
     settings = prepare.settings_of(args, train_set)
+    is_auto = args.batch_size == batch_size.AUTO
+    if is_auto:
+        args.batch_size = batch_size.find_batch_size(
+            model, architecture, train_set, settings, device
+        )
+        settings = replace(settings, batch_size=args.batch_size)
     warn(datasets, architecture.layout)
 
     name = f"{architecture.backbone}-{architecture.neck}-{train_set.name}"
@@ -114,16 +122,18 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
             runs.write_split(own / "split.json", datasets)
         draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
         output = RunFolder(own, notes, header, events and partial(events.write, own))
-        with explained(folder, settings, replicas):
-            history = fit(
-                model,
-                architecture,
-                datasets,
-                settings,
-                output,
-                resume=bool(kept),
-                replicas=replicas,
-            )
+
+        def learn(settings: "TrainingConfig", resume: bool) -> list[dict]:
+            args.batch_size = settings.batch_size  # for header and notes
+            with explained(folder, settings, replicas):
+                return fit(
+                    model, architecture, datasets, settings, output, resume, replicas
+                )
+
+        if is_auto:
+            history, settings = batch_size.fit_or_halve(learn, settings, own)
+        else:
+            history = learn(settings, bool(kept))
         if history:
             report(args, own, history, settings, architecture, device, datasets)
     if not settings.is_over(history):

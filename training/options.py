@@ -23,7 +23,9 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     _training_options(parser.add_argument_group("training"))
     args = parser.parse_args(argv)
     args.tile = args.tile or args.tile_size is not None
-    sizes = ("tile_size", "batch_size", "accumulate", "patience")
+    sizes = ["tile_size", "accumulate", "patience"]
+    if args.batch_size != "auto":
+        sizes.append("batch_size")
     rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
     parser.check_above_0(args, *sizes, *rates)
     # others are known when Keras is loaded, which a typing error does here
@@ -157,9 +159,11 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="end after N epochs without a better validation mAP50; for more epochs "
         "than may be needed: the best often comes late, where the rate is low, so N "
         "is rather a third of the epochs than a tenth; default: train to the end")
-    group.add_argument("--batch-size", type=int, default=8, metavar="N",
-        help="images in memory at a time; for little memory smaller, with "
-        "--accumulate; default: %(default)s")
+    group.add_argument("--batch-size", type=_number_or_auto, default=8,
+        metavar="N|auto",
+        help="images in memory at a time; auto: the largest power of two that fits, "
+        "at most 64; for little memory smaller, with --accumulate; default: "
+        "%(default)s")
     group.add_argument("--accumulate", type=int, default=1, metavar="N",
         help="update once in N batches, as a batch N times larger would but for "
         "its normalisation; for a small --batch-size; default: %(default)s")
@@ -205,6 +209,14 @@ def _number_or_all(text: str) -> str:
     if text != "all" and not (text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError(f"expected a number or all, received {text}")
     return text
+
+
+def _number_or_auto(text: str) -> int | str:
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        message = f"expected a number or auto, received {text}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:

@@ -55,11 +55,17 @@ class Replicas:
         text = f" · {self.devices} devices" if self.devices > 1 else ""
         return text + (f" of {self.workers} workers" if self.workers > 1 else "")
 
-    def check(self, batch_size: int, accumulate: int, minutes: float | None) -> None:
+    def check(
+        self, batch_size: int | str, accumulate: int, minutes: float | None
+    ) -> None:
         """UserError where such a training can't be shared; as the options of train.py.
 
         The policy of precision is looked at too.
         """
+        if self.devices == 1:
+            return
+        if not isinstance(batch_size, int):
+            raise UserError(f"--batch-size {batch_size} is for one device only.")
         if rest := batch_size % self.devices:
             raise UserError(
                 f"--batch-size {batch_size} can't be shared by {self.devices} devices; "
@@ -91,7 +97,9 @@ class Mirrored(Replicas):
         self.strategy, self.worker, self.workers = strategy, worker, workers
         self.devices = self.count = strategy.num_replicas_in_sync
 
-    def check(self, batch_size: int, accumulate: int, minutes: float | None) -> None:
+    def check(
+        self, batch_size: int | str, accumulate: int, minutes: float | None
+    ) -> None:
         super().check(batch_size, accumulate, minutes)
         if accumulate > 1:
             raise UserError(
