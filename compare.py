@@ -174,9 +174,10 @@ def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
     from base.files import write_text
     from comparison import networks, verdict
     from comparison.page import page, table
-    from data import read_dataset, report_problems
+    from data import read_dataset, report_problems, use_one_thread_an_image
     from training.hardware import devices
 
+    use_one_thread_an_image()
     roots = args.data or next((run.data for run in compared if run.data), None)
     if not roots:
         raise UserError("none of --runs tells what it learned from; give --data.")

@@ -91,11 +91,12 @@ def run(args: argparse.Namespace) -> None:
     import inference
     from base.constants import MIN_SCORE
     from base.files import output_file
-    from data import read_dataset, report_problems
+    from data import read_dataset, report_problems, use_one_thread_an_image
     from models.weights.hub import resolve_weights
     from reports import class_table, plot_precision_recall
     from training.runs import write_json
 
+    use_one_thread_an_image()
     if args.weights:
         args.weights = resolve_weights(args.weights)
     model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None

@@ -77,9 +77,10 @@ def run(args: argparse.Namespace) -> int:
     import exporting
     from base.files import move_out, temporary_folder, write_text
     from base.keras_setup import import_keras
-    from data import Batches, report_unreadable
+    from data import Batches, report_unreadable, use_one_thread_an_image
     from models.weights.hub import resolve_weights
 
+    use_one_thread_an_image()
     exporting.check(args.format, args.precision, args.layout)
     keras = import_keras()
     if keras.backend.backend() != "tensorflow":

@@ -83,9 +83,11 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> None:
     """Copy, imitate, score, write."""
     keras = import_keras()
+    from data import use_one_thread_an_image
     from models import weights
     from training.hardware import devices
 
+    use_one_thread_an_image()
     new_file("--output", args.output, weights.SUFFIX)
     keras.utils.set_random_seed(args.seed)
     device = devices.find_device()

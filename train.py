@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> None:
     """Machine, data, model, training, report."""
-    from data import Batches
+    from data import Batches, use_one_thread_an_image
     from evaluation.cost import describe_cost
     from reports.tensorboard import Events
     from training import prepare, runs
@@ -81,6 +81,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     from training.recovery import resume
     from training.runs import RunFolder
 
+    use_one_thread_an_image()
     events = Events() if args.tensorboard else None
     device, precision = set_up(args, kept, replicas)
 

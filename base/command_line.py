@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
@@ -57,8 +58,7 @@ def run_script(
     Errors that a user can mend are UserError, OSError, FloatingPointError and memory
     that runs out; all others are ours: they keep their traceback, with status 1.
     """
-    if hasattr(sys.stdout, "reconfigure"):  # names of files that are not UTF-8
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _set_up_process()
     try:
         status = run(args) or 0
         sys.stdout.flush()  # here, where its pipe may still be found closed in peace
@@ -76,6 +76,16 @@ def run_script(
     except KeyboardInterrupt:
         print(f"{prog}: {when_stopped}", file=sys.stderr)
         return 130
+
+
+def _set_up_process() -> None:
+    """What holds for a whole process; nothing of it happens by an import."""
+    if hasattr(sys.stdout, "reconfigure"):  # names of files that are not UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
+    # what is wrong with images and videos we say ourselves
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    # FFmpeg's AV_LOG_QUIET, read when OpenCV first uses it
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 def _say_no_more() -> None:

@@ -11,10 +11,17 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from base.errors import UserError
+from base.files import move_into_place
 
 TIMEOUT = 60  # ours: seconds without a byte
 CHUNK = 1 << 20  # ours: bytes read at a time
 HASHES = {32: "md5", 64: "sha256"}  # by the length in hexadecimal digits
+
+
+def cache_folder() -> Path:
+    """Where downloads stay that any working folder may use: $SSD300_CACHE."""
+    given = os.environ.get("SSD300_CACHE")
+    return Path(given) if given else Path.home() / ".cache" / "ssd300"
 
 
 def fetch(url: str, hash_hex: str | None, folder: Path | str) -> Path:
@@ -54,7 +61,7 @@ def fetch(url: str, hash_hex: str | None, folder: Path | str) -> Path:
             f"{url}: expected the hash {hash_hex}, received {found}; the file was "
             "removed. Run again, or look whether its source has changed."
         )
-    part.replace(path)
+    move_into_place(part, path)
     return path
 
 
@@ -75,8 +82,6 @@ def _download(url: str, part: Path) -> None:
         with part.open("r+b" if at else "wb") as file:
             file.seek(at)
             _copy(response, file, tqdm(initial=at, total=total, **_progress(part)))
-            file.flush()
-            os.fsync(file.fileno())
     if total is not None and part.stat().st_size != total:
         raise OSError(f"broke off after {part.stat().st_size} of {total} bytes")
 

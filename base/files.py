@@ -25,15 +25,20 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
-        _sync(temporary)
-        os.replace(temporary, path)  # noqa: PTH105, tests record the system's calls
-        if os.name == "posix":  # elsewhere folders can't be opened
-            _sync(path.parent)
+        move_into_place(temporary, path)
     except OSError as error:
         reason = error.strerror or error
         raise OSError(f"{path}: can't be written: {reason}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Rename a written file: a power cut leaves it or what was there before."""
+    _sync(temporary)
+    os.replace(temporary, path)  # noqa: PTH105, tests record the system's calls
+    if os.name == "posix":  # elsewhere folders can't be opened
+        _sync(path.parent)
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:

@@ -22,7 +22,6 @@ BRIGHTNESS = 32  # ssd_pascal.py: brightness_delta
 CONTRAST = (0.5, 1.5)  # ssd_pascal.py: contrast_lower, contrast_upper
 SATURATION = (0.5, 1.5)  # ssd_pascal.py: saturation_lower, saturation_upper
 HUE = 18  # ssd_pascal.py: hue_delta, in OpenCV's half degrees
-CHANNEL_ORDER_PROBABILITY = 0.0  # ssd_pascal.py: random_order_prob
 MAX_EXPANSION = 4.0  # ssd_pascal.py: max_expand_ratio
 MEAN = (123, 117, 104)  # ssd_pascal.py: mean_value, here in RGB
 # ssd_pascal.py, batch_sampler: the whole image, five least overlaps with an
@@ -135,20 +134,13 @@ def truth_in_window(truth: np.ndarray, window: np.ndarray) -> np.ndarray:
     return np.concatenate([boxes, truth[:, 4:]], axis=1).astype(np.float32)
 
 
-def take_window(
-    image: np.ndarray, window: np.ndarray, size: int, interpolation: int
-) -> np.ndarray:
-    """What a window shows, resized to (size, size, 3); the mean outside.
-
-    The window lies on edges of pixels (`whole_pixels`) and meets the image.
-    """
-    return _in_mean(_shown(image, window, size, interpolation), window, size)
-
-
 def _shown(
     image: np.ndarray, window: np.ndarray, size: int, interpolation: int
 ) -> np.ndarray:
-    """The image in the window, as large as it is in the taken one: (h, w, 3)."""
+    """The image in the window, as large as it is in the taken one: (h, w, 3).
+
+    The window lies on edges of pixels (`whole_pixels`) and meets the image.
+    """
     height, width = image.shape[:2]
     pixels = np.round(window * (width, height, width, height)).astype(int)
     x0, y0 = np.maximum(pixels[:2], 0)
@@ -192,8 +184,7 @@ def photometric(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image = _lookup(image, lambda x: x + brightness)
         image = _shift_colours(image, saturation, hue)
         image = _lookup(image, lambda x: x * contrast)
-    if rng.random() < CHANNEL_ORDER_PROBABILITY:
-        image = np.ascontiguousarray(image[..., rng.permutation(3)])
+    rng.random()  # drawn since ever: runs resume with the same batches
     return image
 
 

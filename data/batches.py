@@ -24,6 +24,11 @@ KEPT_BYTES = 512 * 2**20  # ours: decoding is most of the work on a small data s
 DETAIL = 2  # ours: large JPEGs are decoded to 2 * size, so that crops stay sharp
 
 
+def use_one_thread_an_image() -> None:
+    """For the whole process, where a script starts: images are prepared in parallel."""
+    cv2.setNumThreads(1)
+
+
 def pad_truth(truths: Sequence[np.ndarray], rows: int) -> np.ndarray:
     """(B, rows, 5) float32: each (M_i, 5) followed by rows of zeros."""
     padded = np.zeros((len(truths), rows, 5), np.float32)  # (B, M, 5)
@@ -41,8 +46,6 @@ class Batches:
         full batches (a set smaller than a batch is gone through again). False is
         evaluation: all images in order, the last batch filled up with black.
     workers: threads; None: one per core.
-    use_difficult: whether difficult objects are in truth, as in Caffe's training;
-        crowds never are.
     share: (k, n) prepares of each batch the k-th of n equal parts, what one of n
         machines trains on.
 
@@ -60,7 +63,6 @@ class Batches:
         augmented: bool = True,
         size: int = 300,
         workers: int | None = None,
-        use_difficult: bool = True,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         if not len(dataset):
@@ -74,7 +76,7 @@ class Batches:
         part = batch_size // share[1]
         self._rows = slice(share[0] * part, (share[0] + 1) * part)
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
-        self.augmented, self.size, self.use_difficult = augmented, size, use_difficult
+        self.augmented, self.size = augmented, size
         self.workers = workers or os.cpu_count() or 1
         most = max(len(sample.truth) for sample in dataset.samples)
         self.rows = max(-(-most // ROWS_STEP), 1) * ROWS_STEP  # M
@@ -128,7 +130,6 @@ class Batches:
         At most workers + AHEAD batches exist at a time. Closing the generator ends
         its threads.
         """
-        cv2.setNumThreads(1)  # images run in parallel, not the rows of an image
         steps = iter(range(start_step, self.steps_per_epoch))
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="batches")
         waiting = deque()
@@ -168,8 +169,7 @@ class Batches:
             raise RuntimeError(f"{sample.path}: can't be prepared: {error}") from error
 
     def _truth(self, sample: Sample) -> np.ndarray:
-        if not self.use_difficult:
-            return sample.truth[~sample.difficult]  # (M or fewer, 5)
+        # difficult objects are learned, as in Caffe's training; crowds are not
         if sample.crowd is None:
             return sample.truth
         return sample.truth[~sample.crowd]  # (M or fewer, 5)

@@ -90,12 +90,19 @@ class Dataset:
             )
         return self
 
-    def fingerprint(self) -> str:
-        """Hash of names, sizes and boxes of the images, wherever they lie."""
+    def fingerprint(self, with_marks: bool = True) -> str:
+        """Hash of names, sizes, boxes and marks of the images, wherever they lie.
+
+        with_marks: whether of difficult objects and crowds too; checkpoints of earlier
+            versions hold the hash without.
+        """
         digest = hashlib.sha256(repr(self.class_names).encode())
         for sample in self.samples:
             digest.update(repr((sample.path.name, sample.size_wh)).encode())
             digest.update(sample.truth.tobytes())
+            if with_marks:
+                digest.update(sample.difficult.tobytes())
+                digest.update(b"" if sample.crowd is None else sample.crowd.tobytes())
         return digest.hexdigest()
 
     def boxes_per_class(self) -> dict[str, int]:

@@ -6,7 +6,6 @@ opened.
 """
 
 import io
-import warnings
 from pathlib import Path
 
 import cv2
@@ -27,10 +26,6 @@ UNREAD_SUFFIXES = (
 )
 EXIF_ORIENTATION = 0x0112  # EXIF 2.32, sec. 4.6.4
 SIDEWAYS = (5, 6, 7, 8)  # EXIF 2.32: orientations that swap width and height
-
-# Pillow's advice about images somewhat below MAX_PIXELS; above it we say so ourselves
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")  # decoding tells
 
 # OpenCV decodes JPEG at 1/2, 1/4, 1/8 of its size in a fraction of the time.
 REDUCED = (  # cv2.ImreadModes

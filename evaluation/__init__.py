@@ -13,7 +13,6 @@ from evaluation.coco import (
     evaluate_coco,
     read_predictions,
     to_coco,
-    write_predictions,
 )
 from evaluation.own_ids import OwnIds
 from evaluation.results_file import ResultsFile
@@ -37,5 +36,4 @@ __all__ = [
     "race",
     "read_predictions",
     "to_coco",
-    "write_predictions",
 ]

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from base.errors import UserError
-from base.files import write_text
 from evaluation.average_precision import check_images
 from evaluation.own_ids import OwnIds
 
@@ -133,21 +132,6 @@ def evaluate_coco(
     return {**summary, "per_class": per_class}
 
 
-def write_predictions(
-    path: str | Path,
-    detections: Sequence[np.ndarray],
-    sizes_wh: Sequence[tuple[int, int]],
-    file_names: Sequence[str] | None = None,
-) -> None:
-    """Write detections as a COCO results file, whole or not at all.
-
-    `detections` (K, 6) per image, `sizes_wh` width and height in pixels. `image_id`
-    is the image's position from 1, as in `to_coco`, or its entry of `file_names`.
-    """
-    results = to_results(detections, sizes_wh, file_names)
-    write_text(path, json.dumps(results, ensure_ascii=False, allow_nan=False))
-
-
 def read_predictions(
     path: str | Path,
     file_names: Sequence[str],
@@ -197,7 +181,10 @@ def to_results(
     sizes_wh: Sequence[tuple[int, int]],
     file_names: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Entries of a COCO results file; arguments as in `write_predictions`."""
+    """Entries of a COCO results file: detections (K, 6) and pixels of each image.
+
+    file_names: what `image_id` is; None: the position from 1, as in `to_coco`.
+    """
     results = []
     for i, (found, size) in enumerate(zip(detections, sizes_wh, strict=True)):
         image_id = file_names[i] if file_names is not None else i + 1

@@ -33,8 +33,6 @@ DEFAULT_FPS = 25.0  # ours: where a stream does not tell, or tells nonsense
 MAX_FPS = 240.0  # ours: above it a stream tells its clock (1000, 90000), not its rate
 OPEN_MS = READ_MS = 10_000  # ours: a camera that is silent for so long is gone
 SHORT = 0.9  # ours: containers estimate; below this share a video was cut off
-# FFmpeg's AV_LOG_QUIET, read when OpenCV first uses it: we say ourselves what is wrong
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 WHAT_IS_TAKEN = (
     "an image, a folder, a pattern such as 'a/*.jpg', a text file of paths, a video, "

@@ -80,15 +80,17 @@ def _crop_and_mirror(original: Callable) -> Callable:
 
         from data.augment import (
             WHOLE,
+            _in_mean,
+            _shown,
             min_iou_crop,
             mirror,
-            take_window,
             truth_in_window,
             whole_pixels,
         )
 
         window = whole_pixels(min_iou_crop(WHOLE, truth, rng), image.shape)
-        image = take_window(image, window, size, cv2.INTER_LINEAR)
+        part = _shown(image, window, size, cv2.INTER_LINEAR)
+        image = _in_mean(part, window, size)
         return mirror(image, truth_in_window(truth, window), rng)
 
     return augment

@@ -17,8 +17,8 @@ from data.readers.recognise import OpenDataset
 
 TEXTS = {
     "error": "left out by the reader",
-    "warning": "mended by the reader, or told by it",
-    "note": "told by the reader",
+    "warning": "mended or reported by the reader",
+    "note": "reported by the reader",
     "image-size": "boxes for another size",
 }
 SPLITS = ("train", "val", "test")  # each image in at most one

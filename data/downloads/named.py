@@ -1,16 +1,16 @@
-"""Data sets by their names: downloaded once into data/sets, with their own splits."""
+"""Data sets by their names: downloaded once into a cache, with their own splits."""
 
 from pathlib import Path
 from typing import NamedTuple
 
-from base.download import fetch
+from base.download import cache_folder, fetch
 from data.downloads.unpack import unpack
 
-SETS = Path("data/sets")  # ours: not in git, as the demo set
+OLD_SETS = Path("data/sets")  # where earlier versions kept them
 
 
 class Archive(NamedTuple):
-    """An address, the hash of the file, the folder in SETS that it is unpacked in."""
+    """An address, the hash of the file, the folder that it is unpacked in."""
 
     url: str
     hash_hex: str
@@ -54,7 +54,7 @@ ARCHIVES = {
     ),
 }
 VOC2007, VOC2012 = "voc/VOCdevkit/VOC2007", "voc/VOCdevkit/VOC2012"
-# name -> archives, data sets in SETS: train, val, trainval and test are their own lists
+# name -> archives, folders of data sets, whose splits are their own lists
 NAMED = {
     "voc2007": (("voc2007_trainval", "voc2007_test"), (VOC2007,)),
     "voc0712": (
@@ -71,20 +71,27 @@ NAMED = {
 def download_dataset(name: str) -> list[Path]:
     """Folders of a named data set, downloaded and unpacked where they are not yet.
 
-    UserError as of `fetch` and `unpack`; what has come so far stays.
+    They are in sets/ of the cache folder. UserError as of `fetch` and `unpack`; what
+    has come so far stays.
     """
-    archives, folders = NAMED[name]
+    names, folders = NAMED[name]
+    archives = [ARCHIVES[name] for name in names]
+    sets = cache_folder() / "sets"
+    if all(_mark(OLD_SETS, archive).exists() for archive in archives):
+        sets = OLD_SETS
     for archive in archives:
-        _get(ARCHIVES[archive])
-    return [SETS / folder for folder in folders]
+        if not _mark(sets, archive).exists():
+            _get(archive, sets / archive.folder)
+            _mark(sets, archive).touch()
+    return [sets / folder for folder in folders]
 
 
-def _get(archive: Archive) -> None:
-    folder = SETS / archive.folder
-    done = folder / f".{archive.url.rpartition('/')[2]}.unpacked"
-    if done.exists():
-        return
+def _mark(sets: Path, archive: Archive) -> Path:
+    """An empty file that says that the archive is unpacked."""
+    return sets / archive.folder / f".{archive.url.rpartition('/')[2]}.unpacked"
+
+
+def _get(archive: Archive, folder: Path) -> None:
     path = fetch(archive.url, archive.hash_hex, folder)
     unpack(path, folder)
-    done.touch()
     path.unlink()  # COCO's images need 19 GB once

@@ -122,17 +122,17 @@ def _each_image_once(reads: list[_Read]) -> list[_Read]:
     counts = Counter(read.path for read in reads if read.path)
     if all(count == 1 for count in counts.values()):
         return reads
-    told: set[Path] = set()
-    return [_claimed(r, told) if counts[r.path] > 1 and r.path else r for r in reads]
+    seen: set[Path] = set()
+    return [_claimed(r, seen) if counts[r.path] > 1 and r.path else r for r in reads]
 
 
-def _claimed(read: _Read, told: set[Path]) -> _Read:
+def _claimed(read: _Read, seen: set[Path]) -> _Read:
     text = (
         f"{read.path}: two annotations name this image, which of them is right can't "
         "be known. Left out."
     )
-    problems = [] if read.path in told else [Problem(text, "image-twice")]
-    told.add(read.path)
+    problems = [] if read.path in seen else [Problem(text, "image-twice")]
+    seen.add(read.path)
     return _Read(None, problems)
 
 
@@ -216,10 +216,10 @@ def _read(
             if item.name not in indices:
                 unknown.append(item.name)
                 continue
-        edges_px, complaint = valid_edges(item, annotated.size_wh)
-        if complaint:
+        edges_px, problem = valid_edges(item, annotated.size_wh)
+        if problem:
             severity = "error" if edges_px is None else "warning"
-            line = f"{item.where} ({item.name}): {complaint}"
+            line = f"{item.where} ({item.name}): {problem}"
             problems.append(Problem(line, severity=severity))
         if edges_px is not None and edges_px is item.edges_px:
             sound.append(item)

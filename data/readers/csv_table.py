@@ -7,9 +7,8 @@ Detection's filename,width,height,class,xmin,ymin,xmax,ymax, Open Images'
 ImageID,...,LabelName,...,XMin,XMax,YMin,YMax,... in 0..1, and others.
 """
 
-import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
@@ -29,7 +28,7 @@ from data.readers.annotation import (
 )
 from data.readers.files.paths import Finder, image_folders
 from data.readers.files.split_files import SplitFiles
-from data.readers.files.text import check_names, open_text
+from data.readers.files.text import check_names, table_rows
 from data.readers.splits import split_in_name
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
@@ -51,9 +50,7 @@ CLASS_FILES = (
     "*class-descriptions*.csv",
 )  # keras-retinanet, Open Images
 
-SEPARATOR = re.compile(r"\"?sep=(?P<mark>.)\"?\s*$", re.I)  # Excel: the first line
 THOUSANDS = re.compile(r"\s*[1-9]\d{0,2}(,\d{3})+\s*$")  # 1,024: whole or not?
-MAX_HEADER = 10_000  # ours: characters of a first line
 
 
 class _Row(NamedTuple):
@@ -110,7 +107,7 @@ class _Columns(NamedTuple):
 
 def _columns(path: Path) -> _Columns | None:
     """The columns of a table of boxes; None where it is none."""
-    first = next((row for _, row in _rows(path) if row), [])
+    first = next((row for _, row in table_rows(path) if row), [])
     words = [word.strip().lower() for word in first]
     at = {
         column: words.index(name)
@@ -130,25 +127,6 @@ def _columns(path: Path) -> _Columns | None:
 def _number(cell: str) -> float | None:
     """A finite number, with a decimal point or comma; else None."""
     return number(cell.replace(",", "."))
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers from 1 and cells."""
-    try:
-        with open_text(path, newline="") as file:
-            first = file.readline(MAX_HEADER)
-            said = SEPARATOR.match(first)
-            if not said:
-                file.seek(0)
-            # spreadsheets write semicolons where the comma is in the numbers
-            mark = said["mark"] if said else max(",;\t", key=first.count)
-            reader = csv.reader(file, delimiter=mark, skipinitialspace=True)
-            for row in reader:
-                yield reader.line_num + bool(said), row
-    except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
 class TableSource:
@@ -199,7 +177,7 @@ def _class_pairs(path: Path) -> list[tuple[str, str]]:
 
     keras-retinanet's file has name,number, that of Open Images code,name.
     """
-    rows = [[cell.strip() for cell in row[:2]] for _, row in _rows(path)]
+    rows = [[cell.strip() for cell in row[:2]] for _, row in table_rows(path)]
     rows = [row for row in rows if len(row) == 2 and all(row)]
     if len(rows) > 1 and not rows[0][1].isdecimal() and rows[1][1].isdecimal():
         rows = rows[1:]  # a header: class,id
@@ -217,7 +195,7 @@ class _Table:
         self.images: dict[str, list[_Row]] = {}
         at, _, has_header = columns = _columns(path)
         known: set[str] = set()
-        filled = (item for item in _rows(path) if item[1])
+        filled = (item for item in table_rows(path) if item[1])
         for line, cells in islice(filled, int(has_header), None):
             _check_cells(f"{path}: line {line}", cells, columns)
             sample = cells[at["image"]].strip().replace("\\", "/")

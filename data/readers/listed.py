@@ -127,9 +127,9 @@ class ListedSource:
 def file_splits(root: Path, paths: Sequence[Path]) -> dict[Path, str | None]:
     """What the names of files, else of the folders that they lie in, tell."""
     parts = {path: path.relative_to(root).parts[::-1] for path in paths}
-    told = splits_of({part for names in parts.values() for part in names})
+    splits = splits_of({part for names in parts.values() for part in names})
     return {
-        path: next((told[part] for part in names if part in told), None)
+        path: next((splits[part] for part in names if part in splits), None)
         for path, names in parts.items()
     }
 

@@ -5,7 +5,6 @@ https://gitlab.com/vgg/via: via-2.x.y/CodeDoc.md (shape_attributes, region_attri
 via.js (the three exports) and via-3.x.y/src/js/_via_metadata.js (numbers of shapes).
 """
 
-import csv
 import json
 import math
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from data.images import image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object
 from data.readers.files.json_file import MAX_BYTES, decode, files_of, holds
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.text import open_text
+from data.readers.files.text import table_rows
 from data.readers.listed import ListedSource
 from data.readers.outlines import (
     around_ellipse,
@@ -64,7 +63,7 @@ def find(path: Path) -> list[ListedSource]:
 
 def _is_table(path: Path) -> bool:
     try:
-        _, cells = next(_rows(path), (0, []))
+        _, cells = next(table_rows(path, MAX_BYTES), (0, []))
     except UserError:
         return False
     return set(_header(cells)) >= HEADER
@@ -72,21 +71,6 @@ def _is_table(path: Path) -> bool:
 
 def _header(cells: list[str]) -> list[str]:
     return [cell.strip().lstrip("#") for cell in cells]  # VIA 1 wrote #filename
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers from 1 and cells."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path}: at most {MAX_BYTES} bytes are read.")
-        with open_text(path, newline="") as file:
-            reader = csv.reader(file)
-            for row in reader:
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
 class _File:
@@ -212,7 +196,7 @@ def _via3_attributes(values: Any, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_table(path: Path) -> dict[str, list[_Region]]:
-    rows = _rows(path)
+    rows = table_rows(path, MAX_BYTES)
     header = _header(next(rows, (0, []))[1])
     at = {name: header.index(name) for name in HEADER}
     found: dict[str, list[_Region]] = {}

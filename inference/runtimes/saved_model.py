@@ -8,12 +8,12 @@ from base.keras_setup import import_tensorflow
 from inference.runtimes.exported import Run
 from models.weights.metadata import FILE_NAME
 
-tf = import_tensorflow()
 EXTRAS = "assets.extra"  # tensorflow/cc/saved_model/constants.h
 
 
 def opened(path: Path | str) -> tuple[str | None, Run]:
     """The card's text and the function."""
+    tf = import_tensorflow()
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures["serving_default"]
 

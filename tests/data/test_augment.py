@@ -62,6 +62,11 @@ def test_truth_still_bounds_the_pixels(geometry_only, shape):
     assert min(kept) == 1 and max(kept) == 3
 
 
+def take_window(image, window, size, interpolation):
+    part = steps._shown(image, window, size, interpolation)
+    return steps._in_mean(part, window, size)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("interpolation", steps.INTERPOLATIONS)
 def test_each_interpolation_puts_edges_in_the_same_place(shape, interpolation):
@@ -74,7 +79,7 @@ def test_each_interpolation_puts_edges_in_the_same_place(shape, interpolation):
         window = steps.whole_pixels(steps.expand(steps.WHOLE, rng), shape)
         truth = np.array([[0, 0, (width // 2) / width, 1, 1]], np.float32)
         boxes = steps.truth_in_window(truth, window)
-        out = steps.take_window(image, window, SIZE, interpolation)
+        out = take_window(image, window, SIZE, interpolation)
         left, top, right, bottom = boxes[0, :4] * SIZE
         row = out[int((top + bottom) / 2), :, 0].astype(int)
         filled = (out == np.array(steps.MEAN)).all(axis=-1)
@@ -118,8 +123,8 @@ def test_colours_of_the_part_that_is_shown_equal_those_of_the_whole():
         interpolation = steps.INTERPOLATIONS[rng.integers(len(steps.INTERPOLATIONS))]
         ones = np.full_like(image, 255)
         nearest = cv2.INTER_NEAREST
-        inside = (steps.take_window(ones, window, SIZE, nearest) == 255).all(axis=-1)
-        whole = steps.take_window(image, window, SIZE, interpolation)
+        inside = (take_window(ones, window, SIZE, nearest) == 255).all(axis=-1)
+        whole = take_window(image, window, SIZE, interpolation)
         whole = steps.photometric(whole, rng)
         whole[~inside] = steps.MEAN
         slow, slow_boxes = steps.mirror(

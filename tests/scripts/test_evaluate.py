@@ -9,8 +9,9 @@ import pytest
 
 import evaluate
 from data import read_dataset
-from evaluation import measure_fps, write_predictions
+from evaluation import measure_fps
 from models import weights
+from tests.helpers.results import write_results
 from tests.helpers.scripts import strict_json
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
@@ -96,7 +97,7 @@ def test_evaluate_perfect_predictions(split, shapes, tmp_path, capsys):
     sizes = [p.size_wh for p in dataset.samples]
     names = [p.path.name for p in dataset.samples]
     path, figures_path = tmp_path / "perfect.json", tmp_path / "figures.json"
-    write_predictions(path, found, sizes, names)
+    write_results(path, found, sizes, names)
     options = ["--predictions", str(path), "--data", str(shapes), "--split", split]
     assert evaluate.main([*options, "--json", str(figures_path)]) == 0
     figures = strict_json(figures_path)
@@ -106,6 +107,6 @@ def test_evaluate_perfect_predictions(split, shapes, tmp_path, capsys):
     # the same boxes, each of another class: nothing is right
     for rows in found:
         rows[:, 0] = rows[:, 0] % len(dataset.class_names) + 1
-    write_predictions(path, found, sizes, names)
+    write_results(path, found, sizes, names)
     assert evaluate.main([*options, "--json", str(figures_path)]) == 0
     assert strict_json(figures_path)["mAP50"] < 0.2

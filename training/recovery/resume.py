@@ -76,11 +76,11 @@ def read_header(folder: Path) -> dict:
 def check_data(kept: dict, datasets: tuple[Dataset, ...]) -> None:
     """UserError where images or boxes are not those that the run began with."""
     for dataset, fingerprint in zip(datasets, kept["fingerprints"], strict=True):
-        if dataset.fingerprint() != fingerprint:
+        if fingerprint not in (dataset.fingerprint(), dataset.fingerprint(False)):
             raise UserError(
                 f"--resume: split {dataset.split} of {dataset.name} is not the one "
-                "that the run began with (names, sizes or boxes differ); bring it "
-                "back, or start anew with --weights RUN/last.weights.h5."
+                "that the run began with: names, sizes, boxes or marks differ. Bring "
+                "it back, or start anew with --weights RUN/last.weights.h5."
             )
 
 

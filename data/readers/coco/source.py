@@ -112,11 +112,11 @@ def find(path: Path) -> list["CocoSource"]:
 def _json_files(folder: Path) -> list[Path]:
     found = [f for name in FOLDERS for f in sorted((folder / name).glob(JSON))]
     inside = {p.name: p for p in sorted(folder.iterdir()) if p.is_dir()}
-    told = splits_of(inside)
-    of_splits = [f for name in told for f in sorted(inside[name].glob(JSON))]
+    splits = splits_of(inside)
+    of_splits = [f for name in splits for f in sorted(inside[name].glob(JSON))]
     # holdout/ beside train/, with a file of the same name
     names = {file.name for file in of_splits}
-    others = [inside[name] for name in inside if name not in told]
+    others = [inside[name] for name in inside if name not in splits]
     beside = [f / name for f in others for name in names if (f / name).is_file()]
     return list(dict.fromkeys(found + of_splits + beside))
 
@@ -154,7 +154,7 @@ class CocoSource:
 
     def __init__(self, root: Path, files: Sequence[Path]) -> None:
         self.root = root
-        self._files = SplitFiles(root, files, lambda file: _Opened(file, root))
+        self._files = SplitFiles(root, files, lambda file: _CocoFile(file, root))
         self.lists = self._files.lists
 
     def keys(self, split: str | None) -> list[str]:
@@ -208,7 +208,7 @@ def _categories(path: Path) -> list[Category]:
     return checked_categories(path, decode(path, _Classes).categories)
 
 
-class _Opened:
+class _CocoFile:
     """One JSON file: images by name, the objects of each."""
 
     def __init__(self, path: Path, root: Path) -> None:

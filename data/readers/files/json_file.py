@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from base.errors import UserError
+from data.readers.files.paths import files_under
 from data.readers.files.text import encoding_of, without_mark
 
 MAX_BYTES = 1_000_000_000  # ours: COCO 2017's largest file is 470 MB
@@ -22,24 +23,13 @@ def files_of(path: Path, suffix: str) -> list[Path]:
     """The file itself, or the files of a suffix in a folder and its subfolders."""
     if path.is_file():
         return [path] if path.suffix.lower() == suffix else []
-    found: list[Path] = []
-    seen: set[str] = set()
-    for folder, inside, names in os.walk(path, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link that leads back
-            inside.clear()
-            continue
-        seen.add(real)
-        depth = len(Path(folder).relative_to(path).parts)
-        inside[:] = sorted(n for n in inside if n[0] != "." and n != "__MACOSX")
-        if depth >= DEPTH - 1:
-            inside.clear()
-        found += [Path(folder, name) for name in sorted(names) if _is(name, suffix)]
-    return [file for file in found if file.is_file()]
-
-
-def _is(name: str, suffix: str) -> bool:
-    return name.lower().endswith(suffix) and not name.startswith(".")
+    return [
+        file
+        for file in files_under(path, DEPTH)
+        if file.name.lower().endswith(suffix)
+        and not file.name.startswith(".")
+        and file.is_file()
+    ]
 
 
 def holds(path: Path, *alternatives: Sequence[bytes]) -> bool:

@@ -142,8 +142,11 @@ def _exact(folder: Path, parts: Sequence[str]) -> Path | None:
     return path if os.path.exists(path) else None  # noqa: PTH110
 
 
-def files_under(folder: Path) -> Iterator[Path]:
-    """Files of a folder and its subfolders, sorted; links are followed, once each."""
+def files_under(folder: Path, depth: int | None = None) -> Iterator[Path]:
+    """Files of a folder and its subfolders, sorted; links are followed, once each.
+
+    depth: of folders, the first included; None: all of them.
+    """
     seen: set[str] = set()
     for place, inside, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -152,6 +155,8 @@ def files_under(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         inside[:] = sorted(n for n in inside if n[0] != "." and n != "__MACOSX")
+        if depth and len(Path(place).relative_to(folder).parts) >= depth - 1:
+            inside.clear()
         yield from (Path(place, name) for name in sorted(names))
 
 

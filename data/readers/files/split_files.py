@@ -12,7 +12,7 @@ from data.readers.files.paths import is_shortened
 from data.readers.splits import splits_of
 
 
-class Opened(Protocol):
+class AnnotationFile(Protocol):
     """One file's content: what it knows of each image, by the name it writes."""
 
     images: Mapping[str, Any]
@@ -30,7 +30,10 @@ class SplitFiles:
     """
 
     def __init__(
-        self, root: Path, files: Sequence[Path], open_file: Callable[[Path], Opened]
+        self,
+        root: Path,
+        files: Sequence[Path],
+        open_file: Callable[[Path], AnnotationFile],
     ) -> None:
         self._files: dict[str | None, list[Path]] = {}
         folders = {file.parent.name for file in files if file.parent != root}
@@ -54,14 +57,14 @@ class SplitFiles:
             self._others = {}
         self.lists = [split for split in self._files if split] + list(self._others)
         self._open_file = open_file
-        self._opened: dict[Path, Opened] = {}
-        self._at: dict[str, tuple[Opened, str]] = {}
+        self._opened: dict[Path, AnnotationFile] = {}
+        self._at: dict[str, tuple[AnnotationFile, str]] = {}
 
     def paths(self) -> list[Path]:
         """The files of all splits."""
         return [file for files in self._files.values() for file in files]
 
-    def open(self, file: Path) -> Opened:
+    def open(self, file: Path) -> AnnotationFile:
         """The content of one of `paths`."""
         if file not in self._opened:
             self._opened[file] = self._open_file(file)
@@ -116,10 +119,10 @@ class SplitFiles:
                     found.setdefault(path, set()).add(name)
         return found
 
-    def _list(self, split: str | None) -> dict[str, tuple[Opened, str]]:
+    def _list(self, split: str | None) -> dict[str, tuple[AnnotationFile, str]]:
         parts = ("train", "val") if split == "trainval" else ()
         shared = {key: at for part in parts for key, at in self._list(part).items()}
-        found: dict[str, tuple[Opened, str]] = {}
+        found: dict[str, tuple[AnnotationFile, str]] = {}
         in_file: dict[str, Path] = {}
         for file in self._files.get(split, []):
             opened = self.open(file)

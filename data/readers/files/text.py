@@ -1,8 +1,10 @@
 """Text as it stands in files: its encoding, its lines, the class names in it."""
 
 import codecs
+import csv
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -25,6 +27,8 @@ MISSING = frozenset(
         *("nan", "NaN", "-nan", "-NaN"),
     )
 )
+SEPARATOR = re.compile(r"\"?sep=(?P<mark>.)\"?\s*$", re.I)  # Excel: the first line
+MAX_HEADER = 10_000  # ours: characters of a first line
 INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u2060"))  # no white space, no width
 
 
@@ -48,17 +52,43 @@ def open_text(path: Path, newline: str | None = None) -> TextIO:
 def read_text(path: Path, max_bytes: int | None = None) -> str:
     """A whole text in its own encoding; UserError where it can't be read."""
     try:
-        if max_bytes is not None and path.stat().st_size > max_bytes:
-            raise UserError(f"{path}: at most {max_bytes} bytes are read.")
+        _check_bytes(path, max_bytes)
         with open_text(path) as file:
             return file.read()
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
+def _check_bytes(path: Path, max_bytes: int | None) -> None:
+    if max_bytes is not None and path.stat().st_size > max_bytes:
+        raise UserError(f"{path}: at most {max_bytes} bytes are read.")
+
+
 def read_lines(path: Path, max_bytes: int | None = None) -> list[str]:
     """Lines as editors count them: str.splitlines() would also cut at U+2028."""
     return read_text(path, max_bytes).split("\n")
+
+
+def table_rows(
+    path: Path, max_bytes: int | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers from 1 and cells of a CSV file, whatever separates them."""
+    try:
+        _check_bytes(path, max_bytes)
+        with open_text(path, newline="") as file:
+            first = file.readline(MAX_HEADER)
+            said = SEPARATOR.match(first)
+            if not said:
+                file.seek(0)
+            # spreadsheets write semicolons where the comma is in the numbers
+            mark = said["mark"] if said else max(",;\t", key=first.count)
+            reader = csv.reader(file, delimiter=mark, skipinitialspace=True)
+            for row in reader:
+                yield reader.line_num + bool(said), row
+    except csv.Error as error:
+        raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
 def without_mark(data: bytes) -> bytes:

@@ -122,12 +122,12 @@ def _lacking(folder: Path, images: Sequence[Path]) -> Iterator[Path]:
             yield folder / name
 
 
-def stray_labels(root: Path, told: Iterable[Path]) -> list[Path]:
-    """Label files in labels/ without an image in images/ or among those told."""
+def stray_labels(root: Path, listed: Iterable[Path]) -> list[Path]:
+    """Label files in labels/ without an image in images/ or among those listed."""
     labels, images = child(root, "labels"), child(root, "images")
     if not labels.is_dir():
         return []
-    there = {_bare(path, images) for path in told}
+    there = {_bare(path, images) for path in listed}
     there |= {_bare(p, images) for p in files_under(images) if is_image_name(p.name)}
     files = (file for file in files_under(labels) if is_list(file))
     return [

@@ -181,8 +181,8 @@ class YoloSource:
     @cached_property
     def _stray(self) -> list[Path]:
         """Label files in labels/ of which no image and no list tells."""
-        told = [path for paths in self._lists.values() for path in paths]
-        return stray_labels(self.root, told)
+        listed = [path for paths in self._lists.values() for path in paths]
+        return stray_labels(self.root, listed)
 
     def read(self, key: str) -> Annotated:
         """One image with the rows of its label file."""

@@ -2,10 +2,16 @@
 
 import os
 import unicodedata
+from pathlib import Path
 
 import pytest
 
-from data.readers.files.paths import Finder, files_under
+from data.readers.files.paths import (
+    Finder,
+    files_under,
+    image_folders,
+    is_shortened,
+)
 
 
 def touch(root, *names):
@@ -87,3 +93,84 @@ def test_a_name_whose_folder_is_there_is_not_shortened(tmp_path, name, wanted):
     finder = Finder([tmp_path, tmp_path / "cam1/day"])
     for found in (finder.find(name), finder.find_all(["cam1/a.jpg", name])[name]):
         assert found == (wanted and tmp_path / wanted)
+
+
+@pytest.mark.parametrize(
+    ("file", "made", "wanted"),
+    [
+        ("a.json", (), [""]),
+        ("a.json", ("a", "images", "data", "other"), ["", "images", "data", "a"]),
+        ("a.json", ("images/a",), ["", "images", "images/a"]),
+        (
+            "annotations/instances_val2017.json",
+            ("val2017", "images/val2017", "validation", "images/Valid", "train"),
+            [
+                *("annotations", "val2017", "images/val2017", "validation"),
+                *("images/Valid", "images", ""),
+            ],
+        ),
+        (
+            "Annotations/train.csv",
+            ("Annotations/images", "Annotations/data", "train", "images/train"),
+            [
+                *("Annotations", "Annotations/images", "Annotations/data"),
+                *("train", "images/train", "images", ""),
+            ],
+        ),
+        ("labels/test.csv", ("test", "images"), ["labels", "test", "images", ""]),
+    ],
+)
+def test_folders_where_images_of_a_file_may_lie(tmp_path, file, made, wanted):
+    for name in (*made, str(Path(file).parent)):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    found = image_folders(tmp_path / file, tmp_path)
+    assert [str(p.relative_to(tmp_path)) for p in found] == [w or "." for w in wanted]
+
+
+def test_beside_annotations_of_another_folder_images_may_lie_too(tmp_path):
+    for name in ("task/annotations", "task/val", "task/images", "images"):
+        (tmp_path / name).mkdir(parents=True)
+    found = image_folders(tmp_path / "task/annotations/val.json", tmp_path)
+    names = ["task/annotations", "images", ".", "task/val", "task/images", "task"]
+    assert [str(p.relative_to(tmp_path)) for p in found] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "wanted"),
+    [
+        ("a.jpg", "set/b/a.jpg", False),  # nothing was left out
+        ("b/a.jpg", "set/b/a.jpg", False),
+        ("B\\A.jpg", "set/b/a.jpg", False),
+        ("c/a.jpg", "set/b/a.jpg", True),
+        ("../b/a.jpg", "set/b/a.jpg", True),
+        ("/set/b/a.jpg", "/set/b/a.jpg", False),
+        ("/x/b/a.jpg", "/set/b/a.jpg", True),
+    ],
+)
+def test_whether_folders_of_a_name_were_left_out(name, path, wanted):
+    assert is_shortened(name, Path(path)) == wanted
+
+
+def test_hidden_folders_and_those_of_macos_are_passed_over(tmp_path):
+    touch(tmp_path, "b/2.txt", "1.txt", ".git/x", "__MACOSX/y", "b/c/d/3.txt", "_/4")
+    names = [str(path.relative_to(tmp_path)) for path in files_under(tmp_path)]
+    assert names == ["1.txt", "_/4", "b/2.txt", "b/c/d/3.txt"]
+    names = [str(path.relative_to(tmp_path)) for path in files_under(tmp_path, 2)]
+    assert names == ["1.txt", "_/4", "b/2.txt"]
+    assert [path.name for path in files_under(tmp_path, 1)] == ["1.txt"]
+
+
+def test_a_point_is_the_folder_itself_and_nothing_is_nothing(tmp_path):
+    finder = Finder([tmp_path, tmp_path / "x"])
+    assert finder.find_all([".", "./", " "]) == {
+        ".": tmp_path,
+        "./": tmp_path,
+        " ": None,
+    }
+
+
+def test_parent_folders_in_a_name_lead_out_of_the_folder(tmp_path):
+    touch(tmp_path, "images/A.jpg", "labels/x.txt")
+    finder = Finder([tmp_path / "labels"])
+    found = tmp_path / "labels" / ".." / "images" / "A.jpg"
+    assert finder.find("../images/A.jpg") == finder.find("../Images/a.jpg") == found

@@ -1,6 +1,7 @@
 """What a checkpoint says of its run; whether the run can go on here."""
 
 import re
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -110,3 +111,23 @@ def test_surroundings(monkeypatch):
     assert re.fullmatch(r"\d+\.\d+.*", found["OpenCV"])
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
     assert resume.environment(DEVICE, "float32")["oneDNN"] == ""
+
+
+def test_marks_of_objects_belong_to_the_data():
+    def marked(difficult, crowd):
+        dataset = data("train")
+        (sample,) = dataset.samples
+        marks = np.array([difficult]), np.array([crowd])
+        sample = replace(sample, difficult=marks[0], crowd=marks[1])
+        return replace(dataset, samples=[sample])
+
+    hashes = {marked(d, c).fingerprint() for d in (0, 1) for c in (False, True)}
+    assert len(hashes) == 4 and marked(0, True).fingerprint(with_marks=False) == (
+        data("train").fingerprint(with_marks=False)
+    )
+    header = kept()
+    with pytest.raises(UserError, match="boxes or marks differ"):
+        resume.check_data(header, (marked(1, False), data("val")))
+    # what earlier versions wrote
+    header["fingerprints"] = [data("train").fingerprint(with_marks=False)] * 2
+    resume.check_data(header, (data("train"), data("val")))
