@@ -71,8 +71,8 @@ def test_a_checkpoint_of_something_else(tmp_path, key):
 def test_the_same_data_or_none():
     resume.check_data(kept(), (data("train"), data("val")))
     message = (
-        "--resume: split val of pets is not the one that the run began with (names, "
-        "sizes or boxes differ); bring it back, or start anew with --weights "
+        "--resume: split val of pets is not the one that the run began with: names, "
+        "sizes, boxes or marks differ. Bring it back, or start anew with --weights "
         "RUN/last.weights.h5."
     )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
