@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from base.command_line import run_script, suggest_command
 from base.errors import UserError
-from base.keras_setup import import_keras
+from base.keras_setup import import_keras, precision_kept
 from models import Architecture
 from training import TILE_PX, options
 
@@ -58,14 +58,15 @@ def run(args: argparse.Namespace) -> None:
     replicas = find_replicas(args.devices)
     if replicas.workers > 1 and not (args.data and (args.output or args.resume)):
         raise UserError("several workers take --data, and --output or --resume.")
-    if replicas.worker:
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            train(args, kept, replicas)
-        return
-    if not kept:
-        prepare.check_files(args)
-        runs.check_free(args.output)
-    train(args, kept, replicas)
+    with precision_kept():
+        if replicas.worker:
+            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+                train(args, kept, replicas)
+            return
+        if not kept:
+            prepare.check_files(args)
+            runs.check_free(args.output)
+        train(args, kept, replicas)
 
 
 def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> None:

@@ -50,6 +50,18 @@ def keep_weights_in_order() -> None:
 
 
 @contextmanager
+def precision_kept() -> Iterator[None]:
+    """Keras' dtype policy is afterwards what it was, for what the process does next."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+@contextmanager
 def native_messages_hidden() -> Iterator[None]:
     """What C++ writes to standard error goes nowhere; exceptions still rise."""
     kept = os.dup(2)

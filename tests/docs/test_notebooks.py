@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LENGTH = '["--epochs", "11"]'
+OPTIONS = "options = []"
 QUICK = [
-    *("--epochs", "1", "--batch-size", "4", "--precision", "float32"),
+    *("--epochs", "1", "--batch-size", "4", "--precision", "mixed_bfloat16"),
     *("--backbone", "squeezenet", "--weights", "none"),
 ]
 
@@ -43,8 +43,9 @@ def test_train(shapes, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])  # the notebook adds its own
     data = shutil.make_archive(tmp_path / "zipped", "zip", shapes)
     code = code_of("train.ipynb")
-    assert LENGTH in code and 'DATA = ""' in code
-    code = code.replace(LENGTH, repr(QUICK)).replace('DATA = ""', f"DATA = {data!r}")
+    assert OPTIONS in code and 'DATA = ""' in code
+    code = code.replace(OPTIONS, f"options = {QUICK}")
+    code = code.replace('DATA = ""', f"DATA = {data!r}")
     names = {"__name__": "notebook"}
     exec(compile(code, "train.ipynb", "exec"), names)
     folder = tmp_path / names["RUN"]

@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import keras
 import pytest
 
 from tests.helpers.scripts import make_image
@@ -11,7 +12,7 @@ from tests.helpers.scripts import make_image
 PAGE = (Path(__file__).parents[2] / "docs/python.md").read_text("utf-8")
 QUICK = (
     '"--epochs", "1", "--backbone", "squeezenet", "--weights", "none", '
-    '"--batch-size", "4", "--precision", "float32"'
+    '"--batch-size", "4", "--precision", "mixed_bfloat16"'
 )
 
 
@@ -27,6 +28,7 @@ def test_the_program_runs(shapes, tmp_path, monkeypatch, capsys):
     run = names["run"]
     assert "runs/mine/best.weights.h5" in capsys.readouterr().out
     assert run.best_weights.is_file() and run.last_weights.is_file()
+    assert keras.config.dtype_policy().name == "float32"  # what follows has its own
     assert [row["epoch"] for row in run.history] == [1]
     written = pytest.approx(run.history[0]["mAP50"], rel=1e-4)  # in six digits
     assert run.summary["best"]["mAP50"] == written
