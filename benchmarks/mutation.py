@@ -52,28 +52,35 @@ TARGETS = {
         ["tests/training/recovery/test_resume_header.py"],
     ),
     **{
-        name: (f"data/readers/{name}.py", [f"{READERS}/test_{test}.py"])
-        for name, test in {
-            "labelme": "labelme",
-            "label_studio": "label_studio",
-            "cvat": "cvat",
-            "via": "via",
-            "coco/source": "coco",
-            "yolo/source": "yolo",
+        name: (
+            f"data/readers/{name}.py",
+            [f"{READERS}/test_{test}.py" for test in tests.split()],
+        )
+        for name, tests in {
+            "assemble": "assemble",
+            "coco/source": "coco coco_ids",
+            "coco/ids": "coco_ids",
             "csv_table": "csv_table",
+            "cvat": "cvat",
+            "files/json_file": "cvat via labelme",
+            "files/paths": "paths",
+            "files/text": "text",
+            "label_studio": "label_studio",
+            "labelme": "labelme",
+            "listed": "cvat via labelme",
+            "outlines": "outlines",
+            "recognise": "recognise assemble",
+            "splits": "splits",
+            "via": "via",
+            "voc/layout": "voc_layout",
             "voc/source": "voc",
             "voc/xml_file": "voc",
-            "voc/layout": "voc_layout",
-            "recognise": "recognise",
+            "yolo/layout": "yolo_layout",
+            "yolo/names": "yolo_names",
+            "yolo/source": "yolo yolo_layout",
         }.items()
     },
 }
-_TOOLS = [f"{READERS}/test_{name}.py" for name in ("cvat", "via", "labelme")]
-for _name in ("outlines", "files/json_file", "listed"):
-    TARGETS[_name] = (f"data/readers/{_name}.py", _TOOLS)
-_OTHERS = {"splits": "splits", "files/paths": "paths", "files/text": "text"}
-for _name, _test in _OTHERS.items():
-    TARGETS[_name] = (f"data/readers/{_name}.py", [f"{READERS}/test_{_test}.py"])
 NOTICED = ("killed", "timeout", "suspicious", "segfault", "caught by type check")
 
 

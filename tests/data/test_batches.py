@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from data import Batches, batches, pad_truth, read_dataset
+from data import Batches, Sample, batches, pad_truth, plain, read_dataset, read_image
 from tests.helpers.voc_files import write_voc
 
 BOX = (11, 5, 40, 20)
@@ -100,6 +100,29 @@ def test_evaluation_keeps_order_and_pads_the_last_batch(dataset):
     np.testing.assert_array_equal(made.batch(0, 1)[1][2, :2], dataset.samples[5].truth)
     with pytest.raises(ValueError, match=r"expected 0\.\.2"):
         made.batch(0, 3)
+
+
+def test_what_is_scored_is_decoded_whole_and_training_with_twice_the_side(tmp_path):
+    root = write_voc(
+        tmp_path, {"a": [("cat", BOX)]}, size_wh=(4 * SIZE, 4 * SIZE), suffix=".jpg"
+    )
+    dataset = read_dataset(root, "trainval")
+    (sample,) = dataset.samples
+    whole, _ = plain(read_image(sample.path), sample.truth, SIZE)
+    scored, _ = make(dataset, 1, augmented=False).batch(0, 0)
+    np.testing.assert_array_equal(scored[0], whole)
+    sides = []
+    real = Sample.read_image
+
+    def read(self, min_side=0):
+        sides.append(min_side)
+        return real(self, min_side)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sample, "read_image", read)
+        make(dataset, 1).batch(0, 0)
+        make(dataset, 1, augmented=False).batch(0, 0)
+    assert sides == [2 * SIZE, 0]
 
 
 def test_closing_early_ends_the_threads(dataset):
