@@ -19,6 +19,7 @@ import numpy as np
 from base.errors import UserError
 from base.files import atomic_write
 from models import Architecture, build
+from models.layers import NORM_SUFFIX
 from models.weights.arrays import fill, folded_arrays
 from models.weights.metadata import ATTRIBUTE, ModelMetadata
 from models.weights.read import TRAINED, read_detector
@@ -103,7 +104,12 @@ def load(path: Path | str) -> tuple[keras.Model, ModelMetadata]:
 
 
 def fold_batchnorm(model: keras.Model, architecture: Architecture) -> keras.Model:
-    """The plain network, without normalisation, that computes the same in inference."""
+    """The plain network, without normalisation, that computes the same in inference.
+
+    `model` itself where nothing in it is normalised.
+    """
+    if not any(layer.name.endswith(NORM_SUFFIX) for layer in model.layers):
+        return model  # measured: a second yolox_nano takes 0.9 s of detect.py's 8.5
     plain = build(architecture.plain())
     fill(plain, folded_arrays(model))
     return plain
