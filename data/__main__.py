@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from base.command_line import Parser, run_script
-from base.priors import LAYOUTS
+from base.priors import LAYOUTS, make_priors
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,15 +36,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 1 where a finding must be repaired."""
-    from base.keras_setup import import_keras
-
-    import_keras()
     from base.files import output_file
     from data import doctor
     from data.doctor.findings import table
     from data.doctor.plot import plot_boxes
     from data.readers.recognise import open_dataset
-    from ssd_utils import make_priors
 
     plot = args.plot and output_file("--plot", args.plot, ".png")
     priors = make_priors(args.layout)

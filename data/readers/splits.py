@@ -1,4 +1,4 @@
-"""Which pictures are in which split: the files' own lists, else a hash of the names."""
+"""Which images are in which split: the files' own lists, else a hash of the names."""
 
 import hashlib
 import re
@@ -98,7 +98,7 @@ def _words(name: str) -> list[str]:
 
 
 def choose(sources: Sequence[AnnotationSource], split: str) -> SplitAssignment:
-    """The pictures of a split in each source that has it.
+    """The images of a split in each source that has it.
 
     Several sources are joined; those without the split are passed over as long as one
     has it. UserError names the splits that exist when none has this one.
@@ -129,9 +129,9 @@ def choose(sources: Sequence[AnnotationSource], split: str) -> SplitAssignment:
 
 
 def is_val(stem: str) -> bool:
-    """Whether the automatic split puts a picture into val.
+    """Whether the automatic split puts a image into val.
 
-    A hash of the name alone: pictures that come later move none of the others,
+    A hash of the name alone: images that come later move none of the others,
     and every machine and every Python decides alike.
     """
     name = unicodedata.normalize("NFC", stem)  # macOS gives names in NFD
@@ -156,7 +156,7 @@ def _keys(source: AnnotationSource, split: str, notes: list[str]) -> list[str] |
     if split not in SPLITS:
         return source.keys(split) if split in source.lists else None
     lists = set(source.lists) & set(SPLITS)
-    # where no list holds pictures back for validation, train is split as well
+    # where no list holds images back for validation, train is split as well
     holds_back = bool(lists & {"val", "trainval"})
     if split in lists and (split != "train" or holds_back):
         return source.keys(split)

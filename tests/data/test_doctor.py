@@ -1,6 +1,9 @@
 """The data doctor: one data set per illness, and the real ones."""
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -224,3 +227,12 @@ def test_a_data_set_without_a_training_split_is_examined(tmp_path, capsys):
     assert main([str(root)]) == 0
     shown = capsys.readouterr().out
     assert "set val: Pascal VOC, 2" in shown and "no split 'train'" in shown
+
+
+def test_the_doctor_needs_no_keras(root):
+    program = (
+        "import sys; from data.__main__ import main; main(sys.argv[1:]); "
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(root)]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=True)

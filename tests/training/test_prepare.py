@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data import read_dataset
+from data.readers import recognise
 from models import weights
 from models.weights import hub
 from training.options import parse, resumed
@@ -152,3 +153,10 @@ def test_a_rate_of_what_is_frozen_is_told(options, is_told, capsys):
     told = capsys.readouterr().err
     expected = "--backbone-lr-scale has no effect: --freeze\n"
     assert told == (expected if is_told else "")
+
+
+def test_folders_are_scanned_once_for_both_splits(shapes, monkeypatch):
+    scans, find = [], recognise._find
+    monkeypatch.setattr(recognise, "_find", lambda p: scans.append(p) or find(p))
+    train_set, val_set = load_data([str(shapes)], ("train", "val"), None, None)
+    assert len(train_set) == 21 and len(val_set) == 4 and scans == [shapes]
