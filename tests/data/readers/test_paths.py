@@ -83,6 +83,7 @@ def test_a_name_in_another_case_never_takes_what_another_has(tmp_path):
         ("./CAM1/b.jpg", None),
         ("cam1/c.jpg", "cam1/day/c.jpg"),
         ("cam9/b.jpg", "b.jpg"),
+        ("cam1/night/b.jpg", "b.jpg"),
         ("/home/me/b.jpg", "b.jpg"),
         ("C:\\me\\b.jpg", "b.jpg"),
         ("../me/b.jpg", "b.jpg"),
@@ -174,3 +175,11 @@ def test_parent_folders_in_a_name_lead_out_of_the_folder(tmp_path):
     finder = Finder([tmp_path / "labels"])
     found = tmp_path / "labels" / ".." / "images" / "A.jpg"
     assert finder.find("../images/A.jpg") == finder.find("../Images/a.jpg") == found
+
+
+@pytest.mark.parametrize("name", ["../other/b.jpg", "{}/other/b.jpg"])
+def test_a_folder_elsewhere_may_be_there_without_its_images(tmp_path, name):
+    touch(tmp_path, "set/b.jpg", "other/a.jpg")  # moved from other/ to set/
+    assert Finder([tmp_path / "set"]).find(name.format(tmp_path)) == (
+        tmp_path / "set/b.jpg"
+    )
