@@ -1,0 +1,59 @@
+"""Browse what a detector got wrong, in FiftyOne.
+
+pip install fiftyone
+python -m data convert my_images coco --to coco
+python detect.py coco/images --weights FILE --json found.json --threshold 0.05
+python examples/fiftyone_mistakes.py coco found.json
+"""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import fiftyone as fo
+
+
+def main(folder: str, results: str, split: str = "val") -> None:
+    """Open the app, the images with the most false positives first."""
+    dataset = fo.Dataset.from_dir(
+        dataset_type=fo.types.COCODetectionDataset,
+        data_path=f"{folder}/images",
+        labels_path=f"{folder}/annotations/instances_{split}.json",
+        label_field="truth",
+        include_id=False,
+    )
+    rows = defaultdict(list)
+    for row in json.loads(Path(results).read_text("utf-8")):
+        rows[row["image_id"]].append(row)
+    dataset.compute_metadata()
+    for sample in dataset.iter_samples(autosave=True):
+        size = (sample.metadata.width, sample.metadata.height)
+        sample["found"] = detections(
+            rows[sample.filename], size, dataset.default_classes
+        )
+    dataset.evaluate_detections("found", gt_field="truth", eval_key="eval")
+    fo.launch_app(dataset.sort_by("eval_fp", reverse=True)).wait()
+
+
+def detections(
+    rows: list[dict], size_wh: tuple[int, int], class_names: list[str]
+) -> fo.Detections:
+    """COCO results of one image; FiftyOne counts boxes in 0..1 of its sides."""
+    return fo.Detections(
+        detections=[
+            fo.Detection(
+                label=class_names[row["category_id"] - 1],
+                bounding_box=[
+                    value / side
+                    for value, side in zip(row["bbox"], size_wh * 2, strict=True)
+                ],
+                confidence=row["score"],
+            )
+            for row in rows
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

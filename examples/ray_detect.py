@@ -1,0 +1,69 @@
+"""Detect objects in any number of images on many machines, by Ray Data.
+
+    pip install "ray[data]"
+    python examples/ray_detect.py IMAGES OUT --workers 2
+
+IMAGES: a folder, or an address that Ray reads, such as s3://bucket/images. OUT: a new
+folder of Parquet files, a row for each object: image, category_id, bbox (x, y, width,
+height in pixels) and score, as detect.py --json has them, and class_name.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import ray
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Worker:
+    """A detector in a process of its own; called with batches of images."""
+
+    def __init__(self, weights: str | None, batch_size: int) -> None:
+        sys.path.insert(0, str(ROOT))
+        from inference import load
+
+        self.detector = load(*([weights] if weights else []), batch_size=batch_size)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
+        """The objects in `image` (B,) of uint8 (H, W, 3) RGB, with their `path`."""
+        rows = {"image": [], "category_id": [], "bbox": [], "score": []}
+        rows["class_name"] = []
+        found = self.detector(list(batch["image"]))
+        for path, objects in zip(batch["path"], found, strict=True):
+            low, high = objects.boxes[:, :2], objects.boxes[:, 2:]
+            rows["image"] += [Path(path).name] * len(objects)
+            rows["category_id"] += objects.class_ids.tolist()
+            rows["bbox"] += np.concatenate([low, high - low], axis=1).tolist()
+            rows["score"] += objects.scores.tolist()
+            rows["class_name"] += objects.class_names
+        return rows
+
+
+def main() -> None:
+    """Read, detect, write; a batch whose worker dies is done again by another."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("images")
+    parser.add_argument("output")
+    parser.add_argument("--weights", help="a file that every machine has")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--gpus", type=float, default=0, help="of each worker")
+    args = parser.parse_args()
+    if Path(args.output).exists():
+        parser.error(f"{args.output} is there already")
+    images = ray.data.read_images(args.images, mode="RGB", include_paths=True)
+    objects = images.map_batches(
+        Worker,
+        fn_constructor_args=(args.weights, args.batch_size),
+        batch_size=args.batch_size,
+        compute=ray.data.ActorPoolStrategy(size=args.workers),
+        num_gpus=args.gpus,
+    )
+    objects.write_parquet(args.output)
+
+
+if __name__ == "__main__":
+    main()
