@@ -25,7 +25,7 @@ class Object(NamedTuple):
     edges_px: edges in pixels of the upright image, counted from its corner: a box
         over the whole image is 0, 0, width, height. None: numbers are missing.
     where: file and line, object or id, for messages.
-    written: the numbers in the file, for messages; empty: the edges themselves.
+    raw_values: the numbers in the file, for messages; empty: the edges themselves.
     difficult: VOC's mark: trained on, not counted by evaluation.
     crowd: COCO's mark: neither trained on nor counted.
     area_px: square pixels of the object itself, where the file says so.
@@ -35,7 +35,7 @@ class Object(NamedTuple):
     name: str
     edges_px: EdgesPx | None
     where: str
-    written: tuple = ()
+    raw_values: tuple = ()
     difficult: bool = False
     crowd: bool = False
     area_px: float | None = None

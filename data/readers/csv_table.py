@@ -248,8 +248,8 @@ class _Table:
             scale = size_wh if self.is_relative else (1, 1)
             edges_px = tuple(x * s for x, s in zip(row.numbers, scale * 2, strict=True))
         where = f"{self.path}: line {row.line}"
-        written = () if edges_px is None else row.numbers
-        return Object(row.name, edges_px, where, written, crowd=row.crowd)
+        raw_values = () if edges_px is None else row.numbers
+        return Object(row.name, edges_px, where, raw_values, crowd=row.crowd)
 
 
 def _check_cells(where: str, cells: Sequence[str], columns: _Columns) -> None:

@@ -17,7 +17,7 @@ def valid_edges(item: Object, size_wh: tuple[int, int]) -> tuple[EdgesPx | None,
     width, height = size_wh
     if 0 <= left < right <= width and 0 <= top < bottom <= height:
         return item.edges_px, ""
-    numbers = " ".join(f"{x:g}" for x in item.written or item.edges_px)
+    numbers = " ".join(f"{x:g}" for x in item.raw_values or item.edges_px)
     if not (left < right and top < bottom):
         return None, f"box {numbers} has swapped corners or no area; left out."
     where = f"of the image of {width}x{height}"
