@@ -42,7 +42,7 @@ def test_a_new_format_is_one_module(tmp_path, monkeypatch):
         """images.lines: a name on each line, every image a cat all over."""
 
         format_name, root, lists = "lines", tmp_path, ()
-        opens_files, names_have_order = False, False
+        names_have_order = False
 
         def keys(self, split):
             return (tmp_path / "images.lines").read_text().split()
