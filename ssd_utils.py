@@ -11,6 +11,7 @@ Boxes are corners (xmin, ymin, xmax, ymax) in 0..1 of the image; priors are cent
 (cx, cy, width, height) in the same unit.
 """
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np  # noqa: F401, for the examples
@@ -27,6 +28,8 @@ Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
 POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
 NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
+# ours: an image with no more of them over the threshold is done in a fifth of the time
+FEW_PRIORS = 128
 NUM_PROPOSALS = 16  # ours: priors that an object may ask for before all are looked at
 EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
 
@@ -293,13 +296,54 @@ def detect(
     the `NUM_CANDIDATES` best (prior, class) pairs enter the suppression.
     """
     predictions = ops.cast(predictions, "float32")
-    boxes, scores, class_ids = candidates(
-        predictions[..., :4], predictions[..., 4:], priors, score_threshold
-    )
+    offsets, logits = predictions[..., :4], predictions[..., 4:]
+    num_priors, num_classes = logits.shape[1], logits.shape[2] - 1
+    top_k = min(top_k, NUM_CANDIDATES, num_priors * num_classes)
+
+    def detect_all() -> Tensor:
+        rows = candidates(offsets, logits, priors, score_threshold)
+        return _suppressed(*rows, iou_threshold, top_k)
+
+    if num_priors <= FEW_PRIORS:
+        return detect_all()
+    at, scores, are_all = _promising_priors(logits, score_threshold)
+
+    def detect_few() -> Tensor:
+        rows = _best_pairs(offsets, priors, at, scores, FEW_PRIORS, score_threshold)
+        found = _suppressed(*rows, iou_threshold, min(top_k, FEW_PRIORS))
+        return ops.pad(found, ((0, 0), (0, top_k - found.shape[1]), (0, 0)))
+
+    return ops.cond(are_all, detect_few, detect_all)
+
+
+def _suppressed(
+    boxes: Tensor, scores: Tensor, class_ids: Tensor, iou_threshold: float, top_k: int
+) -> Tensor:
+    """Detections (B, K, 6) of candidates."""
     stay = compiled(suppress, jit_compile=True)(boxes, scores, class_ids, iou_threshold)
-    return top_k_detections(
-        boxes, ops.where(stay, scores, 0 * scores), class_ids, top_k
-    )
+    scores = ops.where(stay, scores, ops.zeros_like(scores))
+    return top_k_detections(boxes, scores, class_ids, top_k)
+
+
+def _promising_priors(
+    logits: Tensor, score_threshold: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The `FEW_PRIORS` priors (B, M) that stand out most, their scores (B, M, C - 1),
+    and whether every pair of `score_threshold` or more is among M best of them.
+
+    A class's softmax is at most sigmoid(its logit - the background's), so a prior whose
+    largest difference is below logit(threshold) has no such pair; no softmax of all
+    priors is needed to know.
+    """
+    margins = ops.max(logits[..., 1:], axis=-1) - logits[..., 0]  # (B, P)
+    threshold = min(max(score_threshold, 1e-12), 1 - 1e-6)
+    least = math.log(threshold / (1 - threshold)) - 1e-3  # room for rounding
+    num_priors = ops.sum(ops.cast(margins >= least, "int32"), axis=1)  # (B,)
+    _, at = ops.top_k(margins, FEW_PRIORS)
+    at = ops.cast(at, "int32")
+    scores = ops.softmax(batched_gather(logits, at), axis=-1)[..., 1:]
+    num_pairs = ops.sum(ops.cast(scores >= score_threshold, "int32"), axis=(1, 2))
+    return at, scores, ops.all(ops.maximum(num_priors, num_pairs) <= FEW_PRIORS)
 
 
 def candidates(
@@ -315,9 +359,24 @@ def candidates(
     # the N best pairs lie at the N priors that have the best ones
     _, at = ops.top_k(ops.max(scores, axis=-1), min(NUM_CANDIDATES, num_priors))
     at = ops.cast(at, "int32")
-    scores = ops.reshape(batched_gather(scores, at), (-1, at.shape[1] * num_classes))
-    num_candidates = min(NUM_CANDIDATES, scores.shape[1])
-    scores, pairs = ops.top_k(scores, num_candidates)  # (B, N)
+    scores = batched_gather(scores, at)
+    num_pairs = min(NUM_CANDIDATES, at.shape[1] * num_classes)
+    return _best_pairs(offsets, priors, at, scores, num_pairs, score_threshold)
+
+
+def _best_pairs(
+    offsets: Tensor,
+    priors: Tensor,
+    at: Tensor,
+    scores: Tensor,
+    num_pairs: int,
+    score_threshold: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The `num_pairs` best of the priors `at` (B, M) and their `scores` (B, M, C - 1),
+    as `candidates`."""
+    num_classes = scores.shape[2]
+    scores = ops.reshape(scores, (-1, at.shape[1] * num_classes))
+    scores, pairs = ops.top_k(scores, num_pairs)  # (B, N)
     scores = ops.where(scores >= score_threshold, scores, ops.zeros_like(scores))
     pairs = ops.cast(pairs, "int32")
     class_ids = pairs % num_classes + 1

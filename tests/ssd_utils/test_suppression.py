@@ -148,6 +148,25 @@ def test_candidates_are_the_best_pairs(monkeypatch):
             assert received[image] == pytest.approx(wanted, abs=1e-6)
 
 
+@pytest.mark.parametrize("threshold", [0.01, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("num_objects", [0, 5, 60, 1000])
+def test_few_promising_priors_give_what_all_do(threshold, num_objects, monkeypatch):
+    rng = np.random.default_rng(num_objects)
+    priors = make_priors()[rng.choice(8732, 1500, replace=False)]
+    predictions = rng.normal(0, 0.5, (2, 1500, 4 + 6)).astype("float32")
+    predictions[..., 4] += 9  # background, but for some priors of each image
+    for image in predictions:
+        at = rng.choice(1500, num_objects, replace=False)
+        image[at, 5 + rng.integers(0, 5, num_objects)] += 16
+    *_, are_all = ssd_utils._promising_priors(predictions[..., 4:], threshold)
+    assert bool(are_all) == (num_objects < 1000)
+    few = numpy(detect(predictions, priors, threshold))
+    monkeypatch.setattr(ssd_utils, "FEW_PRIORS", 1500)  # so all are looked at
+    every = numpy(detect(predictions, priors, threshold))
+    np.testing.assert_allclose(few, every, rtol=0, atol=1e-6)
+    assert few.any() == (num_objects > 0)
+
+
 def test_detect_keeps_the_score_that_equals_the_threshold():
     priors = make_priors()[[0, 8731]]
     predictions = np.zeros((1, 2, 4 + 2), "float32")  # softmax of equal logits: 0.5
