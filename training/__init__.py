@@ -5,7 +5,7 @@ The defaults that other scripts share stand here, without Keras.
 
 from pathlib import Path
 
-# ours: the peak of the rate at batch 8; the rates beside them: docs/experiments.md
+# ours: the peak of the rate at batch 8; the rates beside them: docs/results/options.md
 RATES = {"adamw": 1e-3, "sgd": 1e-2}
 # ours: where the neck yolox brings a trained detector, a factor of the rate and the
 # backbone's share of it, by whether it knows a class of the data by its name;

@@ -9,7 +9,7 @@ from keras import ops
 from base.compiled import compiled
 from ssd_utils import Tensor
 
-DECAY = 0.99  # ours: remembers some hundred steps; docs/experiments.md
+DECAY = 0.99  # ours: remembers some hundred steps; docs/results/options.md
 RAMP = 10  # as tf.train.ExponentialMovingAverage: (1 + steps) / (10 + steps) at first
 
 

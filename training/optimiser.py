@@ -7,7 +7,7 @@ import keras
 
 from ssd_utils import Tensor
 
-CLIP_NORM = 10.0  # ours: a guard; trainings without it: docs/experiments.md
+CLIP_NORM = 10.0  # ours: a guard; trainings without it: docs/results/options.md
 # scales and shifts are not decayed: He et al., "Bag of Tricks", 2018, sec. 3.1
 NOT_DECAYED = ["bias", "gamma", "beta"]
 
@@ -43,7 +43,7 @@ class SGD(_SomeSlower, keras.optimizers.SGD):
 
 # those of training.RATES: class and arguments
 OPTIMISERS = {
-    "adamw": (AdamW, {"weight_decay": 1e-4}),  # ours: docs/experiments.md
+    "adamw": (AdamW, {"weight_decay": 1e-4}),  # ours: docs/results/options.md
     # the paper's numbers, sec. 3.1, whose decay goes through the momentum; Keras' not
     "sgd": (SGD, {"momentum": 0.9, "weight_decay": 5e-4}),
 }

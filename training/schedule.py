@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-# ours: under two epochs of 292 images; trainings without it: docs/experiments.md
+# ours: under two epochs of 292 images; trainings without it: docs/results/options.md
 WARMUP_STEPS = 60
 WARMUP_SHARE = 0.1  # ours: a training of less than 600 steps warms up faster
 

@@ -84,7 +84,8 @@ class TrainingConfig:
     def other_rate(self) -> float | None:
         """What to try where nothing is learned; None where the rate is a usual one.
 
-        Down to a quarter of AdamW's default it learns, if slowly; docs/experiments.md.
+        Down to a quarter of AdamW's default it learns, if slowly;
+        docs/results/options.md.
         """
         default = RATES[self.optimiser]
         if self.lr >= default:

@@ -3,9 +3,9 @@
     python -m benchmarks.accuracy.by_the_clock run
     python -m benchmarks.accuracy.by_the_clock table
 
-`run` makes each training of RUNS that docs/by_the_clock.csv lacks, one after another;
-the machine should have nothing else to do. `table` prints means and ranges over the
-seeds and draws docs/by_the_clock.png. Scored are the last weights.
+`run` makes each training of RUNS that docs/results/by_the_clock.csv lacks, one after
+another; the machine should have nothing else to do. `table` prints means and ranges
+over the seeds and draws docs/results/by_the_clock.png. Scored are the last weights.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.accuracy.experiments import BCCD, SQUEEZENET
 from benchmarks.accuracy.learned import append, read_rows, spread
 
-TABLE = Path("docs/by_the_clock.csv")
+TABLE = Path("docs/results/by_the_clock.csv")
 # minutes, options of train.py, seeds
 RUNS = (
     (2, "", 3),

@@ -35,7 +35,7 @@ BCCD, RACCOON = SHARED / "data/bccd", SHARED / "data/raccoon"
 DATA = {
     "bccd": Data(BCCD, "trainval", "test", epochs=16),
     "raccoon": Data(RACCOON, "train", "val", epochs=20),
-    "bccd, long": Data(BCCD, "trainval", "test", epochs=45),  # as docs/results.md
+    "bccd, long": Data(BCCD, "trainval", "test", epochs=45),  # results/trainings.md
     "raccoon, long": Data(RACCOON, "train", "val", epochs=60),
     "bccd/4": Data(BCCD, "trainval", "test", epochs=32, share=0.25),
     "raccoon/4": Data(RACCOON, "train", "val", epochs=40, share=0.25),

@@ -1,4 +1,4 @@
-"""What docs/learning.csv holds: its rows, as tables of Markdown and as curves."""
+"""What docs/results/learning.csv holds, as tables of Markdown and as curves."""
 
 import csv
 import statistics
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.experiments import DATA, EXPERIMENTS
 
-TABLE = Path("docs/learning.csv")
+TABLE = Path("docs/results/learning.csv")
 COLUMNS = ("quarter", "half", "mAP50", "AP", "train_mAP50", "fresh_mAP50")
 
 

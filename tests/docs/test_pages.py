@@ -10,7 +10,7 @@ import pytest
 from training import options
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"^(?:    |\$ )?\.?(?:venv/bin/)?python (\w+)\.py\b(.*)$", re.M)
 SCRIPTS = ("train", "evaluate", "detect", "compare", "graft", "export")

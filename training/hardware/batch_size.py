@@ -17,7 +17,7 @@ from training.state import State, TrainingConfig
 
 AUTO = "auto"
 DEFAULT = 8  # where the system does not tell its memory; that of --batch-size
-# ours: rates are measured at 8 (docs/experiments.md), and above 64 little gets faster
+# ours: rates are measured at 8 (docs/results/options.md); above 64 little gets faster
 LARGEST = 64
 MIN_UPDATES = 16  # ours: in an epoch; a few hundred images keep small batches
 FREE_SHARE = 0.8  # ours: the rest is for the loader and for validation

@@ -12,8 +12,9 @@ from training.monitoring.validation import Evaluator
 from training.runs import best_row
 from training.state import TrainingConfig
 
-# ours: two rows of docs/learning.csv are below at a third of their time, which end at
-# 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at 0.33
+# ours: two rows of docs/results/learning.csv are below at a third of their time, which
+# end at 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at
+# 0.33
 STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
 STUCK = "{progress:.0%} of the training is over and {what}. {tries}."
 LOOK = "Look at train_batch.jpg: are the boxes where the objects are? Then try"
@@ -49,7 +50,7 @@ def advice(what: str, progress: float, settings: TrainingConfig, norm: str) -> s
 
     norm: the architecture's; without normalisation the neck `light` hardly learned
     photographs. At its default the rate comes last: from scratch a quarter of it ends
-    clearly lower on four of the five data sets of docs/experiments.md. A dead layer
+    clearly lower on four of the five data sets of docs/results/options.md. A dead layer
     takes a new beginning; whether it dies differs from seed to seed there.
     """
     begin = LOOK

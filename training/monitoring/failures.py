@@ -12,7 +12,7 @@ from training.hardware.replicas import Replicas
 from training.state import TrainingConfig
 
 # times the default rate, ours: above it the rate is blamed before the images; all
-# fifteen trainings of docs/experiments.md at four times the rate stayed finite
+# fifteen trainings of docs/results/options.md at four times the rate stayed finite
 TOO_HIGH = 4
 
 
