@@ -102,6 +102,6 @@ def suggest_command(weights: Path | str) -> str:
     """What to do with a detector that has been written, to be copied into a shell.
 
     >>> suggest_command("runs/my photos/best.weights.h5")
-    "Next: python detect.py PICTURE --weights 'runs/my photos/best.weights.h5'"
+    "Next: python detect.py IMAGE --weights 'runs/my photos/best.weights.h5'"
     """
-    return f"Next: python detect.py PICTURE --weights {quote(str(weights))}"
+    return f"Next: python detect.py IMAGE --weights {quote(str(weights))}"

@@ -83,7 +83,7 @@ class TorchvisionSSD:
         rows = []
         for image, objects in zip(images, found, strict=True):
             height, width = image.shape[:2]
-            boxes = objects["boxes"].numpy() / (width, height, width, height)
+            boxes = objects["boxes"].float().numpy() / (width, height, width, height)
             columns = (objects["labels"].numpy(), objects["scores"].float().numpy())
             rows.append(np.column_stack([*columns, boxes]))
         return rows
