@@ -17,6 +17,7 @@ from models import Architecture, weights
 from training.engine import train_epoch
 from training.hardware.replicas import Replicas
 from training.monitoring.diagnosis import advice, diagnose
+from training.monitoring.progress_bar import progress_bar
 from training.monitoring.validation import Evaluator
 from training.monitoring.whole_split import describe_part, score_whole, scored_part
 from training.recovery.checkpoint_writer import CheckpointWriter
@@ -108,23 +109,6 @@ def fit(
     _tell_never_thawed(state, output.folder)
     report_unreadable(batches.broken | check.batches.broken)
     return state.history
-
-
-def progress_bar(num_steps: int | None, made: int) -> tqdm:
-    """The steps of a training, on a terminal or in a notebook.
-
-    A notebook's bar is in the stream of the lines of the epochs, which stay in order.
-    """
-    is_notebook = type(sys.stdout).__module__ == "ipykernel.iostream"
-    return tqdm(
-        total=num_steps,
-        initial=made,
-        unit="step",
-        file=sys.stdout if is_notebook else None,
-        disable=False if is_notebook else None,
-        ncols=100 if is_notebook else None,
-        leave=not is_notebook,
-    )
 
 
 def _finish(
