@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from base.command_line import Parser, run_script
+from base.command_line import Parser, run_script, tile_side
 from base.errors import UserError
 from base.keras_setup import keep_weights_in_order
 from models.weights.hub import DEFAULT
@@ -57,12 +57,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--every", type=int, default=1, metavar="N",
         help="look at every Nth frame of a video, keep its boxes for those between; "
         "for a slow processor; default: %(default)s")
-    group.add_argument("--tile", action="store_true",
-        help="cut large images into tiles as large as the images of the training; for "
-        "small objects in large images")
-    group.add_argument("--tile-size", type=int, metavar="N",
-        help="the same with tiles of N pixels; when objects are larger or smaller "
-        "than in the training")
+    group.add_argument("--tile", type=tile_side, nargs="?", const=True, metavar="N",
+        help="cut large images into tiles of N pixels, without N as large as the "
+        "images of the training; for small objects in large images")
     group = parser.add_argument_group("output")
     group.add_argument("--output", default="detections", metavar="FOLDER",
         help="where images and videos go; default: %(default)s")
@@ -82,8 +79,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         parser.error("--threshold must be from 0 to 1")
-    parser.check_above_0(args, "top_k", "batch_size", "every", "tile_size")
-    args.tile = args.tile or args.tile_size is not None
+    parser.check_above_0(args, "top_k", "batch_size", "every", "tile")
     return args
 
 
@@ -105,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     check_json(args.json)
     import inference
 
-    options = (args.top_k, args.batch_size, args.tile, args.tile_size)
+    options = (args.top_k, args.batch_size, args.tile or False)
     detector = inference.load(args.weights, args.threshold, *options)
     wanted = class_ids(args.classes, detector.class_names)
     import numpy as np

@@ -16,7 +16,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, run_script
+from base.command_line import Parser, run_script, tile_side
 from base.errors import UserError
 from base.keras_setup import keep_weights_in_order
 
@@ -55,12 +55,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="val, test, ...; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
         help="images at a time; for little memory smaller; default: %(default)s")
-    parser.add_argument("--tile", action="store_true",
-        help="cut large images into tiles as large as the images of the training; for "
-        "small objects in large images")
-    parser.add_argument("--tile-size", type=int, metavar="N",
-        help="the same with tiles of N pixels; when objects are larger or smaller "
-        "than in the training")
+    parser.add_argument("--tile", type=tile_side, nargs="?", const=True, metavar="N",
+        help="cut large images into tiles of N pixels, without N as large as the "
+        "images of the training; for small objects in large images")
     parser.add_argument("--save-threshold", action="store_true",
         help="keep the threshold of best F1 in the weights file; when these images "
         "are more like the later ones than the validation split was, and not the test "
@@ -72,8 +69,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "the predictions, as NAME.SPLIT.png or, with tiles, NAME.SPLIT.tiles.png")
     # fmt: on
     args = parser.parse_args(argv)
-    parser.check_above_0(args, "batch_size", "tile_size")
-    args.tile = args.tile or args.tile_size is not None
+    parser.check_above_0(args, "batch_size", "tile")
     for option in ("tile", "save_threshold"):
         if args.predictions and getattr(args, option):
             parser.error(f"--{option.replace('_', '-')} goes with --weights")
@@ -198,7 +194,8 @@ def run_tiled(
     from inference import TILE_PX
     from inference.detector import Detector
 
-    tile_px = args.tile_size or model.metadata.tile_px or TILE_PX
+    is_own = args.tile is True
+    tile_px = model.metadata.tile_px or TILE_PX if is_own else args.tile
     detector = Detector(model, args.batch_size, tile_px)
     print(f"tiles of {detector.tile_px} pixels")
     samples, detections, broken, started = [], [], set(), time.perf_counter()

@@ -43,7 +43,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="of the weights in the file, with int8 of the arithmetic too; for a "
         "smaller file float16, for integer hardware int8, which calibrates on images "
         "of the training split; default: %(default)s")
-    parser.add_argument("--output-format", dest="layout", default="plain",
+    parser.add_argument("--output-format", default="plain",
         choices=OUTPUT_FORMATS,
         help="what comes out; for Frigate: boxes as ymin, xmin, ymax, xmax, then "
         "classes, scores, count, by index; default: %(default)s")
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     from models.weights.hub import resolve_weights
 
     use_one_thread_an_image()
-    exporting.check(args.format, args.precision, args.layout)
+    exporting.check(args.format, args.precision, args.output_format)
     keras = import_keras()
     if keras.backend.backend() != "tensorflow":
         raise UserError("export.py needs KERAS_BACKEND=tensorflow.")
@@ -125,7 +125,7 @@ def output_path(args: argparse.Namespace) -> Path:
     suffix = FORMATS[args.format].suffix
     if args.output is None:
         stem = Path(args.weights).name.removesuffix(".weights.h5")
-        marks = [args.precision.removeprefix("float32"), args.layout]
+        marks = [args.precision.removeprefix("float32"), args.output_format]
         parts = [stem, *(mark for mark in marks if mark not in ("", "plain"))]
         path = Path(args.weights).with_name(".".join(parts) + suffix)
     else:
@@ -182,7 +182,7 @@ def make_export_spec(
         network=architecture.in_words(),
         training={"tile_px": file.metadata.tile_px},  # no paths of this machine
         precision=args.precision,
-        output_format=args.layout,
+        output_format=args.output_format,
     )
     plain = weights.fold_batchnorm(file.build(), architecture)
     samples = calibration.images(training)

@@ -40,7 +40,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "and coco are fetched once")
     parser.add_argument("--backbone", required=True, metavar="NAME",
         help="the new backbone: a name of train.py's --backbone")
-    parser.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
+    parser.add_argument("--alpha", type=float, default=1.0, metavar="A",
         help="width of a MobileNet; default: %(default)s")
     parser.add_argument("--weights", default="imagenet", metavar="imagenet|FILE",
         help="the new backbone's; default: %(default)s")
@@ -121,7 +121,7 @@ def load_models(
     theirs = source.architecture
     architecture = Architecture(
         backbone=args.backbone,
-        width=args.width,
+        width=args.alpha,
         num_classes=theirs.num_classes,
         adapter_filters=theirs.adapter_filters,
         neck=theirs.neck,
@@ -195,7 +195,7 @@ def distil(
     )
     optimiser = make_optimiser("adamw", student.trainable_variables)
     trainer.compile_for(optimiser)
-    schedule = Schedule("cosine", args.lr, None, args.minutes)
+    schedule = Schedule(args.lr, None, args.minutes)
     epoch = 0
     with tqdm(unit="step", disable=None) as bar:
 

@@ -4,7 +4,7 @@
     python train.py --data my_images                 # your own images
     python train.py --data VOCdevkit --backbone vgg16 --freeze
     python train.py --data my_images --weights runs/earlier/best.weights.h5
-    python train.py --data my_images --backbone ssd300 --init-from coco
+    python train.py --data my_images --backbone ssd300 --weights coco
     python train.py --resume runs/NAME                 # after a stop or a power cut
 
 Each run has a folder of its own in runs/: best and last weights, history.csv,
@@ -25,7 +25,7 @@ from base.command_line import run_script, suggest_command
 from base.errors import UserError
 from base.keras_setup import import_keras, precision_kept
 from models import Architecture
-from training import TILE_PX, options
+from training import options
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -87,8 +87,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     device, precision = set_up(args, kept, replicas)
 
     splits = (args.train_split, args.val_split)
-    tile_px = (args.tile_size or TILE_PX) if args.tile else None
-    datasets = prepare.load_data(args.data, splits, args.classes, tile_px)
+    datasets = prepare.load_data(args.data, splits, args.classes, args.tile)
     train_set, _ = datasets
     environment = resume.environment(device, precision)
     if kept:
@@ -98,7 +97,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     with replicas.scope():
         if kept:
             architecture = kept["architecture"]
-            model = prepare.load_skeleton(architecture, args.freeze)
+            model = prepare.load_skeleton(architecture, args.freeze is True)
         else:
             model, architecture = prepare.load_model(args, train_set.class_names)
     settings = prepare.settings_of(args, train_set)
@@ -157,7 +156,7 @@ def set_up(
     if kept:
         precision = kept["surroundings"]["precision"]
     else:
-        network = Architecture(args.backbone, num_classes=2, width=args.width)
+        network = Architecture(args.backbone, num_classes=2, width=args.alpha)
         precision = devices.choose_precision(args.precision, device, network)
     keras.config.set_dtype_policy(precision)
     replicas.check(args.batch_size, args.accumulate, args.minutes)

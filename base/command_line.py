@@ -30,7 +30,11 @@ class Parser(argparse.ArgumentParser):
     ) -> argparse.Namespace:
         """Those of argparse; options may have the names of earlier versions."""
         argv = sys.argv[1:] if args is None else list(map(str, args))
-        return super().parse_args(current_options(self.prog, argv), namespace)
+        try:
+            argv = current_options(self.prog, argv)
+        except UserError as error:
+            self.error(str(error))
+        return super().parse_args(argv, namespace)
 
     def error(self, message: str) -> NoReturn:
         """End with one line that says what is mistaken."""
@@ -42,6 +46,15 @@ class Parser(argparse.ArgumentParser):
             value = getattr(args, name)
             if value is not None and not 0 < value < math.inf:
                 self.error(f"--{name.replace('_', '-')} must be above 0")
+
+
+def tile_side(text: str) -> int:
+    """The N of --tile N, which may stand before the names of images."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"expected a number of pixels, received {text}; give images before --tile"
+        )
+    return int(text)
 
 
 def run_script(

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from base.errors import UserError
-from base.renamed import current_fields
+from base.renamed import current_fields, current_run_options
 from data import Dataset, read_dataset
 from reports import text_table
 from training.runs import TrainedRun, load_run, read_json
@@ -87,7 +87,7 @@ class Run(TrainedRun):
             words.append(form["reuse"])
         if self.options["freeze"]:
             words.append("frozen")
-        elif not form["pretrained"] and not self.options.get("init_from"):
+        elif not form["pretrained"] and self.options["weights"] in (None, "none"):
             words.append("from nothing")
         return ", ".join(words)
 
@@ -129,8 +129,6 @@ class Run(TrainedRun):
         for name, value in self.options.items():
             if name in ("output", "resume") or value is None or value is False:
                 continue
-            if name == "tile_size" and not self.options["tile"]:
-                continue
             words.append(f"--{name.replace('_', '-')}")
             if value is not True:
                 many = value if isinstance(value, list) else [value]
@@ -158,10 +156,10 @@ def read_run(folder: Path) -> Run:
     run = load_run(folder)
     summary, rows = run.summary, run.history
     missing = NEEDED - summary.keys()
-    if "architecture" in summary:
-        summary["architecture"] = current_fields(summary["architecture"])
     if missing or not rows:
         raise UserError(f"{folder}: its summary lacks {', '.join(sorted(missing))}.")
+    summary["architecture"] = current_fields(summary["architecture"])
+    summary["options"] = current_run_options(summary["options"])
     return Run(folder, summary, rows)
 
 

@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     # fmt: off
     parser.add_argument("folders", nargs="+", metavar="FOLDER",
         help="annotated images or annotation files")
-    parser.add_argument("--priors", dest="layout", default="voc", choices=LAYOUTS,
+    parser.add_argument("--priors", default="voc", choices=LAYOUTS,
         help="priors that boxes are held against; default: %(default)s")
     parser.add_argument("--plot", metavar="FILE.png",
         help="sizes and aspect ratios of boxes against the priors")
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from data.readers.recognise import open_dataset
 
     plot = args.plot and output_file("--plot", args.plot, ".png")
-    priors = make_priors(args.layout)
+    priors = make_priors(args.priors)
     opened = open_dataset(args.folders)
     datasets = doctor.read_splits(opened)
     for dataset in datasets:

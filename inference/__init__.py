@@ -22,8 +22,7 @@ def load(
     threshold: float | None = None,
     top_k: int | None = None,
     batch_size: int = 8,
-    tile: bool = False,
-    tile_px: int | None = None,
+    tile: int | bool = False,
 ) -> "Detector":
     """The detector in a weights file, ready for images of any size.
 
@@ -33,8 +32,8 @@ def load(
     threshold: least score, 0..1; None is the file's own, that of best F1.
     top_k: at most so many objects an image; None is the paper's 200.
     batch_size: images that go through the network at a time.
-    tile: cut large images into tiles as large as the images of the training, or
-        of `tile_px` pixels, and merge their objects.
+    tile: cut large images into tiles of so many pixels, True: as large as the images
+        of the training, and merge their objects.
 
     UserError where the file is no detector of this collection.
     """
@@ -42,9 +41,9 @@ def load(
     from models.weights.hub import DEFAULT
 
     network = open_model(path or DEFAULT, threshold, top_k)
-    if tile and tile_px is None:
-        tile_px = network.metadata.tile_px or TILE_PX
-    return Detector(network, batch_size, tile_px if tile else None)
+    if tile is True:
+        tile = network.metadata.tile_px or TILE_PX
+    return Detector(network, batch_size, tile or None)
 
 
 def open_model(

@@ -21,7 +21,6 @@ from warnings import catch_warnings
 from base.errors import UserError, in_one_line
 from models.architecture import (
     BACKBONES,
-    BOX_LOSSES,
     NECKS,
     NORMS,
     REUSES,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the name
 
 __all__ = [
     "BACKBONES",
-    "BOX_LOSSES",
     "NECKS",
     "NORMS",
     "REUSES",

@@ -36,9 +36,6 @@ NORMS = ("batch", "none")  # models.layers.norm_relu
 REUSES = ("backbone", "deep")  # models/weights/vgg_trunk.py
 
 
-BOX_LOSSES = ("smooth_l1", "ciou")  # models/losses/multibox_loss.py
-
-
 @dataclass(frozen=True)
 class Architecture:
     """All that decides a detector's layers; kept in its weights file.

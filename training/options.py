@@ -4,14 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from base.command_line import Parser
+from base.command_line import Parser, tile_side
 from base.errors import UserError
 from base.priors import LAYOUTS
-from base.renamed import current_fields
-from models import BACKBONES, BOX_LOSSES, NECKS, NORMS, REUSES, check_backbone
+from base.renamed import current_run_options
+from models import BACKBONES, NECKS, NORMS, REUSES, check_backbone
 from models.weights.hub import DEFAULT_BACKBONE
 from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
-from training.schedule import SCHEDULES
 
 
 def parse(argv: list[str] | None, description: str | None = None) -> argparse.Namespace:
@@ -22,8 +21,7 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     _extractor_options(parser.add_argument_group("backbone"))
     _training_options(parser.add_argument_group("training"))
     args = parser.parse_args(argv)
-    args.tile = args.tile or args.tile_size is not None
-    sizes = ["tile_size", "accumulate", "patience"]
+    sizes = ["freeze", "tile", "accumulate", "alpha", "patience"]
     if args.batch_size != "auto":
         sizes.append("batch_size")
     rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
@@ -36,14 +34,17 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
             parser.error(str(error))
     if args.resume and (given := _given(parser, args)):
         parser.error(f"{', '.join(given)} can't be changed by --resume")
-    if args.freeze and args.backbone_lr_scale is not None:
+    if args.freeze is True and args.backbone_lr_scale is not None:
         print("--backbone-lr-scale has no effect: --freeze", file=sys.stderr)
-    if args.freeze_epochs < 0:
-        parser.error("--freeze-epochs must be 0 or above")
     epochs = args.epochs or default_epochs(args.data)
-    if args.freeze_epochs >= epochs and not args.minutes:
-        parser.error(f"--freeze-epochs must be below --epochs, {epochs} here")
+    if freeze_epochs(args) >= epochs and not args.minutes:
+        parser.error(f"--freeze N must be below --epochs, {epochs} here")
     return args
+
+
+def freeze_epochs(args: argparse.Namespace) -> int:
+    """For how many epochs --freeze N keeps the backbone; 0 where it is another."""
+    return 0 if args.freeze is True else args.freeze or 0
 
 
 def default_epochs(folders: list[str] | None) -> int:
@@ -66,7 +67,7 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
         raise UserError(
             f"--resume only adds to a run: this one takes --{name} above {planned:g}."
         )
-    options = {**vars(args), **current_fields(options), "resume": args.resume}
+    options = {**vars(args), **current_run_options(options), "resume": args.resume}
     from data.downloads.named import NAMED  # here: --help is quick
 
     options["data"] = args.data or options["data"]
@@ -75,6 +76,14 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
             raise UserError(
                 f"--resume: the run's data, {place}, are not there; give --data with "
                 "the place where they are now."
+            )
+    if options["tile"] is True:  # before 2026-12
+        options["tile"] = TILE_PX
+    for gone, value in (("schedule", "cosine"), ("box_loss", None)):
+        if options.pop(gone, value) != value:
+            raise UserError(
+                f"--resume {args.resume}: --{gone.replace('_', '-')} is gone; finish "
+                "this run with the version that began it."
             )
     options["patience"] = args.patience or options["patience"]
     options["tensorboard"] |= args.tensorboard
@@ -96,10 +105,9 @@ def _data_options(group: argparse._ArgumentGroup) -> None:
         help="train, trainval, ...; default: %(default)s")
     group.add_argument("--val-split", default="val", metavar="NAME",
         help="chooses best weights and threshold; default: %(default)s")
-    group.add_argument("--tile", action="store_true",
-        help="cut large images into tiles: for objects that shrinking would lose")
-    group.add_argument("--tile-size", type=int, metavar="N",
-        help=f"side of a tile in pixels; implies --tile, which takes {TILE_PX}")
+    group.add_argument("--tile", type=tile_side, nargs="?", const=TILE_PX, metavar="N",
+        help="cut large images into tiles of N pixels: for objects that shrinking "
+        "would lose; without N: %(const)s")
 
 
 def _model_options(group: argparse._ArgumentGroup) -> None:
@@ -107,28 +115,25 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME",
         help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
         "MobileNetV3Large; default: %(default)s")
-    group.add_argument("--alpha", dest="width", type=float, default=1.0, metavar="A",
+    group.add_argument("--alpha", type=float, default=1.0, metavar="A",
         help="width of a MobileNet; default: %(default)s")
     group.add_argument("--neck", choices=NECKS,
-        help="which layers stand between backbone and heads; default: that of "
-        "--init-from, or yolox for yolox_nano, light for squeezenet, ssd for the other "
-        "names in small letters, native for classifiers of keras.applications")
-    group.add_argument("--adapter-filters", type=int, default=256, choices=(256, 512),
-        help="width of the adapted 38x38 map; default: %(default)s")
+        help="which layers stand between backbone and heads; default: that of the "
+        "detector in --weights, or yolox for yolox_nano, light for squeezenet, ssd for "
+        "other names in small letters, native for classifiers of keras.applications")
+    group.add_argument("--adapter-filters", type=int, choices=(256, 512),
+        help="width of the adapted 38x38 map; default: that of --weights, or 256")
     group.add_argument("--norm", choices=NORMS,
         help="BatchNormalization in all that starts from nothing, or the published "
-        "plain network; default: that of --init-from, or batch")
-    group.add_argument("--priors", dest="layout", choices=LAYOUTS,
-        help="priors; default: those of --init-from, or voc")
-    group.add_argument("--weights", metavar="imagenet|none|FILE|voc|coco",
-        help="what to start from; FILE is a backbone's or a detector's, voc and coco "
-        "are published ones, fetched once; default: imagenet where it exists and "
-        "--init-from brings no backbone, none for the demo set")
-    group.add_argument("--init-from", metavar="FILE|voc|coco",
-        help="with yolox_nano the detector in weights/ unless --weights is given; "
-        "take every layer that fits by name and shape from any SSD300, of "
-        "train.py or published, and the classes that it knows by name; a backbone "
-        "that --weights brings stays unless FILE is of the same backbone and width")
+        "plain network; default: that of --weights, or batch")
+    group.add_argument("--priors", choices=LAYOUTS,
+        help="default: those of --weights, or voc")
+    group.add_argument("--weights", metavar="none|imagenet|voc|coco|FILE",
+        help="what to start from. FILE, a backbone's or any detector's, and the "
+        "published voc and coco give every layer that fits by name and shape, and the "
+        "classes by name; where they bring no backbone, ImageNet's is taken if there "
+        "is one. Default: with yolox_nano the detector in weights/, else imagenet "
+        "where there is one; none for the demo set")
     group.add_argument("--reuse", choices=REUSES,
         help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
         "is the full classifier's file; default: backbone")
@@ -136,11 +141,9 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
 
 def _extractor_options(group: argparse._ArgumentGroup) -> None:
     """What of the pretrained layers learns."""
-    frozen = group.add_mutually_exclusive_group()
-    frozen.add_argument("--freeze", action="store_true",
-        help="keep the backbone as it is")
-    frozen.add_argument("--freeze-epochs", type=int, default=0, metavar="N",
-        help="keep it for N epochs, then train it too; default: %(default)s")
+    group.add_argument("--freeze", type=int, nargs="?", const=True, metavar="N",
+        help="keep the backbone as it is for N epochs, then train it too; without N: "
+        "the whole training")
     group.add_argument("--backbone-lr-scale", type=float, metavar="S",
         help="the backbone learns at S times the rate; default: 1; after the default "
         "detector 0.1 where it knows a class of the data, else 0.3")
@@ -173,14 +176,10 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="peak of the learning rate; when the loss is not finite: a quarter; "
         "default: "
         f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
-    group.add_argument("--schedule", default="cosine", choices=SCHEDULES,
-        help="how the rate falls; default: %(default)s")
-    group.add_argument("--box-loss", choices=BOX_LOSSES,
-        help="of the boxes' offsets; default: smooth_l1, with neck yolox ciou")
     group.add_argument("--weigh-classes", action="store_true",
         help="rare classes count more in the loss, by the root of their frequency; "
         "for classes of very different frequency")
-    group.add_argument("--ema", dest="average", action="store_true",
+    group.add_argument("--ema", action="store_true",
         help="score and keep the moving average of the weights; for long trainings")
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
         help="auto goes by the hardware; when the loss is not finite: float32; "
@@ -190,8 +189,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, default=0, metavar="N",
         help="of weights, order and augmentation; for a second training of the same; "
         "default: %(default)s")
-    group.add_argument("--skip-non-finite", dest="skip_bad_batches",
-        action="store_true",
+    group.add_argument("--skip-non-finite", action="store_true",
         help="undo and count steps whose loss is not finite, instead of stopping; for "
         "a few bad images")
     group.add_argument("--tensorboard", action="store_true",

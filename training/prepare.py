@@ -19,21 +19,19 @@ from data import (
     report_problems,
     tile_dataset,
 )
-from models import Architecture, backbone_layers, build
-from models.weights import WeightsFile, initialise, read_weights, transfer
+from models import Architecture, build
+from models.weights import initialise, read_weights
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
 from training import DEMO, FINE_TUNING, RATES
-from training.options import default_epochs
+from training.options import default_epochs, freeze_epochs
 from training.state import TrainingConfig
 
 
 def check_files(args: argparse.Namespace) -> None:
-    """UserError where a file to start from is missing: before the data are read."""
-    given = {"--weights": args.weights, "--init-from": args.init_from}
-    words = {"--weights": ("imagenet", "none", *NAMED), "--init-from": NAMED}
-    for flag, wanted in given.items():
-        if wanted and wanted not in words[flag] and not Path(wanted).is_file():
-            raise UserError(f"{flag} {wanted}: no such file.")
+    """UserError where the file to start from is missing: before the data are read."""
+    wanted = args.weights or "none"
+    if wanted not in ("none", "imagenet", *NAMED) and not Path(wanted).is_file():
+        raise UserError(f"--weights {wanted}: no such file.")
 
 
 def load_data(
@@ -73,43 +71,29 @@ def load_model(
     args: argparse.Namespace, class_names: list[str]
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, frozen where that was asked for, and its architecture."""
-    init_from = args.init_from or _default_source(args)
-    source = read_weights(resolve_weights(init_from)) if init_from else None
-    given = {name: getattr(args, name) for name in ("neck", "norm", "layout", "reuse")}
-    given = {name: value for name, value in given.items() if value is not None}
-    architecture = Architecture(
-        backbone=args.backbone,
-        num_classes=len(class_names) + 1,
-        width=args.width,
-        adapter_filters=args.adapter_filters,
-        **(initialise.form_of(source, args.backbone, args.width) | given),
-    )
-    is_brought = initialise.brings_backbone(source, args.backbone, args.width)
-    has_default = args.data and architecture.has_imagenet and not is_brought
-    default = "imagenet" if has_default else "none"
-    wanted = resolve_weights(args.weights or default)
-    freezes = args.freeze or args.freeze_epochs
-    if wanted == "none" and not is_brought and freezes:
-        raise UserError(
-            "--freeze keeps a backbone that --weights or --init-from brings; here "
-            "neither does."
-        )
-    if wanted == "none" and args.reuse == "deep":
-        raise UserError("--reuse deep takes more of --weights; here that is none.")
+    wanted = args.weights or _default_weights(args)
+    is_file = wanted not in (None, "none", "imagenet")
+    source = read_weights(resolve_weights(wanted)) if is_file else wanted
+    form = initialise.form_of(source, args.backbone, args.alpha) if is_file else {}
+    given = {
+        "neck": args.neck,
+        "norm": args.norm,
+        "layout": args.priors,
+        "reuse": args.reuse,
+        "adapter_filters": args.adapter_filters,
+    }
+    form |= {name: value for name, value in given.items() if value is not None}
+    num_classes = len(class_names) + 1
+    architecture = Architecture(args.backbone, num_classes, width=args.alpha, **form)
+    if source is None:
+        has_default = args.data and architecture.has_imagenet
+        source = "imagenet" if has_default else "none"
     model, architecture = initialise.initialise_weights(
-        architecture, wanted, class_names
+        architecture, source, class_names, freezes=bool(args.freeze)
     )
-    if source:
-        left = _take_over(model, class_names, source, is_brought, wanted != "none")
-        if left and freezes:
-            raise UserError(
-                f"--init-from {source.path} lacks a part of the backbone, such as "
-                f"{left[0]}, which would stay as it begins, from nothing: give "
-                "--weights too, or leave out --freeze and --freeze-epochs."
-            )
-        if architecture.neck == "yolox":
-            _choose_rates(args, bool({*source.class_names} & {*class_names}))
-    if args.freeze:
+    if is_file and architecture.neck == "yolox":
+        _choose_rates(args, bool({*source.class_names} & {*class_names}))
+    if args.freeze is True:
         initialise.freeze(model)
     return model, architecture
 
@@ -124,39 +108,11 @@ def _choose_rates(args: argparse.Namespace, knows_a_class: bool) -> None:
     args.backbone_lr_scale = args.backbone_lr_scale or backbone_lr_scale
 
 
-def _default_source(args: argparse.Namespace) -> str | None:
+def _default_weights(args: argparse.Namespace) -> str | None:
     """The detector in weights/, where --backbone is its own and no option forbids."""
-    own_form = args.neck in (None, "yolox") and args.layout in (None, "yolox")
+    own_form = args.neck in (None, "yolox") and args.priors in (None, "yolox")
     is_asked = args.backbone == DEFAULT_BACKBONE and own_form
-    return str(DEFAULT) if is_asked and not args.weights else None
-
-
-def _take_over(
-    model: keras.Model,
-    class_names: list[str],
-    source: WeightsFile,
-    is_brought: bool,
-    has_extractor: bool,
-) -> list[str]:
-    """Fill the model from --init-from and print what became of each layer.
-
-    Part of one backbone in another is neither. So where `--weights` brought one
-    (has_extractor), it stays as it is unless the source brings all of its own.
-    Returns the layers of the backbone that nothing fills.
-    """
-    backbone = {layer.name for layer in backbone_layers(model)}
-    rows = transfer.transfer(model, class_names, source, try_only=True)
-    left = [
-        row.layer
-        for row in rows
-        if row.layer in backbone and row.outcome != transfer.TAKEN
-    ]
-    keeps = has_extractor and (left or not is_brought)
-    rows = transfer.transfer(model, class_names, source, backbone if keeps else ())
-    print(transfer.table(rows))
-    if keeps:
-        print("  the backbone stays that of --weights")
-    return [] if has_extractor else left
+    return str(DEFAULT) if is_asked else None
 
 
 def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
@@ -169,9 +125,7 @@ def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
 
 def settings_of(args: argparse.Namespace, train_set: Dataset) -> TrainingConfig:
     """How to train, with the defaults that depend on other options."""
-    loss = {"box_loss": args.box_loss} if args.box_loss else {}
-    if args.weigh_classes:
-        loss["class_weights"] = class_weights(train_set)
+    loss = {"class_weights": class_weights(train_set)} if args.weigh_classes else {}
     epochs = args.epochs or default_epochs(args.data)
     return TrainingConfig(
         epochs=None if args.minutes else epochs,
@@ -180,12 +134,11 @@ def settings_of(args: argparse.Namespace, train_set: Dataset) -> TrainingConfig:
         batch_size=args.batch_size,
         accumulate=args.accumulate,
         lr=args.lr or RATES[args.optimizer],
-        schedule=args.schedule,
         optimiser=args.optimizer,
-        freeze_epochs=args.freeze_epochs,
+        freeze_epochs=freeze_epochs(args),
         backbone_lr_scale=args.backbone_lr_scale or 1.0,
-        average=args.average,
-        skip_bad_batches=args.skip_bad_batches,
+        average=args.ema,
+        skip_bad_batches=args.skip_non_finite,
         loss=loss,
         seed=args.seed,
     )

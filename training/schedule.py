@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 
 # ours: under two epochs of 292 images; trainings without it: docs/results/options.md
 WARMUP_STEPS = 60
@@ -14,27 +13,19 @@ def cosine(progress: float) -> float:
     return (1 + math.cos(math.pi * progress)) / 2
 
 
-def steps(progress: float) -> float:
-    """A tenth and a hundredth, as weiliu89/caffe ssd_pascal.py: 80k, 100k of 120k."""
-    return 1.0 if progress < 2 / 3 else 0.1 if progress < 5 / 6 else 0.01
-
-
-SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "steps": steps}
-
-
 class Schedule:
     """How far a training is, by its steps or by the clock, and its learning rate.
 
-    shape: a name of SHAPES; its highest point is the rate `peak`.
+    peak: the highest rate, from which it falls as a cosine.
     num_steps, minutes: how long it takes; one of them is None.
 
     `step` counts the steps that were made; who makes one adds it.
     """
 
     def __init__(
-        self, shape: str, peak: float, num_steps: int | None, minutes: float | None
+        self, peak: float, num_steps: int | None, minutes: float | None
     ) -> None:
-        self.shape, self.peak = SCHEDULES[shape], peak
+        self.peak = peak
         self.num_steps, self.minutes = num_steps, minutes
         self.step = 0
         self._started = time.perf_counter()
@@ -65,7 +56,7 @@ class Schedule:
         return min(seconds / (60 * self.minutes), 1.0)
 
     def warm_up(self) -> None:
-        """A new optimiser begins: its rate rises from 0 to that of the shape.
+        """A new optimiser begins: its rate rises from 0 to that of the cosine.
 
         It is there after 60 steps or a tenth of the training, whichever is sooner.
         """
@@ -79,4 +70,4 @@ class Schedule:
             share += 1 / self.num_steps  # this step's own
         by_steps = (self.step - step + 1) / WARMUP_STEPS
         warmth = min(max(by_steps, share / WARMUP_SHARE), 1.0)
-        return self.peak * self.shape(self.progress) * warmth
+        return self.peak * cosine(self.progress) * warmth

@@ -27,7 +27,7 @@ class TrainingConfig:
     epochs, minutes: its length; one of them is None.
     patience: it ends earlier after so many epochs without a better mAP50.
     batch_size, accumulate: an update sees their product, in `accumulate` parts.
-    lr, schedule, optimiser: the rate's peak and shape, and who uses it.
+    lr, optimiser: the rate's peak, and who uses it.
     freeze_epochs: so long the backbone stays as it is; from then on it learns at
         `backbone_lr_scale` of the rate.
     average: score and save the moving average of the weights.
@@ -40,7 +40,6 @@ class TrainingConfig:
     batch_size: int = 8
     accumulate: int = 1
     lr: float = 1e-3
-    schedule: str = "cosine"
     optimiser: str = "adamw"
     freeze_epochs: int = 0
     backbone_lr_scale: float = 1.0
@@ -116,9 +115,7 @@ class State:
         self.model, self.architecture = model, architecture
         self.replicas = replicas or Replicas()
         self.settings = settings
-        self.schedule = Schedule(
-            settings.schedule, settings.lr, num_steps, settings.minutes
-        )
+        self.schedule = Schedule(settings.lr, num_steps, settings.minutes)
         self.average = WeightEMA(model) if settings.average else None
         self.history: list[dict] = []
         self.epoch_totals = EpochTotals()

@@ -29,10 +29,10 @@ RUNS = (
     (2, "--weigh-classes --precision float32", 1),
     (10, "", 1),
     (10, "--weigh-classes", 1),
-    (10, "--weigh-classes --tile-size 480", 1),
-    (10, "--tile-size 480", 1),
-    (30, "--tile-size 480", 1),
-    (55, "--tile-size 480", 1),
+    (10, "--weigh-classes --tile 480", 1),
+    (10, "--tile 480", 1),
+    (30, "--tile 480", 1),
+    (55, "--tile 480", 1),
     (20, "--weigh-classes --weights none", 1),
 )
 
@@ -77,7 +77,7 @@ def figures(minutes: float, options: str, seed: int, folder: Path) -> dict:
     script = [sys.executable, "evaluate.py", "--weights", str(weights)]
     data = ["--data", str(BCCD), "--split", "test"]
     words = options.split()
-    tiles = words[words.index("--tile-size") :][:2] if "--tile-size" in words else []
+    tiles = words[words.index("--tile") :][:2] if "--tile" in words else []
     subprocess.run([*script, *data, *tiles, "--json", str(scores)], check=True)
     scored = json.loads(scores.read_text(encoding="utf-8"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -147,7 +147,7 @@ def plot() -> None:
         for row in (r for r in rows_of(minutes, options) if r["seed"] == "0"):
             points = [point.split(":") for point in row["curve"].split()]
             at, scores = zip(*((float(a), float(b)) for a, b in points), strict=True)
-            line = "--" if "--tile-size" in options else "-"
+            line = "--" if "--tile" in options else "-"
             axes.plot(at, scores, line, label=f"{minutes} min {options}")
     axes.set(xlabel="minutes", ylabel="mAP50", xscale="log", ylim=(0, 1), title="bccd")
     ticks = (0.5, 1, 2, 5, 10, 20, 30)

@@ -189,6 +189,26 @@ def _no_decay(original: dict) -> dict:
     return {**original, "adamw": (original["adamw"][0], {"weight_decay": 0.0})}
 
 
+def step_decay(progress: float) -> float:
+    """A tenth and a hundredth, as weiliu89/caffe ssd_pascal.py: 80k, 100k of 120k."""
+    return 1.0 if progress < 2 / 3 else 0.1 if progress < 5 / 6 else 0.01
+
+
+def _ciou(original: Callable) -> Callable:
+    """Of decoded boxes: Zheng et al., "Distance-IoU Loss", 2020, eq. 10."""
+
+    def ciou_loss(offsets, boxes, priors):
+        from keras import ops
+        from keras.utils.bounding_boxes import compute_ciou
+
+        from ssd_utils import decode
+
+        found = decode(ops.clip(offsets, -15.0, 15.0), priors)
+        return 5.0 * (1.0 - compute_ciou(found, boxes, "xyxy"))
+
+    return ciou_loss
+
+
 def _value(value: Any) -> Callable:
     return lambda original: value
 
@@ -198,6 +218,8 @@ AUGMENT = "data.batches.augment"
 ADAPTER = "models.necks.heads.adapter"
 FROZEN_LAYERS = "models.weights.initialise.backbone_layers"
 HEADS = "models.necks.heads.heads"
+BOX_LOSS = "models.losses.multibox_loss.smooth_l1"
+SCHEDULE = "training.schedule.cosine"
 CLIP_NORM = "training.optimiser.CLIP_NORM"
 OPTIMISER = "training.state.make_optimiser"
 OPTIMISERS = "training.optimiser.OPTIMISERS"
@@ -313,7 +335,7 @@ EXPERIMENTS = {
         for factor in (1 / 8, 1 / 4, 1 / 2, 2, 4)
     },
     # options
-    "full, ciou": Experiment(settings={"loss": {"box_loss": "ciou"}}),
+    "full, ciou": Experiment(patches={BOX_LOSS: _ciou}),
     "full, sgd at x4": Experiment(
         settings={"optimiser": "sgd", "lr": RATES["sgd"]}, lr_factor=4
     ),
@@ -322,7 +344,7 @@ EXPERIMENTS = {
         for regime, options in REGIMES.items()
         for name, change in {
             "sgd": {"settings": {"optimiser": "sgd", "lr": RATES["sgd"]}},
-            "steps": {"settings": {"schedule": "steps"}},
+            "steps": {"patches": {SCHEDULE: _value(step_decay)}},
             "average": {"settings": {"average": True}},
             "no clipping": {"patches": {CLIP_NORM: _value(None)}},
             "no decay": {"patches": {OPTIMISERS: _no_decay}},

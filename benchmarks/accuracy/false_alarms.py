@@ -37,11 +37,10 @@ def main() -> None:
     parser.add_argument("--weights", required=True)
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--split", default="val")
-    parser.add_argument("--tile-size", type=int)
+    parser.add_argument("--tile", type=int)
     parser.add_argument("--output", type=Path, default=Path("false_alarms.jpg"))
     args = parser.parse_args()
-    tiles = {"tile": args.tile_size is not None, "tile_px": args.tile_size}
-    detector = inference.load(args.weights, MIN_SCORE, **tiles)
+    detector = inference.load(args.weights, MIN_SCORE, tile=args.tile or False)
     names = list(detector.class_names)
     samples = read_dataset(args.data, args.split, names).samples
     found = [

@@ -136,7 +136,7 @@ def train_theirs(
     peer = TorchvisionSSD(name, len(train_set.class_names) + 1, is_last)
     torch.set_num_threads(1)
     peer.optimiser = our_optimiser(peer.model)
-    schedule = Schedule("cosine", RATES["adamw"], None, minutes)
+    schedule = Schedule(RATES["adamw"], None, minutes)
     batches = Batches(train_set, BATCH_SIZE)
     samples = test_set.samples
     epoch = 0

@@ -3,19 +3,16 @@
 Liu et al., "SSD: Single Shot MultiBox Detector", 2016, sec. 2.2, eq. 1 and 2.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from keras import ops
-from keras.utils.bounding_boxes import compute_ciou
 
 from base.compiled import compiled
-from models import BOX_LOSSES
-from ssd_utils import Tensor, batched_gather, decode, encode, match
+from ssd_utils import Tensor, batched_gather, encode, match
 
 NEGATIVE_RATIO = 3  # the paper, sec. 2.2, "hard negative mining": at most 3:1
 # ours: an image without objects teaches the background with as many as one object
 MIN_NEGATIVES = 3
-CIOU_WEIGHT = 5.0  # ours: as large as smooth L1 when a training begins to detect
 
 
 def multibox_loss(
@@ -23,7 +20,6 @@ def multibox_loss(
     truth: Tensor,
     priors: Tensor,
     normaliser: Tensor | None = None,
-    box_loss: str = "smooth_l1",
     class_weights: Sequence[float] | None = None,
 ) -> dict[str, Tensor]:
     """The loss and its parts, float32 scalars by name.
@@ -34,8 +30,8 @@ def multibox_loss(
     scored priors, positives and mined negatives, whose class is right. `num_positives`
     (at least 1) and `num_scored` are what means over several batches weigh them by.
 
-    `normaliser` divides in place of the number of positives; `box_loss` is a name of
-    models.BOX_LOSSES; `class_weights`, C numbers, multiply what each prior adds.
+    `normaliser` divides in place of the number of positives; `class_weights`, C
+    numbers, multiply what each prior adds.
     """
     predictions = ops.cast(predictions, "float32")
     truth = ops.cast(truth, "float32")
@@ -45,10 +41,10 @@ def multibox_loss(
     class_ids = ops.where(positives, matched[..., 4], 0.0 * matched[..., 4])
     class_ids = ops.cast(class_ids, "int32")  # (B, P)
 
-    surprise = _cross_entropy(logits, class_ids)  # (B, P)
-    negatives = _hard_negatives(ops.stop_gradient(surprise), positives)
+    cross_entropy = _cross_entropy(logits, class_ids)  # (B, P)
+    negatives = _hard_negatives(ops.stop_gradient(cross_entropy), positives)
     scored = ops.cast(positives | negatives, "float32")  # (B, P)
-    distance = DISTANCES[box_loss](offsets, matched[..., :4], priors)  # (B, P)
+    distance = smooth_l1(offsets, matched[..., :4], priors)  # (B, P)
     distance = ops.where(positives, distance, ops.zeros_like(distance))
     weights = 1.0
     if class_weights is not None:
@@ -59,7 +55,7 @@ def multibox_loss(
     num_positives = ops.maximum(num_positives, 1.0)
     normaliser = num_positives if normaliser is None else normaliser
     offset_loss = ops.sum(distance * weights) / normaliser
-    class_loss = ops.sum(surprise * scored * weights) / normaliser
+    class_loss = ops.sum(cross_entropy * scored * weights) / normaliser
     right = ops.cast(ops.argmax(logits, axis=-1), "int32") == class_ids
     num_scored = ops.sum(scored)
     return {
@@ -78,29 +74,18 @@ def _cross_entropy(logits: Tensor, class_ids: Tensor) -> Tensor:
     return -ops.take_along_axis(log_scores, class_ids[..., None], axis=-1)[..., 0]
 
 
-def _smooth_l1(offsets: Tensor, boxes: Tensor, priors: Tensor) -> Tensor:
+def smooth_l1(offsets: Tensor, boxes: Tensor, priors: Tensor) -> Tensor:
     """(B, P) from the boxes' own offsets. Girshick, "Fast R-CNN", 2015, eq. 3."""
     distance = ops.abs(offsets - encode(boxes, priors))
     distance = ops.where(distance < 1.0, 0.5 * distance * distance, distance - 0.5)
     return ops.sum(distance, axis=-1)
 
 
-def _ciou(offsets: Tensor, boxes: Tensor, priors: Tensor) -> Tensor:
-    """(B, P) from the boxes. Zheng et al., "Distance-IoU Loss", 2020, eq. 10."""
-    # an untrained network's exp() must stay finite: sides up to 20 times the prior's
-    offsets = ops.clip(offsets, -15.0, 15.0)
-    found = decode(offsets, priors)
-    return CIOU_WEIGHT * (1.0 - compute_ciou(found, boxes, "xyxy"))
-
-
-DISTANCES: dict[str, Callable] = dict(zip(BOX_LOSSES, (_smooth_l1, _ciou), strict=True))
-
-
-def _hard_negatives(surprise: Tensor, positives: Tensor) -> Tensor:
+def _hard_negatives(cross_entropy: Tensor, positives: Tensor) -> Tensor:
     """Mask (B, P) of the negatives of greatest loss, 3 for each positive."""
     num_positives = ops.sum(ops.cast(positives, "int32"), axis=1, keepdims=True)
     wanted = ops.maximum(NEGATIVE_RATIO * num_positives, MIN_NEGATIVES)  # (B, 1)
-    hardness = ops.where(positives, -ops.ones_like(surprise), surprise)
+    hardness = ops.where(positives, -ops.ones_like(cross_entropy), cross_entropy)
     # one sort and a count: ranks, by two, take twice as long; of equal ones the first
     falling = -ops.sort(-hardness, axis=1)  # (B, P)
     last = ops.minimum(wanted, falling.shape[1]) - 1

@@ -10,8 +10,8 @@ a softmax over the classes and the background stands for both.
 from collections.abc import Sequence
 
 from keras import ops
+from keras.utils.bounding_boxes import compute_ciou
 
-from models.losses.multibox_loss import DISTANCES
 from ssd_utils import Tensor, batched_gather, decode, iou
 
 CENTRE_RADIUS = 1.5  # yolo_head.py, get_geometry_constraint: strides
@@ -19,7 +19,8 @@ STRIDES_OF_SIDE = 0.25  # ssd_utils.LAYOUTS["yolox"]: a prior is 4 strides wide
 MAX_POSITIVES = 10  # yolo_head.py, simota_matching: n_candidate_k
 IOU_COST = 3.0  # yolo_head.py, get_assignments: weight of -log IoU beside the class's
 FAR = 1e6  # yolo_head.py: the cost of a cell that is not near the object's centre
-MAX_OFFSET = 15.0  # ours: exp() stays finite, as in models.losses.multibox_loss
+MAX_OFFSET = 15.0  # ours: exp() stays finite, sides up to 20 times the prior's
+CIOU_WEIGHT = 5.0  # ours: as large as smooth L1 when a training begins to detect
 EPSILON = 1e-8  # yolo_head.py: of a logarithm
 # ours: an object's positives in the mean; the loss is divided by so many for each
 # object, a number that is known before a network has seen the batch
@@ -31,7 +32,6 @@ def simota_loss(
     truth: Tensor,
     priors: Tensor,
     normaliser: Tensor | None = None,
-    box_loss: str = "ciou",
     class_weights: Sequence[float] | None = None,
 ) -> dict[str, Tensor]:
     """The loss and its parts by name: arguments and keys of `multibox_loss`.
@@ -58,7 +58,8 @@ def simota_loss(
         quality * log_score + (1.0 - quality) * log_scores[..., 0],
         log_score,
     )  # (B, P)
-    distance = DISTANCES[box_loss](offsets, matched[..., :4], priors)  # (B, P)
+    # Zheng et al., "Distance-IoU Loss", 2020, eq. 10
+    distance = CIOU_WEIGHT * (1.0 - compute_ciou(boxes, matched[..., :4], "xyxy"))
     distance = ops.where(positives, distance, ops.zeros_like(distance))
     if class_weights is not None:
         weights = ops.take(ops.convert_to_tensor(class_weights, "float32"), class_ids)

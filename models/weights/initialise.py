@@ -7,132 +7,130 @@ import keras
 
 from base.errors import UserError
 from models import Architecture, backbone_layers, build, fix
-from models.necks.light import PUBLISHED_WIDTH
-from models.weights.arrays import fill
+from models.weights import transfer
 from models.weights.published.keras_legacy import download
 from models.weights.read import WeightsFile, read_weights
 from models.weights.vgg_trunk import fill_deep
 
 
 def initialise_weights(
-    architecture: Architecture, weights: str, class_names: Sequence[str]
+    architecture: Architecture,
+    weights: WeightsFile | str,
+    class_names: Sequence[str],
+    freezes: bool = False,
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, and the architecture it really has.
 
-    `weights` is "none", "imagenet", a backbone's file or a detector's, ours or
-    published, of the same architecture (normalisation and preprocessing may differ)
-    and classes. UserError where it can't be had or does not fit.
+    weights: "none", "imagenet", or a file. A detector's gives every layer that fits by
+        name and shape, and the classes by name; a table tells which. Where it brings no
+        backbone, ImageNet's is taken if there is one.
+    freezes: whether the backbone is to stay as it begins.
+
+    UserError where the weights can't be had, nothing of them fits, or `freezes` would
+    keep what starts from nothing.
     """
     if weights == "none":
-        return build(architecture), architecture
-    file = None if weights == "imagenet" else read_weights(weights)
-    is_authors = architecture.is_detectors and file and file.origin == "YOLOX"
-    if file and file.metadata and not is_authors:
-        return _same_detector(architecture, file, class_names)
-    architecture = replace(architecture, pretrained=True)
-    if architecture.reuse == "deep":
         model = build(architecture)
-        fill_deep(model, architecture.application, weights)
-        return model, architecture
-    return pretrained_backbone(architecture, weights, file), architecture
+        left = [layer.name for layer in backbone_layers(model) if layer.weights]
+        if architecture.reuse == "deep":
+            raise UserError("--reuse deep takes more of --weights; here that is none.")
+    else:
+        if isinstance(weights, str) and weights != "imagenet":
+            weights = read_weights(weights)
+        if weights == "imagenet" or weights.metadata is None:
+            architecture = replace(architecture, pretrained=True)
+            return pretrained_backbone(architecture, weights), architecture
+        model, architecture, left = _from_detector(architecture, weights, class_names)
+    if freezes and left:
+        raise UserError(
+            f"--freeze keeps a backbone as --weights brings it; {left[0]} would stay "
+            "as it begins, from nothing."
+        )
+    return model, architecture
 
 
 def pretrained_backbone(
-    architecture: Architecture,
-    weights: str = "imagenet",
-    file: WeightsFile | None = None,
+    architecture: Architecture, weights: WeightsFile | str = "imagenet"
 ) -> keras.Model:
     """A detector whose backbone is filled; the rest starts from nothing.
 
-    weights: "imagenet", or a path; `file` is what it holds. Of its authors' detector a
-    backbone takes all but the last layers.
+    weights: "imagenet", or a backbone's file; UserError where it has not all of it.
     """
-    if not architecture.has_imagenet and not (
-        architecture.is_detectors and weights != "imagenet"
-    ):
-        known = " or FILE" if architecture.is_detectors else ""
+    name = architecture.backbone
+    if weights == "imagenet" and not architecture.has_imagenet:
         raise UserError(
-            f"--weights {weights}: there are none for {architecture.backbone}; "
-            f"use --weights none{known}."
+            f"--weights imagenet: there are none for {name}; use --weights none or "
+            "FILE."
         )
-    if weights != "imagenet" and file is None:
-        file = read_weights(weights)  # nothing in it may lead elsewhere
-    if not architecture.own_file and not architecture.is_detectors:
-        return build(architecture, weights)
-    if file is None:
-        file = read_weights(download(*architecture.own_file))
+    if weights != "imagenet" and isinstance(weights, str):
+        weights = read_weights(weights)  # nothing in it may lead elsewhere
+    path = weights if weights == "imagenet" else weights.path
+    if architecture.reuse == "deep":
+        model = build(architecture)
+        fill_deep(model, architecture.application, path)
+        return model
+    if architecture.application and not architecture.own_file:
+        return build(architecture, path)  # Keras fills it
+    if weights == "imagenet":
+        weights = read_weights(download(*architecture.own_file))
     model = build(architecture)
-    but = ["_mbox_"]
-    if architecture.adapter_filters != PUBLISHED_WIDTH:
-        but.append("fire6")
-    arrays = {
-        name: values
-        for name, values in file.stored.items()
-        if not any(part in name for part in but)
-    }
-    try:
-        filled = fill(model, arrays)
-    except UserError as error:
-        reason = f"does not fit {architecture.backbone}: {error}"
-        raise UserError(f"{file.path}: {reason}") from error
-    if not filled:
-        raise UserError(
-            f"{file.path}: no layer of it is one of {architecture.backbone}'s."
-        )
+    if left := _not_taken(model, transfer.transfer(model, (), weights)):
+        raise UserError(f"{path} does not fit {name}: its {left[0]} is not there.")
     return model
 
 
-def _same_detector(
+def _from_detector(
     architecture: Architecture, file: WeightsFile, class_names: Sequence[str]
-) -> tuple[keras.Model, Architecture]:
-    """All of a detector, in the form of normalisation that was asked for."""
-    if file.class_names != list(class_names):
-        raise UserError(
-            f"--weights {file.path}: expected the classes {', '.join(class_names)}, "
-            f"received {', '.join(file.class_names)}. --init-from takes over "
-            "what both know."
+) -> tuple[keras.Model, Architecture, list[str]]:
+    """What initialise_weights gives; layers of the backbone that start from nothing."""
+    kept: set[str] = set()
+    if brings_backbone(file, architecture.backbone, architecture.width):
+        theirs = file.architecture
+        architecture = replace(
+            architecture,
+            pretrained=theirs.pretrained,
+            preprocessing=theirs.preprocessing,
         )
+        model = build(architecture)
+    elif architecture.has_imagenet:
+        architecture = replace(architecture, pretrained=True)
+        model = pretrained_backbone(architecture)
+        # part of one backbone in another is neither
+        kept = {layer.name for layer in backbone_layers(model)}
+    else:
+        model = build(architecture)
+    rows = transfer.transfer(model, class_names, file, kept)
+    print(transfer.table(rows))
+    return model, architecture, _not_taken(model, rows)
+
+
+def _not_taken(model: keras.Model, rows: Sequence[transfer.Row]) -> list[str]:
+    """Layers of the backbone."""
+    inside = {layer.name for layer in backbone_layers(model)}
+    return [
+        row.layer
+        for row in rows
+        if row.layer in inside and row.outcome != transfer.TAKEN
+    ]
+
+
+def form_of(file: WeightsFile, backbone: str, width: float = 1.0) -> dict:
+    """Arguments of Architecture with which a file's layers fit as they are."""
     theirs = file.architecture
-    # the file's own; another norm is a form of the same network, below
-    follows = ("norm", "pretrained", "preprocessing")
-    expected = replace(
-        architecture, **{name: getattr(theirs, name) for name in follows}
-    )
-    if expected != theirs:
-        raise UserError(
-            f"--weights {file.path}: expected {expected.in_words()}, received "
-            f"{theirs.in_words()}."
-        )
-    if architecture.norm == theirs.norm:
-        return file.build(), theirs
-    # normalised and plain forms of one network take each other's weights exactly
-    other = replace(theirs, norm=architecture.norm)
-    twin = build(other)
-    fill(twin, file.plain)
-    return twin, other
-
-
-def form_of(source: WeightsFile | None, backbone: str, width: float = 1.0) -> dict:
-    """Arguments of Architecture with which a source's layers fit as they are."""
-    if source is None or source.architecture is None:
+    if theirs is None:
         return {}
-    theirs = source.architecture
     form = {"norm": theirs.norm, "layout": theirs.layout}
     if theirs.neck != "native":  # that one belongs to its classifier
         form["neck"] = theirs.neck
-    if brings_backbone(source, backbone, width):  # its backbone's form too
-        for name in ("pretrained", "reuse", "preprocessing"):
+    if brings_backbone(file, backbone, width):
+        for name in ("neck", "adapter_filters", "reuse"):
             form[name] = getattr(theirs, name)
     return form
 
 
-def brings_backbone(
-    source: WeightsFile | None, backbone: str, width: float = 1.0
-) -> bool:
-    """Whether a source fills the backbone too: its file, or a detector with it."""
-    if source is None:
-        return False
-    theirs = source.architecture
+def brings_backbone(file: WeightsFile, backbone: str, width: float = 1.0) -> bool:
+    """Whether a file fills the backbone too: its own, or a detector with it."""
+    theirs = file.architecture
     return theirs is None or (theirs.backbone, theirs.width) == (backbone, width)
 
 

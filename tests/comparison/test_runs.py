@@ -46,10 +46,10 @@ def test_combinations_are_what_train_py_is_told():
     for combination in combinations:
         args = parse(combination.options())
         assert args.backbone == combination.backbone
-        assert args.width == (combination.width or 1)
+        assert args.alpha == (combination.width or 1)
         assert args.neck == combination.neck
-        assert args.adapter_filters == combination.adapter_filters
-        assert args.freeze == combination.freeze
+        assert (args.adapter_filters or 256) == combination.adapter_filters
+        assert bool(args.freeze) == combination.freeze
         assert args.seed == combination.seed
         wanted = "a=b.h5" if combination.backbone == "MobileNet" else "none"
         assert args.weights == wanted

@@ -17,7 +17,7 @@ OPTIONS = {
     "train_split": "train",
     "val_split": "val",
     "freeze": False,
-    "init_from": None,
+    "weights": None,
     "epochs": 2,
     "minutes": None,
     "seed": 0,

@@ -10,7 +10,6 @@ import pytest
 import detect
 import evaluate
 import train
-from data import read_dataset
 from tests.helpers.scripts import QUICK, check_mistake
 
 ROOT = Path(train.__file__).parent
@@ -35,7 +34,6 @@ def places(shapes, untrained, tmp_path):
         "RUN": tmp_path / "run",
         "JSON": tmp_path / "no.json",
         "OUT": tmp_path / "out",
-        "REVERSED": ",".join(read_dataset(shapes, "train").class_names[::-1]),
     }
 
 
@@ -54,17 +52,14 @@ def fill_in(text, places):
         ("--data MISSING --weights OUT", ["--weights", "OUT", "no such file"]),
         ("--data SHAPES --weights TEXT", ["TEXT"]),
         ("--data SHAPES --weights TEXT --backbone vgg16", ["TEXT", "not a weights"]),
-        ("--data MISSING --init-from OUT", ["--init-from", "OUT", "no such file"]),
         ("--data MISSING --weights EMPTY", ["--weights", "EMPTY", "no such file"]),
-        ("--data MISSING --init-from imagenet", ["--init-from imagenet: no such"]),
-        ("--data SHAPES --weights WEIGHTS --backbone vgg16", ["WEIGHTS", "vgg16"]),
-        ("--data SHAPES --weights WEIGHTS --classes REVERSED", ["WEIGHTS", "circle"]),
+        ("--data SHAPES --weights WEIGHTS --backbone small --neck ssd", ["WEIGHTS"]),
         ("--data SHAPES --weights none --output RUN", ["--output", "RUN"]),
         ("--data SHAPES --weights imagenet --backbone small", ["small", "none"]),
         ("--data SHAPES --priors legacy", ["legacy", "--neck ssd"]),
         ("--data SHAPES --weights none --freeze", ["--freeze keeps"]),
         (
-            "--data SHAPES --backbone small --init-from WEIGHTS --freeze",
+            "--data SHAPES --backbone small --weights WEIGHTS --freeze",
             ["--freeze keeps"],
         ),
     ],
@@ -123,13 +118,15 @@ def test_mistakes_of_detect(options, words, places, capsys):
         (train, "--batch-size -1", "--batch-size must be above 0"),
         (train, "--lr 0", "--lr must be above 0"),
         (train, "--adapter-filters 300", "--adapter-filters"),
-        (train, "--freeze-epochs 4 --epochs 4", "must be below --epochs, 4 here"),
-        (train, "--freeze-epochs 60 --data x", "must be below --epochs, 60 here"),
+        (train, "--freeze 4 --epochs 4", "must be below --epochs, 4 here"),
+        (train, "--freeze 60 --data x", "must be below --epochs, 60 here"),
         (train, "--freeze-epochs 14", "must be below --epochs, 14 here"),
-        (train, "--tile-size 0", "--tile-size must be above 0"),
+        (train, "--weights none --init-from x", "--init-from is now --weights: give"),
+        (train, "--alpha 0", "--alpha must be above 0"),
+        (train, "--tile 0", "--tile must be above 0"),
         (train, "--nonsense", "--nonsense"),
         (evaluate, "--predictions a --data x --tile", "--tile goes with --weights"),
-        (detect, "a.jpg --tile-size 0", "--tile-size must be above 0"),
+        (detect, "a.jpg --tile 0", "--tile must be above 0"),
         (detect, "a.mp4 --every 0", "--every must be above 0"),
         (evaluate, "--data x", "--weights --predictions is required"),
         (evaluate, "--weights a --predictions b --data x", "not allowed with"),

@@ -117,7 +117,7 @@ def test_train_on_tiles_and_score_whole_images(slim_squeezenet, tmp_path, capsys
     shapes = draw_shapes(tmp_path / "shapes", num_images=10)  # 7, 2 of val, 1 of test
     folder, figures = tmp_path / "tiles", tmp_path / "figures.json"
     options = ["--data", str(shapes), "--output", str(folder), *QUICK]
-    options += ["--weights", "none", "--tile-size", "200"]
+    options += ["--weights", "none", "--tile", "200"]
     assert train.main(options) == 0
     out, err = capsys.readouterr()
     assert "7 images cut into" in err and "tiles of 200 pixels" in err

@@ -61,7 +61,7 @@ def still(model, accumulate=1):
 
 def at_rest(steps):
     """A schedule of so many steps at the rate 0."""
-    return Schedule("cosine", 0.0, steps, None)
+    return Schedule(0.0, steps, None)
 
 
 @pytest.mark.core
@@ -169,7 +169,7 @@ def check_steps(precision, steps):
     assert model.output.dtype == "float32"
     optimiser = make_optimiser("adamw", model.trainable_variables)
     trainer = Trainer(model, "voc").compile_for(optimiser)
-    schedule = Schedule("cosine", 1e-3, 30, None)
+    schedule = Schedule(1e-3, 30, None)
     batch = batch_of(1, 0)
     before = [np.array(weight) for weight in model.trainable_weights]
     losses = []

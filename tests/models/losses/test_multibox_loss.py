@@ -305,42 +305,6 @@ def test_gradient_of_offsets_is_zero_but_for_positives():
 # options
 
 
-def ciou_by_hand(a, b):
-    """Zheng et al., 2020, eq. 8 to 11, of two corner boxes in float64."""
-    wide, high = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    size_a, size_b = a[2:] - a[:2], b[2:] - b[:2]
-    overlap = wide * high / (size_a.prod() + size_b.prod() - wide * high)
-    apart = ((a[:2] + a[2:] - b[:2] - b[2:]) ** 2).sum() / 4
-    around = ((np.maximum(a[2:], b[2:]) - np.minimum(a[:2], b[:2])) ** 2).sum()
-    angle = np.arctan(size_b[0] / size_b[1]) - np.arctan(size_a[0] / size_a[1])
-    v = 4 / np.pi**2 * angle**2
-    return overlap - apart / around - v * v / (1 - overlap + v)
-
-
-def test_ciou_by_hand():
-    priors = np.float32([[0.5, 0.5, 0.4, 0.4], [0.2, 0.2, 0.2, 0.1]])
-    box = np.float32([0.35, 0.3, 0.65, 0.75])  # the first prior's
-    truth = np.zeros((1, 2, 5), "float32")
-    truth[0, 0] = [*box, 1]
-    predictions = np.zeros((1, 2, 4 + 2), "float32")
-    predictions[0, 0, :4] = [1.0, -0.5, 0.8, -1.2]
-    middle = 0.5 + 0.1 * np.array([1.0, -0.5]) * 0.4
-    size = 0.4 * np.exp(0.2 * np.array([0.8, -1.2]))
-    found = np.concatenate([middle - size / 2, middle + size / 2])
-    parts = multibox_loss(predictions, truth, priors, box_loss="ciou")
-    expected = 5 * (1 - ciou_by_hand(found, box.astype(float)))
-    assert float(numpy(parts["box_loss"])) == pytest.approx(expected, rel=1e-4)
-    plain = multibox_loss(predictions, truth, priors)
-    assert float(numpy(parts["class_loss"])) == float(numpy(plain["class_loss"]))
-
-
-def test_ciou_of_wild_offsets_is_finite():
-    rng = np.random.default_rng(0)
-    predictions, truth = random_batch(rng, make_priors(), scale=100.0)
-    parts = multibox_loss(predictions, truth, make_priors(), box_loss="ciou")
-    assert np.isfinite(float(numpy(parts["loss"])))
-
-
 def test_class_weights_multiply_what_each_prior_adds():
     rng = np.random.default_rng(5)
     priors = some_priors(rng)

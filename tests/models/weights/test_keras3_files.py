@@ -1,4 +1,4 @@
-"""--init-from a backbone that Keras 3 wrote."""
+"""--weights of a backbone that Keras 3 wrote."""
 
 import h5py
 import keras

@@ -1,7 +1,5 @@
 """Published SSD300s: recognised by content, every layer at its place."""
 
-from dataclasses import replace
-
 import h5py
 import keras
 import numpy as np
@@ -147,10 +145,6 @@ def test_a_training_starts_from_it(model, tmp_path):
             started.get_layer(name).get_weights(), values, strict=True
         ):
             np.testing.assert_array_equal(ours, expected)
-    with pytest.raises(ValueError, match=r"layout voc, received .* layout coco"):
-        initialise.initialise_weights(
-            replace(architecture, layout="voc"), str(path), names
-        )
 
 
 def test_clipped_priors():

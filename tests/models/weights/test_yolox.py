@@ -96,7 +96,7 @@ def test_state_file_folded_or_normalised_computes_the_same(tmp_path):
     write_zip(tmp_path / "yolox_nano.pth", state_of(tensors))
     path = str(tmp_path / "yolox_nano.pth")
     stored = weights.read_weights(path).stored
-    plain = pretrained_backbone(Architecture("yolox_nano", 3, pretrained=True), path)
+    plain, _ = initialise.initialise_weights(Architecture("yolox_nano", 3), path, [])
     x = keras.Input((64, 64, 3))
     normalised = keras.Model(x, stages(x, None, "batch"))
     assert set(weights.fill(normalised, stored)) == {
@@ -161,8 +161,9 @@ def test_maps_are_those_of_onnxruntime(norm):
 
 @needs_file
 def test_onnx_file_fills_the_extractor_and_survives_saving(tmp_path):
-    architecture = Architecture("yolox_nano", 3, pretrained=True)
-    model = pretrained_backbone(architecture, str(ONNX))
+    model, architecture = initialise.initialise_weights(
+        Architecture("yolox_nano", 3), str(ONNX), ["a", "b"]
+    )
     images, _ = random_images(1)
     description = weights.ModelMetadata(architecture, ["a", "b"])
     weights.save(model, tmp_path / "a.weights.h5", description)
