@@ -72,12 +72,12 @@ def _reasons(combinations: list[Combination]) -> list[str | None]:
 
 
 def _reason(combination: Combination) -> str | None:
-    plain = _architecture(replace(combination, adapter_filters=256))
-    if combination.adapter_filters != 256 and not plain.has_adapter:
+    backbone = _architecture(replace(combination, adapter_filters=256)).definition
+    if combination.adapter_filters != 256 and not backbone.has_adapter:
         return f"{combination.backbone} has no adapter"
     if combination.freeze and combination.weights == "none":
         return "a backbone that starts from nothing can't be frozen"
-    if combination.freeze and not combination.weights and not plain.has_imagenet:
+    if combination.freeze and not combination.weights and not backbone.has_imagenet:
         return f"{combination.backbone} has no ImageNet weights to keep"
     _architecture(combination)
     return None

@@ -1,20 +1,12 @@
 """The collection of detectors: a backbone's name -> its file, a description -> a model.
 
-A backbone's file offers `PREPROCESSING` (a row of models.layers.PREPROCESSING) and
-`backbone(images, weights, norm)` -> features (B, n, n, F) with n up to 38. It may
-offer `DEFAULT_NECK`, `ADAPTER = False` where its features are the 38x38 map itself,
-and `IMAGENET`, address and MD5 of its ImageNet weights where keras.applications has
-none: that file fills all layers of the built model whose names it knows, those of the
-neck too; None where there are no such weights at all. `APPLICATION` names the whole
-classifier for the neck `native`; models.keras_applications offers the same for any of
-them. A detector's backbone and neck offer `stages(images, weights, norm)`, three maps
-for `native`, and PUBLISHED_DETECTOR where its authors' files are whole detectors.
-`DEPTHWISE` tells that most convolutions are depthwise, `FIXED` which layers never learn
-where the weights are published ones.
+A backbone's file defines BACKBONE, an architecture.Backbone, a neck's file
+`neck(stages, architecture)`: from the backbone's maps to those that the heads see.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
@@ -58,11 +50,10 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     import keras
 
     from models.layers import Preprocess, set_momentum
-    from models.necks import heads, light, native, ssd, yolox
+    from models.necks import heads
 
-    module = architecture.module
     images = heads.images_input()
-    preprocessing = architecture.preprocessing or module.PREPROCESSING
+    preprocessing = architecture.preprocessing or architecture.definition.preprocessing
     x = Preprocess(preprocessing, name="preprocess")(images)
     stages = _extract(architecture, x, weights)
     # the backbone ends here
@@ -70,22 +61,8 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
         keras.layers.Identity(name=name)(stage)
         for name, stage in zip(ENDS, stages, strict=False)
     ]
-    filters, norm = architecture.adapter_filters, architecture.norm
-    if architecture.neck == "native":
-        is_neck = architecture.staged is module and not architecture.has_adapter
-        sources = native.neck(stages, None if is_neck else filters, norm)
-    elif architecture.neck == "yolox":
-        sources = yolox.neck(stages, architecture.backbone_norm)
-    else:
-        (x,) = stages
-        if architecture.has_adapter:
-            x = heads.adapter(x, filters, norm)
-        if architecture.neck == "light":
-            fire_norm = architecture.backbone_norm if architecture.own_file else norm
-            sources = light.neck(x, norm, fire_norm)
-        else:
-            block_norm = "none" if architecture.reuse == "deep" else norm
-            sources = ssd.neck(x, norm, architecture.layout, block_norm)
+    neck = import_module(f"models.necks.{architecture.neck}").neck
+    sources = neck(stages, architecture)
     predictions = heads.heads(sources, architecture.num_classes, architecture.layout)
     model = keras.Model(images, predictions, name=architecture.backbone)
     set_momentum(backbone_layers(model))
@@ -94,8 +71,8 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
 
 
 def fix(model: "keras.Model", architecture: Architecture) -> None:
-    """Layers that a backbone's file names as FIXED learn nothing, if published."""
-    names = getattr(architecture.module, "FIXED", ()) if architecture.pretrained else ()
+    """Layers that a backbone's file names as fixed learn nothing, if published."""
+    names = architecture.definition.fixed if architecture.pretrained else ()
     for layer in model.layers:
         if layer.name.split("_")[0] in names:
             layer.trainable = False
@@ -114,8 +91,8 @@ def _extract(architecture: Architecture, images: Any, weights: str | None) -> li
     with explained(weights, architecture.backbone):
         norm = architecture.backbone_norm
         if architecture.neck in STAGED:
-            return architecture.staged.stages(images, weights, norm)
-        return [architecture.module.backbone(images, weights, norm)]
+            return architecture.stages(images, weights, norm)
+        return [architecture.definition.features(images, weights, norm)]
 
 
 @contextmanager

@@ -1,17 +1,14 @@
 """All that decides a detector's layers, and the names that it can be asked for by."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from base.errors import UserError
 from base.keras_setup import import_keras
 from base.priors import LAYOUTS
-
-if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
-    from models.keras_applications import Application
 
 # ours: --backbone -> module; imported on use, so that listing the names loads no Keras
 BACKBONES = {
@@ -24,16 +21,41 @@ BACKBONES = {
     "squeezenet": "ssd300SqueezeNet_alt",
     "yolox_nano": "ssd300YOLOXnano_alt",
 }
-
-
-NECKS = ("ssd", "light", "native", "yolox")  # models/necks
+NECKS = ("ssd", "light", "native", "yolox")  # files of models/necks
 STAGED = ("native", "yolox")  # those that begin with three maps
-
-
 NORMS = ("batch", "none")  # models.layers.norm_relu
-
-
 REUSES = ("backbone", "deep")  # models/weights/vgg_trunk.py
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What a backbone's file defines as BACKBONE.
+
+    preprocessing: a row of models.layers.PREPROCESSING.
+    features: (images, weights, norm) -> features (B, n, n, F) of preprocessed images, n
+        up to 38.
+    stages: the same, three maps for the necks of STAGED; None: those of `application`.
+    application: the whole classifier of keras.applications; Keras fills it.
+    imagenet: address and MD5 of its ImageNet weights, where Keras has none.
+    neck: the default one. has_adapter: whether conv4_0 stands between the two.
+    is_depthwise: whether most convolutions are depthwise.
+    fixed: layers that never learn where their weights are published ones.
+    """
+
+    preprocessing: str
+    features: Callable
+    stages: Callable | None = None
+    application: str | None = None
+    imagenet: tuple[str, str] | None = None
+    neck: str = "ssd"
+    has_adapter: bool = True
+    is_depthwise: bool = False
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def has_imagenet(self) -> bool:
+        """Whether ImageNet weights exist for it."""
+        return bool(self.application or self.imagenet)
 
 
 @dataclass(frozen=True)
@@ -64,8 +86,7 @@ class Architecture:
     def __post_init__(self) -> None:
         check_backbone(self.backbone)
         if self.neck is None:
-            neck = getattr(self.module, "DEFAULT_NECK", "ssd")
-            object.__setattr__(self, "neck", neck)
+            object.__setattr__(self, "neck", self.definition.neck)
         _check_known("neck", self.neck, NECKS)
         if self.layout is None:
             layout = "yolox" if self.neck == "yolox" else "voc"
@@ -85,72 +106,50 @@ class Architecture:
                 "--priors yolox and --neck yolox belong together, received "
                 f"{self.layout} and {self.neck}."
             )
-        if self.neck == "yolox" and not self.is_detectors:
+        if self.neck == "yolox" and self.backbone != "yolox_nano":
             raise UserError(
                 f"--neck yolox: it goes with yolox_nano only, not {self.backbone}."
             )
-        if self.adapter_filters != 256 and not self.has_adapter:
+        if self.adapter_filters != 256 and not self.definition.has_adapter:
             raise UserError(
                 f"--adapter-filters {self.adapter_filters}: {self.backbone} has no "
                 "adapter; its 38x38 map is used as it is."
             )
         if self.width != 1 and self.backbone in BACKBONES:
             raise UserError(f"--alpha {self.width}: {self.backbone} has one width.")
-        if self.neck in STAGED and self.staged is None:
+        if self.neck in STAGED and self.stages is None:
             raise UserError(
                 f"--neck {self.neck}: {self.backbone} is no classifier of "
                 "keras.applications; choose ssd or light."
             )
 
     @property
-    def module(self) -> Any:
-        """The backbone's file, or what stands for one."""
+    def definition(self) -> Backbone:
+        """What the backbone's file defines, or what stands for one."""
         if self.backbone in BACKBONES:
-            return import_module(f"models.{BACKBONES[self.backbone]}")
-        return self.application
+            return import_module(f"models.{BACKBONES[self.backbone]}").BACKBONE
+        from models import keras_applications
+
+        return keras_applications.backbone(self.backbone, self.width)
 
     @property
-    def application(self) -> "Application | None":
-        """The whole classifier."""
-        from models.keras_applications import Application
+    def stages(self) -> Callable | None:
+        """`Backbone.stages`, those of a classifier too; None where nothing has any."""
+        definition = self.definition
+        if definition.stages or not definition.application:
+            return definition.stages
+        from models import keras_applications
 
-        if self.backbone not in BACKBONES:
-            return Application(self.backbone, self.width)
-        name = getattr(self.module, "APPLICATION", None)
-        return Application(name) if name else None
+        return partial(keras_applications.stages, definition.application, self.width)
 
     @property
     def is_depthwise(self) -> bool:
         """Whether the backbone has depthwise convolutions."""
         if self.backbone in BACKBONES:
-            return getattr(self.module, "DEPTHWISE", False)
-        return self.application.is_depthwise
+            return self.definition.is_depthwise
+        from models import keras_applications
 
-    @property
-    def staged(self) -> Any:
-        """What offers `stages`, three maps; None where nothing does."""
-        module = self.module
-        return module if hasattr(module, "stages") else self.application
-
-    @property
-    def has_adapter(self) -> bool:
-        """Whether conv4_0 stands between the backbone and the neck."""
-        return getattr(self.module, "ADAPTER", True)
-
-    @property
-    def has_imagenet(self) -> bool:
-        """Whether ImageNet weights exist for the backbone."""
-        return getattr(self.module, "IMAGENET", True) is not None
-
-    @property
-    def own_file(self) -> tuple[str, str] | None:
-        """Address and MD5 of its ImageNet weights where keras.applications has none."""
-        return getattr(self.module, "IMAGENET", None)
-
-    @property
-    def is_detectors(self) -> bool:
-        """Whether its published weights are a whole detector's."""
-        return getattr(self.module, "PUBLISHED_DETECTOR", False)
+        return keras_applications.is_depthwise(self.backbone, self.width)
 
     @property
     def backbone_norm(self) -> str:

@@ -7,7 +7,6 @@ that halves the map.
 """
 
 import inspect
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,8 +14,9 @@ import numpy as np
 from keras import applications
 
 from base.errors import UserError
+from models.architecture import Backbone
 from models.layers import PREPROCESSING, give_lasting_names
-from ssd_utils import MAP_SIZES, Tensor
+from ssd_utils import IMAGE_SIZE, MAP_SIZES, Tensor
 
 MOST_MISSING = 3  # cells; ours: InceptionV3 has 35, 17, 8 for 38, 19, 10
 
@@ -28,78 +28,78 @@ def names() -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class Application:
-    """What a backbone's file offers, for a classifier by its name; see models."""
+def backbone(name: str, width: float = 1.0) -> Backbone:
+    """What a backbone's file defines, for a classifier by its name."""
 
-    name: str
-    width: float = 1.0
+    def features(images: Tensor, weights: str | None, norm: str) -> Tensor:
+        return stages(name, width, images, weights)[0]
 
-    DEFAULT_NECK = "native"
-
-    @property
-    def PREPROCESSING(self) -> str:
-        """The row of the table that is the classifier's own `preprocess_input`."""
-        module = inspect.getmodule(getattr(applications, self.name))
-        probe = np.float32([[[[0, 0, 0], [10, 20, 40]]]])  # affine: two colours tell
-        wanted = module.preprocess_input(probe.copy())
-        for mode, (reverse, mean, divisor) in PREPROCESSING.items():
-            seen = probe[..., ::-1] if reverse else probe
-            if np.allclose((seen - np.float32(mean)) / divisor, wanted, atol=1e-4):
-                return mode
-        raise UserError(f"--backbone {self.name}: its preprocessing is not known.")
-
-    @property
-    def is_depthwise(self) -> bool:
-        """Whether a map of it is filtered by itself, as MobileNets do."""
-        kinds = (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-        layers = self.build(keras.Input((300, 300, 3)), None)._flatten_layers()
-        return any(isinstance(layer, kinds) for layer in layers)
-
-    def backbone(self, images: Tensor, weights: str | None, norm: str) -> Tensor:
-        """Features (B, n, n, F) of preprocessed images, n near 38."""
-        return self.stages(images, weights)[0]
-
-    def stages(
-        self, images: Tensor, weights: str | None, norm: str = "batch"
-    ) -> list[Tensor]:
-        """Three maps (B, n, n, F), n near 38, 19 and 10; `norm` is the classifier's."""
-        classifier = self.build(images, weights)
-        stages = [self._stage(classifier, size) for size in MAP_SIZES[:3]]
-        give_lasting_names(classifier, self.name.lower())
-        return stages
-
-    def build(self, images: Tensor, weights: str | None) -> keras.Model:
-        """The classifier without its last layers, of preprocessed images."""
-        make = getattr(applications, self.name)
-        options: dict[str, Any] = {"include_top": False, "input_tensor": images}
-        if self.width != 1:
-            if "alpha" not in inspect.signature(make).parameters:
-                raise UserError(f"--alpha {self.width}: {self.name} has one width.")
-            options["alpha"] = self.width
-        return make(weights=weights, **options)
-
-    def _stage(self, classifier: keras.Model, size: int) -> Tensor:
-        passed = _ends(classifier)
-        for n in range(size, size - MOST_MISSING - 1, -1):
-            if n in passed:
-                return passed[n]
-        raise UserError(
-            f"--backbone {self.name}: none of its maps is {size}x{size} or a little "
-            f"smaller; it has {', '.join(map(str, passed))}."
-        )
+    return Backbone(_preprocessing(name), features, application=name, neck="native")
 
 
-def _ends(classifier: keras.Model) -> dict[int, Tensor]:
+def stages(
+    name: str, width: float, images: Tensor, weights: str | None, norm: str = "batch"
+) -> list[Tensor]:
+    """Three maps (B, n, n, F), n near 38, 19 and 10; `norm` is the classifier's own."""
+    built = classifier(name, images, weights, width)
+    maps = [_stage(built, size) for size in MAP_SIZES[:3]]
+    give_lasting_names(built, name.lower())
+    return maps
+
+
+def classifier(
+    name: str, images: Tensor, weights: str | None, width: float = 1.0
+) -> keras.Model:
+    """The classifier without its last layers, of preprocessed images."""
+    make = getattr(applications, name)
+    options: dict[str, Any] = {"include_top": False, "input_tensor": images}
+    if width != 1:
+        if "alpha" not in inspect.signature(make).parameters:
+            raise UserError(f"--alpha {width}: {name} has one width.")
+        options["alpha"] = width
+    return make(weights=weights, **options)
+
+
+def is_depthwise(name: str, width: float) -> bool:
+    """Whether a map of it is filtered by itself, as MobileNets do."""
+    kinds = (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+    built = classifier(name, keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3)), None, width)
+    return any(isinstance(layer, kinds) for layer in built._flatten_layers())
+
+
+def _preprocessing(name: str) -> str:
+    """The row of the table that is the classifier's own `preprocess_input`."""
+    module = inspect.getmodule(getattr(applications, name))
+    probe = np.float32([[[[0, 0, 0], [10, 20, 40]]]])  # affine: two colours tell
+    wanted = module.preprocess_input(probe.copy())
+    for mode, (reverse, mean, divisor) in PREPROCESSING.items():
+        seen = probe[..., ::-1] if reverse else probe
+        if np.allclose((seen - np.float32(mean)) / divisor, wanted, atol=1e-4):
+            return mode
+    raise UserError(f"--backbone {name}: its preprocessing is not known.")
+
+
+def _stage(built: keras.Model, size: int) -> Tensor:
+    passed = _ends(built)
+    for n in range(size, size - MOST_MISSING - 1, -1):
+        if n in passed:
+            return passed[n]
+    raise UserError(
+        f"--backbone {built.name}: none of its maps is {size}x{size} or a little "
+        f"smaller; it has {', '.join(map(str, passed))}."
+    )
+
+
+def _ends(built: keras.Model) -> dict[int, Tensor]:
     """By map size: the last map through which all passes, else the widest one.
 
     NASNet's cells see the two cells before them, so nothing there passes all.
     """
-    places = {layer.name: place for place, layer in enumerate(classifier.layers)}
+    places = {layer.name: place for place, layer in enumerate(built.layers)}
     widest: dict[int, Tensor] = {}
     narrow: dict[int, Tensor] = {}
     reach = 0  # the last layer that sees something before this one
-    for place, layer in enumerate(classifier.layers):
+    for place, layer in enumerate(built.layers):
         all_passes = reach <= place
         followers = [node.operation.name for node in layer._outbound_nodes]
         reach = max([reach, *(places.get(name, 0) for name in followers)])

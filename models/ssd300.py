@@ -6,14 +6,11 @@ fig. 2 and sec. 3.1; VGG16 from conv1_1 to pool3 with `same` pooling: 38x38x256.
 
 from keras import Model, applications
 
+from models.architecture import Backbone
 from models.layers import Conv, Pool, stack
 from ssd_utils import IMAGE_SIZE, Tensor
 
-APPLICATION = "VGG16"
-PREPROCESSING = "caffe"
-ADAPTER = False
-
-BACKBONE = (  # Simonyan & Zisserman 2014, table 1, column D
+LAYERS = (  # Simonyan & Zisserman 2014, table 1, column D
     *(Conv("conv1_1", 64, 3), Conv("conv1_2", 64, 3), Pool("pool1", 2, 2)),
     *(Conv("conv2_1", 128, 3), Conv("conv2_2", 128, 3), Pool("pool2", 2, 2)),
     *(Conv("conv3_1", 256, 3), Conv("conv3_2", 256, 3), Conv("conv3_3", 256, 3)),
@@ -21,17 +18,20 @@ BACKBONE = (  # Simonyan & Zisserman 2014, table 1, column D
 )
 
 
-def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def features(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 256) of preprocessed images; ImageNet's are VGG16's."""
-    features = stack(BACKBONE, images, norm)["pool3"]
+    pool3 = stack(LAYERS, images, norm)["pool3"]
     if weights is not None:
         vgg16 = applications.VGG16(
             include_top=False, weights=weights, input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3)
         )
-        model = Model(images, features)
+        model = Model(images, pool3)
         for block, number in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)]:
             published = vgg16.get_layer(f"block{block}_conv{number}")
             model.get_layer(f"conv{block}_{number}").set_weights(
                 published.get_weights()
             )
-    return features
+    return pool3
+
+
+BACKBONE = Backbone("caffe", features, application="VGG16", has_adapter=False)

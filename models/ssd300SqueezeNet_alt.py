@@ -3,12 +3,11 @@
 Iandola et al., 2016, https://arxiv.org/abs/1602.07360; forresti/SqueezeNet v1.1.
 """
 
+from models.architecture import Backbone
 from models.layers import Conv, Fire, Pool, stack
 from ssd_utils import Tensor
 
-PREPROCESSING = "caffe"
-DEFAULT_NECK = "light"  # with F = 256 its ImageNet file fills fire6..9 as well
-BACKBONE = (
+LAYERS = (
     Conv("conv1", 64, 3, strides=2, padding="valid"),
     Pool("pool1", 3, 2, padding="valid"),
     *(Fire("fire2", 16, 64), Fire("fire3", 16, 64), Pool("pool3", 3, 2, "valid")),
@@ -22,6 +21,10 @@ IMAGENET = (
 )
 
 
-def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def features(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 36, 36, 256) of preprocessed images; `models.build` fills them."""
-    return stack(BACKBONE, images, norm)["fire5"]
+    return stack(LAYERS, images, norm)["fire5"]
+
+
+# with F = 256 its ImageNet file fills fire6..9 of the neck light as well
+BACKBONE = Backbone("caffe", features, imagenet=IMAGENET, neck="light")

@@ -8,20 +8,11 @@ convolution of strides 2.
 
 from keras import layers
 
+from models.architecture import Backbone
 from models.layers import stack
 from models.yolox_layers import BaseConv, CSPLayer, DWConv, SPPBottleneck, join
 from ssd_utils import Tensor
 
-PREPROCESSING = "bgr"  # yolox/data/data_augment.py, preproc: 0..255 as OpenCV reads
-DEFAULT_NECK = "native"
-ADAPTER = False
-DEPTHWISE = True
-# ours: what stays as published when filled, as in Detectron's FREEZE_AT. Folded, these
-# kernels are of all sizes (the stem's 0.01 for images of 0..255, some depthwise ones
-# 20), so that one learning rate does not suit them
-FIXED = ("stem", "dark2", "dark3")
-IMAGENET = None  # trained on COCO from nothing
-PUBLISHED_DETECTOR = True  # models/weights/published/yolox.py reads it
 DARKNET = (  # darknet.py, CSPDarknet
     BaseConv("stem", 16, 6, strides=2),
     *(DWConv("dark2_0", 32, strides=2), CSPLayer("dark2_1", 32)),
@@ -32,7 +23,7 @@ DARKNET = (  # darknet.py, CSPDarknet
 )
 
 
-def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def features(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 64) of preprocessed images."""
     return stages(images, weights, norm)[0]
 
@@ -55,3 +46,17 @@ def stages(images: Tensor, weights: str | None, norm: str) -> list[Tensor]:
     x = DWConv("bu_conv1", 128, strides=2)(second, norm)
     x = layers.Concatenate(name="C3_n4_concat")([x, top])
     return [first, second, CSPLayer("C3_n4", 256, shortcut=False)(x, norm)]
+
+
+BACKBONE = Backbone(
+    "bgr",  # yolox/data/data_augment.py, preproc: 0..255 as OpenCV reads
+    features,
+    stages,
+    neck="native",
+    has_adapter=False,
+    is_depthwise=True,
+    # ours: what stays as published when filled, as in Detectron's FREEZE_AT. Folded,
+    # these kernels are of all sizes (the stem's 0.01 for images of 0..255, some
+    # depthwise ones 20), so that one learning rate does not suit them
+    fixed=("stem", "dark2", "dark3"),
+)

@@ -6,16 +6,14 @@ each block's last relu, average pooling.
 
 from keras import layers
 
+from models.architecture import Backbone
 from models.layers import Conv
 from ssd_utils import Tensor
 
-PREPROCESSING = "tf"
-ADAPTER = False
-IMAGENET = None
 BLOCKS = (("conv1", 64), ("conv2", 128), ("conv3", 256))  # the article
 
 
-def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
+def features(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 256) of preprocessed images."""
     x = images
     for name, filters in BLOCKS:
@@ -24,3 +22,6 @@ def backbone(images: Tensor, weights: str | None, norm: str) -> Tensor:
         x = layers.BatchNormalization(name=f"{name}_norm")(x)
         x = layers.AveragePooling2D(2, padding="same", name=f"{name}_pool")(x)
     return x
+
+
+BACKBONE = Backbone("tf", features, has_adapter=False)

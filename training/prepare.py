@@ -86,7 +86,7 @@ def load_model(
     num_classes = len(class_names) + 1
     architecture = Architecture(args.backbone, num_classes, width=args.alpha, **form)
     if source is None:
-        has_default = args.data and architecture.has_imagenet
+        has_default = args.data and architecture.definition.has_imagenet
         source = "imagenet" if has_default else "none"
     model, architecture = initialise.initialise_weights(
         architecture, source, class_names, freezes=bool(args.freeze)

@@ -310,7 +310,7 @@ EXPERIMENTS = {
         freeze=True, settings={"batch_size": 2, "accumulate": 4}
     ),
     "frozen, other preprocessing": Experiment(
-        freeze=True, patches={"models.ssd300SqueezeNet_alt.PREPROCESSING": _value("tf")}
+        freeze=True, architecture={"preprocessing": "tf"}
     ),
     "frozen, class bias": Experiment(freeze=True, patches={HEADS: _rare_objects}),
     "prototype": Experiment(freeze=True, patches=PROTOTYPE),

@@ -2,6 +2,7 @@
 
 from keras import Input, layers
 
+from models.architecture import Architecture
 from models.layers import norm_relu
 from ssd_utils import IMAGE_SIZE, LAYOUTS, MAP_SIZES, Tensor
 
@@ -25,6 +26,14 @@ def adapter(
         name=name,
     )(features)
     return norm_relu(x, name, norm)
+
+
+def adapted(stages: list[Tensor], architecture: Architecture) -> Tensor:
+    """The 38x38 map that the necks of one map begin with."""
+    (features,) = stages
+    if not architecture.definition.has_adapter:
+        return features
+    return adapter(features, architecture.adapter_filters, architecture.norm)
 
 
 def heads(

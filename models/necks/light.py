@@ -5,7 +5,9 @@ eighth of the work of the neck `ssd`.
 Iandola et al., "SqueezeNet", 2016, https://arxiv.org/abs/1602.07360, v1.1.
 """
 
+from models.architecture import Architecture
 from models.layers import Conv, Fire, L2Norm, Pool, stack
+from models.necks import heads
 from ssd_utils import Tensor
 
 # forresti/SqueezeNet, SqueezeNet_v1.1; its pool5, `same` for 38 -> 19
@@ -25,13 +27,17 @@ EXTRAS = (  # ours: the widths of the neck `ssd`, halved or quartered
 )
 
 
-def neck(features: Tensor, norm: str, fire_norm: str) -> dict[str, Tensor]:
-    """The six maps that the heads look at, by name, from features (B, 38, 38, F).
+def neck(stages: list[Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """The six maps that the heads see, by name, from features (B, n, n, F).
 
-    `fire_norm` is the normalisation of fire6 to fire8, "none" where ImageNet weights
-    fill them; fire6 starts from nothing where F is not the published width. fire9
-    follows `norm`: its map feeds heads that start from nothing.
+    SqueezeNet's ImageNet weights fill fire6 to fire8, but fire6 starts from nothing
+    where F is not the published width. fire9 is normalised with all that does: its map
+    feeds heads that start from nothing.
     """
+    norm = fire_norm = architecture.norm
+    if architecture.definition.imagenet:
+        fire_norm = architecture.backbone_norm
+    features = heads.adapted(stages, architecture)
     is_published = features.shape[-1] == PUBLISHED_WIDTH
     deep = stack(FIRST, features, fire_norm if is_published else norm)["fire6"]
     deep = stack(MIDDLE, deep, fire_norm)["fire8"]

@@ -5,6 +5,7 @@ the classifier is left unused: what the 2018 article asked for. The maps of a de
 neck are taken as they are.
 """
 
+from models.architecture import Architecture
 from models.layers import L2Norm, stack
 from models.necks import light
 from models.necks.heads import adapter
@@ -15,14 +16,16 @@ SOURCES = ("conv4_3_norm", "fc7", "conv6_2")  # the paper's names, which heads h
 EXTRAS = light.EXTRAS[2:]  # from conv7_1 on
 
 
-def neck(stages: list[Tensor], filters: int | None, norm: str) -> dict[str, Tensor]:
-    """The six maps that the heads look at, by name, from three (B, n, n, F).
+def neck(stages: list[Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """The six maps that the heads see, by name, from three (B, n, n, F).
 
-    Each stage is brought to `filters` channels, by a 1x1 convolution where its map has
-    the heads' size already; None leaves the stages as they are: the three maps of a
-    neck that was trained to detect need neither another width nor another scale.
+    Each stage is brought to the adapter's width, by a 1x1 convolution where its map has
+    the heads' size already. The three maps of a neck that was trained to detect need
+    neither another width nor another scale: a backbone's own stages without adapter.
     """
-    if filters is None:
+    filters, norm = architecture.adapter_filters, architecture.norm
+    definition = architecture.definition
+    if definition.stages and not definition.has_adapter:
         maps = dict(zip(SOURCES, stages, strict=True))
         return maps | _extras(stages[-1], norm)
     sized = zip(stages, ADAPTERS, MAP_SIZES, strict=False)

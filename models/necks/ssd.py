@@ -4,7 +4,9 @@ Liu et al., "SSD: Single Shot MultiBox Detector", 2016, https://arxiv.org/abs/15
 fig. 2 and sec. 3.1.
 """
 
+from models.architecture import Architecture
 from models.layers import Conv, L2Norm, Mean, Pool, stack
+from models.necks import heads
 from ssd_utils import Tensor
 
 SOURCES = ("conv4_3", "fc7", "conv6_2", "conv7_2", "conv8_2")  # the paper, fig. 2
@@ -45,17 +47,14 @@ TAILS = {
 }
 
 
-def neck(
-    features: Tensor, norm: str, layout: str, block_norm: str
-) -> dict[str, Tensor]:
-    """The six maps that the heads look at, by name, from features (B, 38, 38, F).
-
-    `block_norm` is the normalisation of conv4_1 to conv5_3, "none" where ImageNet
-    weights fill them.
-    """
-    maps = stack(BLOCKS, features, block_norm)
-    maps |= stack(EXTRAS + TAILS[layout], maps["pool5"], norm)
-    sources = {name: maps[name] for name in (*SOURCES, TAILS[layout][-1].name)}
+def neck(stages: list[Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """The six maps that the heads see, by name, from features (B, n, n, F)."""
+    norm, tail = architecture.norm, TAILS[architecture.layout]
+    # ImageNet weights fill conv4_1 to conv5_3
+    block_norm = "none" if architecture.reuse == "deep" else norm
+    maps = stack(BLOCKS, heads.adapted(stages, architecture), block_norm)
+    maps |= stack(EXTRAS + tail, maps["pool5"], norm)
+    sources = {name: maps[name] for name in (*SOURCES, tail[-1].name)}
     return {
         "conv4_3_norm": L2Norm(name="conv4_3_norm")(sources.pop("conv4_3")),
         **sources,

@@ -8,6 +8,7 @@ for they are the sum of a class's logit and objectness, which are apart in YOLOX
 
 from keras import layers
 
+from models.architecture import Architecture
 from models.layers import stack
 from models.yolox_layers import BaseConv, DWConv
 from ssd_utils import Tensor
@@ -17,12 +18,14 @@ DEPTH = 2  # yolo_head.py: convolutions of each branch
 SOURCES = ("p3", "p4", "p5")  # Lin et al., "FPN", 2017: strides of 8, 16, 32
 
 
-def neck(stages: list[Tensor], norm: str) -> dict[str, tuple[Tensor, Tensor]]:
-    """What the heads look at, by name, from three maps (B, n, n, F).
+def neck(
+    stages: list[Tensor], architecture: Architecture
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """What the heads see, by name, from three maps (B, n, n, F).
 
     Each is a pair: (B, n, n, 64) for the offsets, (B, n, n, 128) for class logits.
     """
-    sources = {}
+    sources, norm = {}, architecture.backbone_norm
     for level, (name, features) in enumerate(zip(SOURCES, stages, strict=True)):
         x = BaseConv(f"stems_{level}", WIDTH, 1)(features, norm)
         classes, boxes = (_branch(x, f"{part}_convs_{level}", norm) for part in PARTS)

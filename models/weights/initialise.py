@@ -57,7 +57,8 @@ def pretrained_backbone(
     weights: "imagenet", or a backbone's file; UserError where it has not all of it.
     """
     name = architecture.backbone
-    if weights == "imagenet" and not architecture.has_imagenet:
+    definition = architecture.definition
+    if weights == "imagenet" and not definition.has_imagenet:
         raise UserError(
             f"--weights imagenet: there are none for {name}; use --weights none or "
             "FILE."
@@ -67,12 +68,12 @@ def pretrained_backbone(
     path = weights if weights == "imagenet" else weights.path
     if architecture.reuse == "deep":
         model = build(architecture)
-        fill_deep(model, architecture.application, path)
+        fill_deep(model, definition.application, path)
         return model
-    if architecture.application and not architecture.own_file:
+    if definition.application:
         return build(architecture, path)  # Keras fills it
     if weights == "imagenet":
-        weights = read_weights(download(*architecture.own_file))
+        weights = read_weights(download(*definition.imagenet))
     model = build(architecture)
     if left := _not_taken(model, transfer.transfer(model, (), weights)):
         raise UserError(f"{path} does not fit {name}: its {left[0]} is not there.")
@@ -92,7 +93,7 @@ def _from_detector(
             preprocessing=theirs.preprocessing,
         )
         model = build(architecture)
-    elif architecture.has_imagenet:
+    elif architecture.definition.has_imagenet:
         architecture = replace(architecture, pretrained=True)
         model = pretrained_backbone(architecture)
         # part of one backbone in another is neither

@@ -12,8 +12,7 @@ import keras
 import numpy as np
 
 from base.errors import UserError
-from models import explained
-from models.keras_applications import Application
+from models import explained, keras_applications
 from models.layers import NORM_SUFFIX
 from models.weights import hdf5
 from models.weights.arrays import fill
@@ -27,9 +26,7 @@ DENSE = {"fc1": "fc6", "fc2": "fc7"}  # Keras' name -> SSD's
 MAP_SIZE, CELL_STEP = 7, 3
 
 
-def fill_deep(
-    model: keras.Model, classifier: Application | None, wanted: str
-) -> list[str]:
+def fill_deep(model: keras.Model, classifier: str | None, wanted: str) -> list[str]:
     """Fill backbone, conv4_1 to conv5_3 and, from a full file, fc6 and fc7.
 
     `wanted` is "imagenet" or a file of the classifier's, with its dense layers or not;
@@ -38,7 +35,7 @@ def fill_deep(
     names of the layers of the neck that were filled; UserError where the classifier,
     or the file, has no such blocks.
     """
-    if classifier is None or not classifier.name.startswith("VGG"):
+    if classifier not in ("VGG16", "VGG19"):
         raise UserError(
             "--reuse deep needs VGG's block4 and block5: --backbone vgg16, vgg19 or "
             "ssd300."
@@ -48,7 +45,7 @@ def fill_deep(
     arrays = classifier_arrays(classifier, wanted)
     if "block5_conv3" not in arrays:
         raise UserError(
-            f"--weights {wanted}: expected a file of {classifier.name}; its "
+            f"--weights {wanted}: expected a file of {classifier}; its "
             "block5_conv3 is missing."
         )
     # what is no layer of the backbone by that name is SSD's: block4_conv1, conv4_1
@@ -68,10 +65,10 @@ def fill_deep(
     return [name for name in filled if name.startswith(("conv4", "conv5", "fc"))]
 
 
-def classifier_arrays(classifier: Application, wanted: str) -> dict[str, list]:
+def classifier_arrays(classifier: str, wanted: str) -> dict[str, list]:
     """Arrays by layer name of a classifier's file."""
     if wanted == "imagenet":
-        full = Path(str(FULL).format(classifier.name.lower())).expanduser()
+        full = Path(str(FULL).format(classifier.lower())).expanduser()
         if full.exists():
             return classifier_arrays(classifier, str(full))
     elif h5py.is_hdf5(wanted):
@@ -79,8 +76,8 @@ def classifier_arrays(classifier: Application, wanted: str) -> dict[str, list]:
         if "layer_names" in contents.attributes[""]:
             return arrays_of(contents)
     images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
-    with explained(wanted, classifier.name):
-        layers = classifier.build(images, wanted).layers
+    with explained(wanted, classifier):
+        layers = keras_applications.classifier(classifier, images, wanted).layers
     return {layer.name: layer.get_weights() for layer in layers}
 
 

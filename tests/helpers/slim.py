@@ -26,7 +26,7 @@ def slim():
         Pool("fire5", 2, 2, padding="valid"),  # 36
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssd300SqueezeNet_alt, "BACKBONE", backbone)
+        patch.setattr(ssd300SqueezeNet_alt, "LAYERS", backbone)
         patch.setattr(light, "FIRST", (Pool("pool5", 3, 2), Conv("fire6", 16, 1)))
         patch.setattr(light, "MIDDLE", (Pool("fire8", 3, 1),))
         patch.setattr(light, "LAST", (Pool("fire9", 3, 1),))

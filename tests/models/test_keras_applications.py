@@ -8,7 +8,7 @@ import pytest
 from keras import applications, ops
 
 from models import Architecture, backbone_layers, build, weights
-from models.keras_applications import Application, names
+from models.keras_applications import backbone, names, stages
 from models.layers import Preprocess
 from models.weights.initialise import freeze, initialise_weights, pretrained_backbone
 from ssd_utils import make_priors
@@ -49,10 +49,8 @@ def numpy(tensor):
 @pytest.mark.parametrize("name", STAGES)
 def test_stages(name):
     images = keras.Input((300, 300, 3))
-    stages = Application(name).stages(images, None)
-    assert (
-        tuple(stage._keras_history.operation.name for stage in stages) == STAGES[name]
-    )
+    maps = stages(name, 1.0, images, None)
+    assert tuple(stage._keras_history.operation.name for stage in maps) == STAGES[name]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -60,7 +58,7 @@ def test_preprocessing_is_the_classifiers_own(name):
     module = inspect.getmodule(getattr(applications, name))
     image = np.random.default_rng(0).integers(0, 256, (1, 4, 5, 3)).astype("float32")
     expected = module.preprocess_input(image.copy())
-    ours = numpy(Preprocess(Application(name).PREPROCESSING)(image))
+    ours = numpy(Preprocess(backbone(name).preprocessing)(image))
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from base.errors import UserError
 from models import Architecture
 from models.necks.ssd import BLOCKS, EXTRAS, PAPER_TAIL, SOURCES
-from models.ssd300 import BACKBONE
+from models.ssd300 import LAYERS
 from models.weights.arrays import Arrays
 from models.weights.metadata import ModelMetadata
 from models.weights.published.class_names import numbered
@@ -20,7 +20,7 @@ from ssd_utils import LAYOUTS
 
 CONVOLUTIONS = [  # of the paper's network, in order
     row.name
-    for row in BACKBONE + BLOCKS + EXTRAS + PAPER_TAIL
+    for row in LAYERS + BLOCKS + EXTRAS + PAPER_TAIL
     if row.name.startswith(("conv", "fc"))
 ]
 HEADS = ("conv4_3_norm", *SOURCES[1:], "conv9_2")

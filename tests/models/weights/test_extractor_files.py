@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from dataclasses import replace
 
 import h5py
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from keras import applications
 
-from models import Architecture
+from models import Architecture, ssd300SqueezeNet_alt
 from models.weights import initialise
 from models.weights.initialise import pretrained_backbone
 from models.weights.published.keras_legacy import download
@@ -276,7 +277,8 @@ def test_download_without_a_server(served):
 
 
 def test_imagenet_of_squeezenet_is_downloaded_and_fills(served, monkeypatch):
-    monkeypatch.setattr(ARCHITECTURE.module, "IMAGENET", served)
+    backbone = replace(ssd300SqueezeNet_alt.BACKBONE, imagenet=served)
+    monkeypatch.setattr(ssd300SqueezeNet_alt, "BACKBONE", backbone)
     model, architecture = initialise.initialise_weights(
         ARCHITECTURE, "imagenet", ["cat", "dog"]
     )

@@ -1,5 +1,6 @@
 """Layer by layer and class by class: what is taken, what is left, and the table."""
 
+import functools
 import json
 
 import h5py
@@ -226,6 +227,7 @@ def offline(monkeypatch):
     for name in ("MobileNet", "MobileNetV2"):
         make = getattr(keras.applications, name)
 
+        @functools.wraps(make)
         def from_nothing(weights, make=make, **options):
             return make(weights=None, **options)
 

@@ -106,7 +106,7 @@ def test_a_full_file_fills_fc6_and_fc7(vgg16, tmp_path):
     architecture = Architecture("vgg16", 3, norm="none", reuse="deep")
     path = str(tmp_path / "full.h5")
     model, architecture = initialise_weights(architecture, path, ["a", "b"])
-    assert fill_deep(model, architecture.application, path) == [
+    assert fill_deep(model, architecture.definition.application, path) == [
         *CONVOLUTIONS,
         "fc6",
         "fc7",
@@ -159,7 +159,7 @@ def test_what_it_does_not_go_with(options, message):
 
 @pytest.mark.parametrize("name", ["squeezenet", "small", "resnet50", "MobileNet"])
 def test_other_backbones_have_no_such_blocks(name, vgg16):
-    classifier = Architecture(name, 3, neck="ssd").application
+    classifier = Architecture(name, 3, neck="ssd").definition.application
     with pytest.raises(ValueError, match=r"--reuse deep needs VGG.* vgg16"):
         fill_deep(keras.Sequential(), classifier, vgg16[1])
 
@@ -173,6 +173,6 @@ def test_files_without_those_blocks(file, expected, vgg16, tmp_path):
         cut.attrs["layer_names"] = ["block1_conv1"]
         kernel, bias = vgg16[0].get_layer("block1_conv1").get_weights()
         write(cut, "block1_conv1", {"a": kernel, "b": bias})
-    classifier = Architecture("vgg16", 3, reuse="deep").application
+    classifier = Architecture("vgg16", 3, reuse="deep").definition.application
     with pytest.raises(ValueError, match=expected):
         fill_deep(keras.Sequential(), classifier, str(tmp_path / file))

@@ -176,6 +176,9 @@ def test_onnx_file_fills_the_extractor_and_survives_saving(tmp_path):
     )
 
 
+YOLOX = Architecture("yolox_nano", 81, neck="yolox", norm="none")
+
+
 @needs_file
 def test_computed_heads_say_what_the_original_says():
     """Boxes and logits at 416x416 against onnxruntime's raw output."""
@@ -183,7 +186,7 @@ def test_computed_heads_say_what_the_original_says():
     pytest.importorskip("onnx")
     published = weights.read_weights(ONNX)
     x = keras.Input((416, 416, 3))
-    sources = yolox.neck(stages(x, None, "none"), "none")
+    sources = yolox.neck(stages(x, None, "none"), YOLOX)
     outputs = heads.heads(sources, 81, "yolox")
     ours = keras.Model(x, outputs)
     names = {layer.name for layer in ours.layers if layer.weights}
