@@ -106,8 +106,8 @@ def _data_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--val-split", default="val", metavar="NAME",
         help="chooses best weights and threshold; default: %(default)s")
     group.add_argument("--tile", type=tile_side, nargs="?", const=TILE_PX, metavar="N",
-        help="cut large images into tiles of N pixels: for objects that shrinking "
-        "would lose; without N: %(const)s")
+        help=f"cut large images into tiles of N pixels, without N {TILE_PX}; for "
+        "objects that shrinking would lose; default: whole images")
 
 
 def _model_options(group: argparse._ArgumentGroup) -> None:
@@ -127,13 +127,13 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
         help="BatchNormalization in all that starts from nothing, or the published "
         "plain network; default: that of --weights, or batch")
     group.add_argument("--priors", choices=LAYOUTS,
-        help="default: those of --weights, or voc")
+        help="sizes and ratios of the prior boxes; default: those of --weights, or voc")
     group.add_argument("--weights", metavar="none|imagenet|voc|coco|FILE",
-        help="what to start from. FILE, a backbone's or any detector's, and the "
-        "published voc and coco give every layer that fits by name and shape, and the "
-        "classes by name; where they bring no backbone, ImageNet's is taken if there "
-        "is one. Default: with yolox_nano the detector in weights/, else imagenet "
-        "where there is one; none for the demo set")
+        help="what to start from. A FILE of a backbone or of any detector, and the "
+        "published voc and coco, give each layer that fits by name and shape, and the "
+        "classes by name. ImageNet's backbone is taken if they bring none; default: "
+        "the detector in weights/ with yolox_nano; with others imagenet where there is "
+        "one, none for the demo set")
     group.add_argument("--reuse", choices=REUSES,
         help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
         "is the full classifier's file; default: backbone")
@@ -142,8 +142,8 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
 def _extractor_options(group: argparse._ArgumentGroup) -> None:
     """What of the pretrained layers learns."""
     group.add_argument("--freeze", type=int, nargs="?", const=True, metavar="N",
-        help="keep the backbone as it is for N epochs, then train it too; without N: "
-        "the whole training")
+        help="keep the backbone as it is, for N epochs or, without N, the whole "
+        "training; for few images and little time; default: all layers learn")
     group.add_argument("--backbone-lr-scale", type=float, metavar="S",
         help="the backbone learns at S times the rate; default: 1; after the default "
         "detector 0.1 where it knows a class of the data, else 0.3")
