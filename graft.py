@@ -204,7 +204,7 @@ def distil(
             bar.update()
 
         while schedule.progress < 1:
-            means = train_epoch(trainer.step, batches.epoch(epoch), schedule, show)
+            means = train_epoch(trainer, batches.epoch(epoch), schedule, show)
             epoch += 1
             minutes = schedule.seconds / 60
             bar.write(f"{minutes:5.1f} min  distance {means['loss']:.4f}")

@@ -1,5 +1,8 @@
 """One training step, one epoch, one validation, whatever trains."""
 
+import math
+import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +16,7 @@ from models.losses import loss_of, normaliser_of
 from ssd_utils import Tensor, make_priors
 from training.hardware.filter_gradient import speed_up
 from training.hardware.replicas import Replicas
+from training.recovery.non_finite import MAX_IN_A_ROW, are_finite, copies, in_words
 from training.schedule import Schedule
 
 # what models.losses give for a person to look at
@@ -27,6 +31,9 @@ class Trainer(keras.Model):
     takes the memory of one. `replicas` are the devices that share the work. `options`
     go to the layout's loss (models.losses). Works on every Keras backend, mixed
     precision included.
+
+    A step that leaves something not finite is a FloatingPointError. With
+    `skip_non_finite` it is undone and counted in `skipped`, up to ten in a row.
     """
 
     def __init__(
@@ -35,6 +42,7 @@ class Trainer(keras.Model):
         layout: str,
         accumulate: int = 1,
         replicas: Replicas | None = None,
+        skip_non_finite: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -42,6 +50,8 @@ class Trainer(keras.Model):
         self.layout, self.priors = layout, make_priors(layout)
         self.accumulate, self.options = accumulate, options
         self.replicas = replicas or Replicas()
+        self.skip_non_finite = skip_non_finite
+        self.skipped = self._skipped_in_a_row = 0
         # a batch is divided among them, one after another and side by side
         self.shares = accumulate * self.replicas.count
         self.trackers = {name: keras.metrics.Mean(name=name) for name in PARTS[1:]}
@@ -80,15 +90,31 @@ class Trainer(keras.Model):
         self.update = self.replicas.step(self)
         return self
 
-    def step(self, images: np.ndarray, truth: np.ndarray, rate: float) -> dict:
+    def step(self, images: np.ndarray, truth: np.ndarray, rate: float) -> dict | None:
         """Update the weights once; the batch's parts of the loss, floats by name.
 
-        `acc` is the mean of that of the shares it went through in.
+        `acc` is the mean of that of the shares it went through in. None where the step
+        was undone.
 
         `images` (B, 300, 300, 3), `truth` (B, M, 5), of several workers this one's
         share; `rate` is the learning rate.
         """
+        variables = self.detector.variables + self.optimizer.variables
+        kept = copies(variables) if self.skip_non_finite else []
         self.optimizer.learning_rate = rate
+        parts = self._update_by_parts(images, truth)
+        if math.isfinite(parts["loss"]) and are_finite(self.detector.weights):
+            self._skipped_in_a_row = 0
+            return parts
+        for variable, value in zip(variables, kept, strict=self.skip_non_finite):
+            variable.assign(value)
+        self._skipped_in_a_row += 1
+        if not self.skip_non_finite or self._skipped_in_a_row > MAX_IN_A_ROW:
+            raise FloatingPointError(in_words(parts, rate, self._skipped_in_a_row))
+        self.skipped += 1
+        return None
+
+    def _update_by_parts(self, images: np.ndarray, truth: np.ndarray) -> dict:
         if self.shares > 1:
             # the loss of the whole batch is divided by all its positives; the
             # optimiser takes the mean over the shares
@@ -131,29 +157,41 @@ class EpochTotals:
 
 
 def train_epoch(
-    step: Callable[[np.ndarray, np.ndarray, float], dict | None],
+    trainer: Trainer,
     batches: Iterable,
     schedule: Schedule,
     on_step: Callable[[dict | None], None],
-    epoch_totals: EpochTotals | None = None,
+    totals: EpochTotals | None = None,
 ) -> dict:
-    """Means over an epoch of the parts of the loss; `on_step` gets those of each step.
+    """Means over an epoch of the parts of the loss, images per second, waiting.
 
-    `step(images, truth, rate)` trains
-    (training.recovery.non_finite.NonFiniteGuard.step) and gives the parts of the loss,
-    None where it skipped the batch. `batches` gives images, truth; the epoch ends with
-    them or with the schedule. `so_far` is the part of the epoch before `batches`
-    begin; it is kept up to date.
+    `on_step` gets the parts of each step, None for one that was undone. `batches` gives
+    images, truth; the epoch ends with them or with the schedule. `totals` are the part
+    of the epoch before `batches` begin; they are kept up to date. `waiting` is the
+    share of the time that the batches took.
     """
-    epoch_totals = epoch_totals or EpochTotals()
-    for images, truth in batches:
-        parts = step(images, truth, schedule.rate())
+    totals = totals or EpochTotals()
+    num_images, waited, started = 0, 0.0, time.perf_counter()
+    batches = iter(batches)
+    while True:
+        asked = time.perf_counter()
+        batch = next(batches, None)
+        waited += time.perf_counter() - asked
+        if batch is None:
+            break
+        parts = trainer.step(*batch, schedule.rate())
+        num_images += len(batch[0])
         schedule.step += 1
-        epoch_totals.add(parts)
+        totals.add(parts)
         on_step(parts)
         if schedule.progress >= 1:
             break
-    return epoch_totals.means()
+    seconds = max(time.perf_counter() - started, sys.float_info.min)
+    return {
+        **totals.means(),
+        "images_per_second": num_images * trainer.replicas.workers / seconds,
+        "waiting": waited / seconds,
+    }
 
 
 def validate(

@@ -1,12 +1,10 @@
 """A whole training: epochs, validation, history, best and last weights, checkpoints."""
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 import keras
 from keras import ops
@@ -29,7 +27,7 @@ from training.state import State, TrainingConfig
 SHOWN = {"loss": "loss", "box_loss": "box", "class_loss": "class", "acc": "acc"}
 
 NEVER_THAWED = (
-    "The time was over after {} of the epochs of --freeze-epochs {}: the backbone "
+    "The time was over after {} of the epochs of --freeze {}: the backbone "
     "never learned. Go on with more --minutes (--resume {}), or begin with fewer such "
     "epochs."
 )
@@ -88,8 +86,8 @@ def fit(
 
         def on_step(parts: dict | None) -> None:
             _show(bar, parts, state, batches)
-            if state.average and parts:
-                state.average.update()
+            if state.ema and parts:
+                state.ema.update()
             if is_wished():
                 checkpoints.save()
                 raise Stopped
@@ -97,16 +95,19 @@ def fit(
 
         while not state.is_over:
             state.enter_epoch()
-            row = _train_epoch(state, batches, on_step)
+            totals = state.epoch_totals
+            rest = batches.epoch(state.epoch, totals.steps)
+            with closing(rest), _located(state, batches):
+                row = train_epoch(state.trainer, rest, state.schedule, on_step, totals)
             _end_epoch(state, row, check, output)
             bar.write(_line(state.history[-1], settings))
-            _tell_stuck(state, check, bar)
+            _warn_stuck(state, check, bar)
             checkpoints.save()
             if is_wished():
                 raise Stopped
     if state.is_over:
         _finish(state, (part, val_set), output, checkpoints)
-    _tell_never_thawed(state, output.folder)
+    _warn_never_thawed(state, output.folder)
     report_unreadable(batches.broken | check.batches.broken)
     return state.history
 
@@ -141,49 +142,14 @@ def _stalled_line(state: State) -> str:
     )
 
 
-def _train_epoch(
-    state: State, batches: Batches, on_step: Callable[[dict | None], None]
-) -> dict:
-    """The rest of the epoch under way; the beginning of its row of the history."""
-    schedule, epoch_totals = state.schedule, state.epoch_totals
-    first_step, started = schedule.step, schedule.seconds
+@contextmanager
+def _located(state: State, batches: Batches) -> Iterator[None]:
+    """What became not finite is told with its step and images."""
     try:
-        with closing(batches.epoch(state.epoch, epoch_totals.steps)) as rest:
-            timed = TimedIterator(rest)
-            means = train_epoch(
-                state.guard.step, timed, schedule, on_step, epoch_totals
-            )
+        yield
     except FloatingPointError as error:
-        where = _where(state, batches, epoch_totals.steps)
+        where = _where(state, batches, state.epoch_totals.steps)
         raise FloatingPointError(f"{where}: {error}") from error
-    num_images = (schedule.step - first_step) * state.settings.update_size
-    seconds = schedule.seconds - started
-    return {
-        "epoch": state.epoch + 1,
-        "seconds": 0.0,  # known after the validation
-        "lr": float(ops.convert_to_numpy(state.guard.trainer.optimizer.learning_rate)),
-        **means,
-        "images_per_second": num_images / seconds,
-        "waiting": timed.seconds / seconds,
-    }
-
-
-class TimedIterator:
-    """Goes through items and counts the seconds that it waited for them."""
-
-    def __init__(self, items: Iterator) -> None:
-        self._items = items
-        self.seconds = 0.0
-
-    def __iter__(self) -> Iterator:
-        return self
-
-    def __next__(self) -> Any:
-        started = time.perf_counter()
-        try:
-            return next(self._items)
-        finally:
-            self.seconds += time.perf_counter() - started
 
 
 def _where(state: State, batches: Batches, step: int) -> str:
@@ -195,9 +161,18 @@ def _where(state: State, batches: Batches, step: int) -> str:
 
 def _end_epoch(state: State, row: dict, check: Evaluator, output: RunFolder) -> None:
     """Validate, complete the epoch's row, write weights and history."""
-    with state.average.applied() if state.average else nullcontext():
+    with state.ema.applied() if state.ema else nullcontext():
         figures, threshold, f1 = check()
-        state.end_epoch({**row, "seconds": state.schedule.seconds, **figures})
+        rate = state.trainer.optimizer.learning_rate
+        state.end_epoch(
+            {
+                "epoch": state.epoch + 1,
+                "seconds": state.schedule.seconds,
+                "lr": float(ops.convert_to_numpy(rate)),
+                **row,
+                **figures,
+            }
+        )
         _save_weights(state, check.dataset.class_names, (threshold, f1), output)
     write_history(output.folder / "history.csv", state.history)
     if output.on_epoch:
@@ -226,22 +201,22 @@ def _save_weights(
         weights.save(state.model, output.folder / "best.weights.h5", description)
 
 
-def _tell_stuck(state: State, check: Evaluator, bar: tqdm) -> None:
+def _warn_stuck(state: State, check: Evaluator, bar: tqdm) -> None:
     """Once, what is wrong with the training and what to try."""
-    if state.told:
+    if state.warned:
         return
     progress = state.schedule.progress
     if what := diagnose(state.history, check, progress):
         bar.write(advice(what, progress, state.settings, state.architecture.norm))
-        state.told = True
+        state.warned = True
 
 
-def _tell_never_thawed(state: State, folder: Path) -> None:
+def _warn_never_thawed(state: State, folder: Path) -> None:
     if state.frozen and state.is_over:
-        told = NEVER_THAWED.format(
+        line = NEVER_THAWED.format(
             len(state.history), state.settings.freeze_epochs, quote(str(folder))
         )
-        print(told, file=sys.stderr)
+        print(line, file=sys.stderr)
 
 
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:
@@ -258,7 +233,7 @@ def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None
 
 def _skipped_line(state: State, batches: Batches) -> str:
     """A step that was undone; its images the first time, and from then on the count."""
-    step, count = state.epoch_totals.steps - 1, state.guard.skipped
+    step, count = state.epoch_totals.steps - 1, state.trainer.skipped
     where = f"epoch {state.epoch + 1}, step {step + 1}"
     if count > 1:
         return f"{where}: not finite, undone and skipped ({count} so far)"

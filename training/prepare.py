@@ -137,8 +137,8 @@ def settings_of(args: argparse.Namespace, train_set: Dataset) -> TrainingConfig:
         optimiser=args.optimizer,
         freeze_epochs=freeze_epochs(args),
         backbone_lr_scale=args.backbone_lr_scale or 1.0,
-        average=args.ema,
-        skip_bad_batches=args.skip_non_finite,
+        ema=args.ema,
+        skip_non_finite=args.skip_non_finite,
         loss=loss,
         seed=args.seed,
     )

@@ -16,7 +16,6 @@ from training.engine import EpochTotals, Trainer
 from training.hardware.replicas import Replicas
 from training.optimiser import make_optimiser
 from training.recovery import checkpoint
-from training.recovery.non_finite import NonFiniteGuard
 from training.schedule import Schedule
 
 
@@ -30,8 +29,8 @@ class TrainingConfig:
     lr, optimiser: the rate's peak, and who uses it.
     freeze_epochs: so long the backbone stays as it is; from then on it learns at
         `backbone_lr_scale` of the rate.
-    average: score and save the moving average of the weights.
-    skip_bad_batches: undo steps that are not finite and go on.
+    ema: score and save the moving average of the weights.
+    skip_non_finite: undo steps that are not finite and go on.
     loss: options of models.losses.multibox_loss.
     """
 
@@ -43,8 +42,8 @@ class TrainingConfig:
     optimiser: str = "adamw"
     freeze_epochs: int = 0
     backbone_lr_scale: float = 1.0
-    average: bool = False
-    skip_bad_batches: bool = False
+    ema: bool = False
+    skip_non_finite: bool = False
     loss: dict = field(default_factory=dict)
     seed: int = 0
     patience: int | None = None
@@ -98,10 +97,10 @@ class TrainingConfig:
 
 
 class State:
-    """Weights, optimiser, average, schedule, place in the epoch, history.
+    """Weights, optimiser, their average, schedule, place in the epoch, history.
 
-    `history` has a row per epoch that is over; `so_far` is the one under way. `told`
-    says that the user was told that the training is stuck.
+    `history` has a row per epoch that is over; `epoch_totals` is the one under way.
+    `warned` says that the user was told that the training is stuck.
     """
 
     def __init__(
@@ -116,12 +115,12 @@ class State:
         self.replicas = replicas or Replicas()
         self.settings = settings
         self.schedule = Schedule(settings.lr, num_steps, settings.minutes)
-        self.average = WeightEMA(model) if settings.average else None
+        self.ema = WeightEMA(model) if settings.ema else None
         self.history: list[dict] = []
         self.epoch_totals = EpochTotals()
-        self.told = False
+        self.warned = False
         self.frozen = settings.freeze_epochs > 0
-        self.guard = NonFiniteGuard(self._trainer(), settings.skip_bad_batches)
+        self.trainer = self._new_trainer()
 
     @property
     def epoch(self) -> int:
@@ -153,10 +152,10 @@ class State:
             "schedule": self.schedule.state(),
             "history": self.history,
             "so_far": vars(self.epoch_totals),
-            "told": self.told,
+            "told": self.warned,
             "frozen": self.frozen,
-            "skipped": self.guard.skipped,
-            "average_steps": self.average.steps if self.average else 0,
+            "skipped": self.trainer.skipped,
+            "average_steps": self.ema.steps if self.ema else 0,
         }
         arrays = {
             group: [ops.convert_to_numpy(value) for value in values]
@@ -178,21 +177,23 @@ class State:
         }
         arrays = checkpoint.read_arrays(path, expected)
         _assign(self.model.variables, arrays["model"])
-        _assign(self.guard.trainer.optimizer.variables, arrays["optimiser"])
-        if self.average:
-            self.average.values = [ops.convert_to_tensor(a) for a in arrays["average"]]
-            self.average.steps = state["average_steps"]
+        _assign(self.trainer.optimizer.variables, arrays["optimiser"])
+        if self.ema:
+            self.ema.values = [ops.convert_to_tensor(a) for a in arrays["average"]]
+            self.ema.steps = state["average_steps"]
         self.schedule.restore(state["schedule"])
-        self.history, self.told = state["history"], state["told"]
+        self.history, self.warned = state["history"], state["told"]
         self.epoch_totals = EpochTotals(**state["so_far"])
-        self.guard.skipped = state["skipped"]
+        self.trainer.skipped = state["skipped"]
 
     def _thaw(self) -> None:
         """The backbone learns from now on, by a new optimiser."""
         self.frozen = False
-        self.guard.trainer = self._trainer()
+        skipped = self.trainer.skipped
+        self.trainer = self._new_trainer()
+        self.trainer.skipped = skipped
 
-    def _trainer(self) -> Trainer:
+    def _new_trainer(self) -> Trainer:
         """A new optimiser; the backbone is frozen, or learns at its own rate."""
         settings = self.settings
         if settings.freeze_epochs:
@@ -213,15 +214,16 @@ class State:
                 self.architecture.layout,
                 settings.accumulate,
                 self.replicas,
+                settings.skip_non_finite,
                 **settings.loss,
             ).compile_for(optimiser)
 
     def _values(self) -> dict[str, Sequence[Any]]:
         groups = {
             "model": self.model.variables,
-            "optimiser": self.guard.trainer.optimizer.variables,
+            "optimiser": self.trainer.optimizer.variables,
         }
-        return {**groups, "average": self.average.values} if self.average else groups
+        return {**groups, "average": self.ema.values} if self.ema else groups
 
 
 def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:

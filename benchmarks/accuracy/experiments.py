@@ -345,7 +345,7 @@ EXPERIMENTS = {
         for name, change in {
             "sgd": {"settings": {"optimiser": "sgd", "lr": RATES["sgd"]}},
             "steps": {"patches": {SCHEDULE: _value(step_decay)}},
-            "average": {"settings": {"average": True}},
+            "average": {"settings": {"ema": True}},
             "no clipping": {"patches": {CLIP_NORM: _value(None)}},
             "no decay": {"patches": {OPTIMISERS: _no_decay}},
             "no warm-up": {"patches": {WARMUP_STEPS: _value(1)}},

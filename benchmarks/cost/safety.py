@@ -40,20 +40,20 @@ def row(backbone: str, num_steps: int) -> list[str]:
     import numpy as np
 
     from models import Architecture, build
-    from training.recovery.non_finite import NonFiniteGuard, are_finite
+    from training.recovery.non_finite import are_finite, copies
     from training.state import State, TrainingConfig
 
     architecture = Architecture(backbone, 21)
     state = State(build(architecture), architecture, TrainingConfig(epochs=1), 1)
-    trainer = state.guard.trainer
+    trainer = state.trainer
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BATCH_SIZE, 300, 300, 3), dtype="uint8")
     truth = np.tile(np.float32([0.2, 0.2, 0.6, 0.7, 1]), (BATCH_SIZE, 8, 1))
-    guard = NonFiniteGuard(trainer, skip=True)
+    variables = trainer.detector.variables + trainer.optimizer.variables
     actions = (
         lambda: trainer.step(images, truth, 1e-4),
         lambda: are_finite(trainer.detector.weights),
-        guard._copies,
+        lambda: copies(variables),
     )
     rounds = [[timed(action) for action in actions] for _ in range(num_steps + 1)]
     # the first is traced

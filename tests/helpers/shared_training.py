@@ -60,8 +60,8 @@ if __name__ == "__main__":
     make_devices()
     import train
     from training import prepare
+    from training.engine import Trainer
     from training.recovery import checkpoint_writer
-    from training.recovery.non_finite import NonFiniteGuard
 
     prepare.load_model, prepare.load_skeleton = load_model, load_skeleton
     train.report = lambda *_: None
@@ -70,6 +70,6 @@ if __name__ == "__main__":
             0,
             1e9,
         )
-        step = NonFiniteGuard.step
-        NonFiniteGuard.step = lambda *arguments: time.sleep(0.3) or step(*arguments)
+        step = Trainer.step
+        Trainer.step = lambda *arguments: time.sleep(0.3) or step(*arguments)
     sys.exit(train.main())

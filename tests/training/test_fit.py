@@ -1,13 +1,16 @@
 """Parts of a whole training: weights of classes, time spent waiting."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from data import Dataset, Sample
-from training.fit import TimedIterator
+from training.engine import PARTS, train_epoch
+from training.hardware.replicas import Replicas
 from training.prepare import class_weights
+from training.schedule import Schedule
 
 
 def test_class_weights_by_hand():
@@ -23,14 +26,18 @@ def test_class_weights_by_hand():
 
 def test_waiting_is_counted_not_work(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("training.fit.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
 
     def slow():
-        for item in range(3):
+        for _ in range(3):
             clock[0] += 2
-            yield item
+            yield [np.zeros(4), None]
 
-    waited = TimedIterator(slow())
-    for _ in waited:
+    def work(*_):
         clock[0] += 5
-    assert waited.seconds == 6  # three items of 2
+        return dict.fromkeys(PARTS, 1.0)
+
+    trainer = SimpleNamespace(step=work, replicas=Replicas())
+    row = train_epoch(trainer, slow(), Schedule(1e-3, 9, None), lambda parts: None)
+    assert row["waiting"] == pytest.approx(6 / 21)  # three items of 2, and 15 of work
+    assert row["images_per_second"] == pytest.approx(12 / 21)

@@ -4,8 +4,8 @@ import pytest
 
 from tests.helpers import tiny
 from training import fit
+from training.engine import Trainer
 from training.monitoring.validation import Evaluator
-from training.recovery.non_finite import NonFiniteGuard
 from training.state import TrainingConfig
 
 SCORES = [0.0, 0.0, 0.0, 0.2, 0.1, 0.2, 0.15, 0.9]
@@ -65,15 +65,15 @@ def test_it_ends_and_says_why(tmp_path, scripted, capsys):
 
 
 def test_the_count_survives_a_resume(tmp_path, scripted, monkeypatch):
-    original = NonFiniteGuard.step
+    original = Trainer.step
 
     def step(self, *arguments):
-        if self.trainer.optimizer.iterations == 18:  # six epochs of three steps
+        if self.optimizer.iterations == 18:  # six epochs of three steps
             raise KeyboardInterrupt
         return original(self, *arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(NonFiniteGuard, "step", step)
+        patch.setattr(Trainer, "step", step)
         tiny.train(tmp_path / "run", epochs=8, patience=3)
     history = tiny.train(tmp_path / "run", resume=True, epochs=8, patience=3)
     assert [row["mAP50"] for row in history] == SCORES[:7]  # two before, one after

@@ -31,8 +31,8 @@ DEFAULT = TrainingConfig(60)
         ("--freeze 5", {"freeze_epochs": 5}),
         ("--freeze-epochs 1", {"freeze_epochs": 1}),
         ("--backbone-lr-scale 0.1", {"backbone_lr_scale": 0.1}),
-        ("--ema", {"average": True}),
-        ("--skip-non-finite", {"skip_bad_batches": True}),
+        ("--ema", {"ema": True}),
+        ("--skip-non-finite", {"skip_non_finite": True}),
         ("--seed 7", {"seed": 7}),
     ],
 )

@@ -57,7 +57,7 @@ def assert_flat(warm, end):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux's /proc")
 def test_training_does_not_grow(tmp_path):
     train_set = dataset(tmp_path / "data", 30)
-    settings = TrainingConfig(epochs=STEPS // 30, batch_size=1, average=True)
+    settings = TrainingConfig(epochs=STEPS // 30, batch_size=1, ema=True)
     state = State(detector(0), ARCHITECTURE, settings, STEPS)
     batches = Batches(train_set, settings.batch_size)
 
@@ -65,10 +65,10 @@ def test_training_does_not_grow(tmp_path):
         steps = batches.epoch(state.epoch)
 
         def on_step(_):
-            state.average.update()
+            state.ema.update()
 
         means = train_epoch(
-            state.guard.step, steps, state.schedule, on_step, state.epoch_totals
+            state.trainer, steps, state.schedule, on_step, state.epoch_totals
         )
         state.end_epoch(means)
         state.save(tmp_path / checkpoint.NAME, {})

@@ -37,7 +37,7 @@ def explain(
         return (
             f"{error}. {folder}/checkpoint.npz is from before it. Look at these "
             f"images, try {lower} or --precision float32 in a new run"
-            f"{'' if settings.skip_bad_batches else leave_out}."
+            f"{'' if settings.skip_non_finite else leave_out}."
         )
     if isinstance(error, OSError | UserError):
         if not (folder / "checkpoint.npz").exists():  # not even the first was written

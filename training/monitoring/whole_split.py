@@ -56,7 +56,7 @@ def score_whole(state: State, dataset: Dataset, folder: Path) -> None:
     if f"{WHOLE}mAP50" in last:
         return
     check = Evaluator(state.model, state.architecture, dataset, settings.batch_size)
-    with state.average.applied() if state.average else nullcontext():
+    with state.ema.applied() if state.ema else nullcontext():
         _score(check, last, folder / "last.weights.h5")
     best, path = best_row(state.history), folder / "best.weights.h5"
     if best is not last:

@@ -73,7 +73,7 @@ def test_bad_batches_are_left_out_already(tmp_path, skips):
     line = explain(
         error,
         tmp_path,
-        TrainingConfig(1, skip_bad_batches=skips),
+        TrainingConfig(1, skip_non_finite=skips),
         Replicas(),
     )
     assert "try --lr 0.00025" in line and line.endswith(".")

@@ -10,7 +10,7 @@ from keras import ops
 from models import Architecture, build
 from training.engine import Trainer
 from training.optimiser import OPTIMISERS, make_optimiser
-from training.recovery.non_finite import MAX_IN_A_ROW, NonFiniteGuard
+from training.recovery.non_finite import MAX_IN_A_ROW
 
 GOOD = np.array([0.0, 0.0, 1.0, 1.0, 1.0], "float32")
 
@@ -30,11 +30,11 @@ class Weighted(keras.layers.Layer):
         return ops.repeat((light[:, None] * self.slope)[:, None], 8732, axis=1)
 
 
-def guard(skip, name="adamw"):
+def trainer_of(skip, name="adamw"):
     images = keras.Input((300, 300, 3))
     model = keras.Model(images, Weighted()(images))
     optimiser = make_optimiser(name, model.trainable_variables)
-    return NonFiniteGuard(Trainer(model, "voc").compile_for(optimiser), skip)
+    return Trainer(model, "voc", skip_non_finite=skip).compile_for(optimiser)
 
 
 def batch(brightness=100.0):
@@ -42,8 +42,7 @@ def batch(brightness=100.0):
     return images, np.tile(GOOD, (2, 1, 1))
 
 
-def everything(guard):
-    trainer = guard.trainer
+def everything(trainer):
     variables = trainer.detector.variables + trainer.optimizer.variables
     return [ops.convert_to_numpy(variable).copy() for variable in variables]
 
@@ -51,7 +50,7 @@ def everything(guard):
 @pytest.mark.core
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_the_training(bad):
-    watched = guard(skip=False)
+    watched = trainer_of(skip=False)
     assert math.isfinite(watched.step(*batch(), 1e-3)["loss"])
     with pytest.raises(FloatingPointError, match=r"loss is not finite.*rate 0\.002"):
         watched.step(*batch(bad), 2e-3)
@@ -59,7 +58,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(bad):
 
 @pytest.mark.core
 def test_a_weight_that_is_not_finite_ends_the_training():
-    watched = guard(skip=False, name="sgd")
+    watched = trainer_of(skip=False, name="sgd")
     with pytest.raises(FloatingPointError, match="weights became not finite"):
         watched.step(*batch(), math.inf)  # the loss is that of before
 
@@ -67,7 +66,7 @@ def test_a_weight_that_is_not_finite_ends_the_training():
 @pytest.mark.core
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_a_bad_step_is_undone_and_counted(name):
-    watched, twin = guard(skip=True, name=name), guard(skip=True, name=name)
+    watched, twin = trainer_of(skip=True, name=name), trainer_of(skip=True, name=name)
     for at in range(3):
         assert watched.step(*batch(80.0 + at), 1e-3) == twin.step(
             *batch(80.0 + at), 1e-3
@@ -84,7 +83,7 @@ def test_a_bad_step_is_undone_and_counted(name):
 
 @pytest.mark.core
 def test_bad_batches_one_after_another_are_the_end():
-    watched = guard(skip=True)
+    watched = trainer_of(skip=True)
     for _ in range(2):  # a good one in between begins the count anew
         for _ in range(MAX_IN_A_ROW):
             assert watched.step(*batch(math.nan), 1e-3) is None
@@ -98,7 +97,7 @@ def test_bad_batches_one_after_another_are_the_end():
 def test_statistics_of_a_bad_batch_are_undone_too(slim_squeezenet):
     model = build(Architecture("squeezenet", 3))
     optimiser = make_optimiser("adamw", model.trainable_variables)
-    watched = NonFiniteGuard(Trainer(model, "voc").compile_for(optimiser), skip=True)
+    watched = Trainer(model, "voc", skip_non_finite=True).compile_for(optimiser)
     before = everything(watched)
     truth = np.tile(np.array([0.1, 0.1, np.nan, 0.5, 1.0], "float32"), (1, 8, 1))
     images = np.random.default_rng(0).integers(0, 255, (1, 300, 300, 3), "uint8")

@@ -12,7 +12,6 @@ from tests.helpers.tiny import assert_same, dataset, result, train
 from training.engine import Trainer
 from training.recovery import checkpoint, checkpoint_writer
 from training.recovery.interrupt import Interrupt
-from training.recovery.non_finite import NonFiniteGuard
 
 
 class Crash(Exception):
@@ -22,7 +21,7 @@ class Crash(Exception):
 def crash_at(monkeypatch, num_steps):
     """The training's next step but `num_steps` is its last."""
     made = []
-    original = NonFiniteGuard.step
+    original = Trainer.step
 
     def step(self, *arguments):
         if len(made) == num_steps:
@@ -30,7 +29,7 @@ def crash_at(monkeypatch, num_steps):
         made.append(1)
         return original(self, *arguments)
 
-    monkeypatch.setattr(NonFiniteGuard, "step", step)
+    monkeypatch.setattr(Trainer, "step", step)
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def each_step(monkeypatch):
 @pytest.mark.parametrize(
     ("sessions", "settings"),
     [
-        ([0, 1, 1, 1, 1, 1, 1, 1, 1], {"average": True}),  # steps before each crash
+        ([0, 1, 1, 1, 1, 1, 1, 1, 1], {"ema": True}),  # steps before each crash
         ([2, 1, 4], {"freeze_epochs": 1, "backbone_lr_scale": 0.1, "optimiser": "sgd"}),
         ([1, 4], {"accumulate": 2, "batch_size": 1, "schedule": "steps"}),
     ],
@@ -77,16 +76,16 @@ def test_the_steps_since_the_last_checkpoint_are_made_again(tmp_path, monkeypatc
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_ends_after_the_step(kind, tmp_path, monkeypatch, capfd):
     train(tmp_path / "whole")
-    original = NonFiniteGuard.step
+    original = Trainer.step
 
     def step(self, *arguments):
-        if self.trainer.optimizer.iterations == 4:
+        if self.optimizer.iterations == 4:
             os.kill(os.getpid(), kind)
         return original(self, *arguments)
 
     before = signal.getsignal(kind)
     with monkeypatch.context() as patch:
-        patch.setattr(NonFiniteGuard, "step", step)
+        patch.setattr(Trainer, "step", step)
         assert len(train(tmp_path / "torn")) == 1
     assert signal.getsignal(kind) is before
     assert "again stops at once" in capfd.readouterr().err
@@ -139,7 +138,7 @@ def test_a_bad_batch_names_its_images_and_leaves_the_checkpoint(
     state, arrays = result(tmp_path / "run")
     assert state["schedule"]["step"] == 4
     assert all(np.isfinite(array).all() for array in arrays.values())
-    history = train(tmp_path / "run", resume=True, skip_bad_batches=True)
+    history = train(tmp_path / "run", resume=True, skip_non_finite=True)
     assert len(history) == 3
     state, arrays = result(tmp_path / "run")
     # the bad step never moves the optimiser on, so every batch after it is bad
