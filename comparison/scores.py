@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data import Sample
-from evaluation import Matched, evaluate_coco, evaluate_voc, match_detections, mean_ap
+from evaluation import Matched, curves_of, evaluate_coco, match_detections, mean_ap
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Score:
 def score(
     detected: Detected, samples: Sequence[Sample], class_names: Sequence[str]
 ) -> Score:
-    """The figures of a network's detections on `images`."""
+    """The figures of a network's detections on `samples`."""
     truths = [sample.truth for sample in samples]
     difficult = [sample.difficult for sample in samples]
     found = detected.detections
-    curves = evaluate_voc(found, truths, difficult, class_names)
+    matched = match_detections(found, truths, difficult, len(class_names) + 1)
+    curves = curves_of(matched, class_names)
     coco = evaluate_coco(
         found,
         truths,
@@ -49,7 +50,6 @@ def score(
         class_names,
         [sample.areas_px for sample in samples],
     )
-    matched = match_detections(found, truths, difficult, len(class_names) + 1)
     per_class = {
         curve.class_name: {
             "mAP50": curve.ap_area,

@@ -74,9 +74,15 @@ def evaluate_voc(
     >>> curve.precision.tolist(), curve.recall.tolist(), curve.ap_area
     ([1.0, 0.5], [1.0, 1.0], 1.0)
     """
+    num_classes = len(class_names) + 1
     matched = match_detections(
-        detections, truths, difficult, len(class_names) + 1, iou_threshold
+        detections, truths, difficult, num_classes, iou_threshold
     )
+    return curves_of(matched, class_names)
+
+
+def curves_of(matched: "Matched", class_names: Sequence[str]) -> list[ClassCurve]:
+    """What `evaluate_voc` gives, of detections that are matched already."""
     curves = []
     for class_id, name in enumerate(class_names, start=1):
         rows = matched.counted(class_id)

@@ -206,8 +206,8 @@ def _warn_stuck(state: State, check: Evaluator, bar: tqdm) -> None:
     if state.warned:
         return
     progress = state.schedule.progress
-    if what := diagnose(state.history, check, progress):
-        bar.write(advice(what, progress, state.settings, state.architecture.norm))
+    if problem := diagnose(state.history, check, progress):
+        bar.write(advice(problem, progress, state.settings, state.architecture.norm))
         state.warned = True
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from base.boxes import iou
-from comparison.scores import Detected
+from comparison.scores import Score
 from data import Sample
-from evaluation import Matched, match_detections
+from evaluation import Matched
 from evaluation.average_precision import MATCH_IOU
 
 
@@ -19,7 +19,7 @@ from evaluation.average_precision import MATCH_IOU
 class Box:
     """A detection, or an object that was missed.
 
-    `kind`: "right"; "confused", on an object of class `other`; "false"; "missed", whose
+    `kind`: "TP"; "class error", on an object of class `other`; "FP"; "FN", whose
     `score` is 0. `corners` xmin, ymin, xmax, ymax in 0..1.
     """
 
@@ -32,46 +32,43 @@ class Box:
     @property
     def is_mistake(self) -> bool:
         """Whether it counts against the model."""
-        return self.kind != "right"
+        return self.kind != "TP"
 
 
-def classify_errors(
-    detected: Detected, samples: Sequence[Sample], num_classes: int
-) -> list[list[Box]]:
-    """The boxes of each image: what VOC calls right is right here.
+def classify_errors(score: Score, samples: Sequence[Sample]) -> list[list[Box]]:
+    """The boxes of each image: true positives are those of VOC.
 
     Of what is left, a detection that overlaps an object of another class from IoU 0.5
-    on, which nothing has taken yet, is confused, best score first; the object is then
-    not missed as well. Difficult objects, and detections on them, are left out.
+    on, which nothing has taken yet, is a class error, best score first; the object is
+    then no false negative as well. Difficult objects, and detections on them, are left
+    out.
     """
-    kept = [
-        rows[(rows[:, 0] > 0) & (rows[:, 1] >= detected.threshold)]
-        for rows in map(np.asarray, detected.detections)
+    matched = score.matched
+    counted = ~matched.ignored & (matched.found[:, 1] >= score.detected.threshold)
+    return [
+        _classify_image(matched, counted & (matched.image == i), sample)
+        for i, sample in enumerate(samples)
     ]
-    truths = [sample.truth for sample in samples]
-    difficult = [sample.difficult for sample in samples]
-    matched = match_detections(kept, truths, difficult, num_classes)
-    return [_judge_image(matched, i, sample) for i, sample in enumerate(samples)]
 
 
-def _judge_image(matched: Matched, image: int, sample: Sample) -> list[Box]:
-    rows = np.flatnonzero((matched.image == image) & ~matched.ignored)
+def _classify_image(matched: Matched, rows: np.ndarray, sample: Sample) -> list[Box]:
+    rows = np.flatnonzero(rows)
     rows = rows[np.argsort(-matched.found[rows, 1], kind="stable")]
     free = ~sample.difficult.copy()
     free[matched.truth[rows[matched.right[rows]]]] = False
     boxes = []
     for row in rows:
         class_id, score, *_ = matched.found[row]
-        corners, kind, other = matched.found[row, 2:], "right", 0
+        corners, kind, other = matched.found[row, 2:], "TP", 0
         if not matched.right[row]:
             taken = _overlapped(corners, sample.truth, free, int(class_id))
-            kind = "false" if taken is None else "confused"
+            kind = "FP" if taken is None else "class error"
             if taken is not None:
                 free[taken] = False
                 other = int(sample.truth[taken, 4])
         boxes.append(Box(kind, int(class_id), float(score), corners, other))
     for truth in sample.truth[free]:
-        boxes.append(Box("missed", int(truth[4]), 0.0, truth[:4].astype(float)))
+        boxes.append(Box("FN", int(truth[4]), 0.0, truth[:4].astype(float)))
     return boxes
 
 
@@ -85,20 +82,20 @@ def _overlapped(
     return best if len(overlap) and overlap[best] >= MATCH_IOU else None
 
 
-def confusion(judged: Sequence[Sequence[Box]], num_classes: int) -> np.ndarray:
+def confusion(classified: Sequence[Sequence[Box]], num_classes: int) -> np.ndarray:
     """Int (C, C): true class by detected class; 0 is "nothing" and "missed"."""
     counts = np.zeros((num_classes, num_classes), int)
-    for box in (box for boxes in judged for box in boxes):
-        true = {"right": box.class_id, "false": 0, "missed": box.class_id}
-        found = 0 if box.kind == "missed" else box.class_id
+    for box in (box for boxes in classified for box in boxes):
+        true = {"TP": box.class_id, "FP": 0, "FN": box.class_id}
+        found = 0 if box.kind == "FN" else box.class_id
         counts[true.get(box.kind, box.other), found] += 1
     return counts
 
 
-def worst(judged: Sequence[Sequence[Box]], count: int) -> list[int]:
+def worst(classified: Sequence[Sequence[Box]], count: int) -> list[int]:
     """The images with the most mistakes, at most `count`; surer mistakes first."""
-    mistakes = [[box.score for box in boxes if box.is_mistake] for boxes in judged]
+    mistakes = [[box.score for box in boxes if box.is_mistake] for boxes in classified]
     order = sorted(
-        range(len(judged)), key=lambda i: (-len(mistakes[i]), -sum(mistakes[i]))
+        range(len(classified)), key=lambda i: (-len(mistakes[i]), -sum(mistakes[i]))
     )
     return [i for i in order if mistakes[i]][:count]

@@ -14,7 +14,7 @@ from data import Dataset
 
 SAME, WORST = 8, 8  # ours: images of the grid, and of each model's worst
 SIDE, QUALITY = 480, 70  # ours: the longer side in pixels; WebP, some 20 KB each
-KINDS = ("right", "false", "confused", "missed")  # their numbers in page.js
+KINDS = ("TP", "FP", "class error", "FN")  # their numbers in page.js
 
 
 def page_data(

@@ -118,10 +118,7 @@ def _page(
 ) -> str:
     picks = pick(entries)
     num_classes = len(dataset.class_names) + 1
-    judged = [
-        classify_errors(entry.scores[0].detected, dataset.samples, num_classes)
-        for entry in entries
-    ]
+    judged = [classify_errors(entry.scores[0], dataset.samples) for entry in entries]
     several = any(len(entry.runs) > 1 for entry in entries)
     return (
         _templates()

@@ -4,12 +4,20 @@ import numpy as np
 import pytest
 
 from comparison.page import confusion
-from comparison.scores import Detected
+from comparison.scores import Detected, Score
 from data import Sample
-from evaluation import at_threshold, evaluate_voc
+from evaluation import at_threshold, evaluate_voc, match_detections
 from tests.helpers import comparisons
 
 LEFT, RIGHT = [0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]
+
+
+def classified(found, samples, threshold):
+    truths = [sample.truth for sample in samples]
+    difficult = [sample.difficult for sample in samples]
+    matched = match_detections(found, truths, difficult, 3)
+    score = Score(Detected(found, 0, threshold), matched, 0, 0, {})
+    return confusion.classify_errors(score, samples)
 
 
 def judged(found, truth, difficult=None, threshold=0.5):
@@ -17,7 +25,7 @@ def judged(found, truth, difficult=None, threshold=0.5):
     hard = np.zeros(len(truth), bool) if difficult is None else np.array(difficult)
     image = Sample("x", (10, 10), truth, hard)
     rows = np.array(found, float).reshape(-1, 6)
-    (boxes,) = confusion.classify_errors(Detected([rows], 0, threshold), [image], 3)
+    (boxes,) = classified([rows], [image], threshold)
     return boxes
 
 
@@ -25,20 +33,20 @@ def judged(found, truth, difficult=None, threshold=0.5):
     ("found", "truth", "difficult", "kinds"),
     [
         ([], [], None, []),
-        ([], [[*LEFT, 1]], None, ["missed"]),
+        ([], [[*LEFT, 1]], None, ["FN"]),
         ([], [[*LEFT, 1]], [True], []),
-        ([[1, 0.9, *LEFT]], [], None, ["false"]),
+        ([[1, 0.9, *LEFT]], [], None, ["FP"]),
         ([[1, 0.4, *LEFT]], [], None, []),  # below the threshold
         ([[0, 0.9, *LEFT]], [], None, []),  # padding
-        ([[1, 0.9, *LEFT]], [[*LEFT, 1]], None, ["right"]),
+        ([[1, 0.9, *LEFT]], [[*LEFT, 1]], None, ["TP"]),
         ([[1, 0.9, *LEFT]], [[*LEFT, 1]], [True], []),
-        ([[1, 0.9, *LEFT], [1, 0.8, *LEFT]], [[*LEFT, 1]], None, ["right", "false"]),
-        ([[2, 0.9, *LEFT]], [[*LEFT, 1]], None, ["confused"]),
-        ([[2, 0.9, *LEFT]], [[*RIGHT, 1]], None, ["false", "missed"]),
+        ([[1, 0.9, *LEFT], [1, 0.8, *LEFT]], [[*LEFT, 1]], None, ["TP", "FP"]),
+        ([[2, 0.9, *LEFT]], [[*LEFT, 1]], None, ["class error"]),
+        ([[2, 0.9, *LEFT]], [[*RIGHT, 1]], None, ["FP", "FN"]),
         # the surer box of the wrong class does not take what the right one finds
-        ([[2, 0.9, *LEFT], [1, 0.6, *LEFT]], [[*LEFT, 1]], None, ["false", "right"]),
+        ([[2, 0.9, *LEFT], [1, 0.6, *LEFT]], [[*LEFT, 1]], None, ["FP", "TP"]),
         # an object is confused once
-        ([[2, 0.9, *LEFT], [2, 0.8, *LEFT]], [[*LEFT, 1]], None, ["confused", "false"]),
+        ([[2, 0.9, *LEFT], [2, 0.8, *LEFT]], [[*LEFT, 1]], None, ["class error", "FP"]),
     ],
 )
 def test_mistakes_of_a_image(found, truth, difficult, kinds):
@@ -57,7 +65,7 @@ def test_confusion_by_hand():
 def test_what_is_right_is_what_voc_counts(tmp_path):
     dataset, found = comparisons.scored(tmp_path, num_images=40)
     samples = dataset.samples
-    boxes = confusion.classify_errors(Detected(found, 0, 0.4), samples, 3)
+    boxes = classified(found, samples, 0.4)
     counts = confusion.confusion(boxes, 3)
     curves = evaluate_voc(
         found,

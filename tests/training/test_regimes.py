@@ -15,6 +15,7 @@ from training.fit import fit
 from training.monitoring.diagnosis import (
     DEAD_SHARE,
     STUCK_BELOW,
+    Problem,
     dead_prior_share,
     diagnose,
     ignores_input,
@@ -222,7 +223,7 @@ def test_a_dead_layer_is_noticed(sets):
     bias = model.get_layer("fire6").bias
     bias.assign(bias - 1e6)
     assert DEAD_SHARE < dead_prior_share(check.first_predictions(8)) < 0.4
-    assert "34% of the predictions are the same" in diagnose(history, check, 0.4)
+    assert diagnose(history, check, 0.4) is Problem.DEAD
     copies = dataclasses.replace(sets[0], samples=sets[0].samples[:1] * 4)
     assert len(Evaluator(model, architecture, copies, 3).first_predictions(8)) == 1
 
@@ -237,12 +238,12 @@ def test_stuck_is_noticed(sets, tmp_path, capsys):
     seen = np.random.default_rng(0).normal(size=(8, 9, 6))
     check.first_predictions = lambda count: seen
     check.detections = [np.zeros((1, 6))] * 9
-    assert diagnose(little, check, 0.4) == "next to nothing is detected"
+    assert diagnose(little, check, 0.4) is Problem.NOTHING
     assert not diagnose(much, check, 0.4)
     assert not diagnose(little, check, 0.2)
     assert not diagnose(little[:1], check, 1.0)
     check.detections = [np.array([[1, 0.6, 0.1, 0.1, 0.9, 0.9]])] * 9
-    assert "the same box" in diagnose(much, check, 0.4)
+    assert diagnose(much, check, 0.4) is Problem.SAME_BOX
     assert not diagnose(much, check, 0.2)
     train(sets, tmp_path, epochs=2, lr=1e-9)
     lines = [line for line in capsys.readouterr().out.splitlines() if "try" in line]

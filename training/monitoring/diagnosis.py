@@ -1,6 +1,7 @@
 """How a training that does not learn is noticed, and what is advised."""
 
 from collections.abc import Sequence
+from enum import Enum
 
 import keras
 import numpy as np
@@ -16,9 +17,21 @@ from training.state import TrainingConfig
 # end at 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at
 # 0.33
 STUCK_FROM, STUCK_BELOW = 1 / 3, 0.05
-STUCK = "{progress:.0%} of the training is over and {what}. {tries}."
+STUCK = "{progress:.0%} of the training is over and {problem}. {tries}."
 LOOK = "Look at train_batch.jpg: are the boxes where the objects are? Then try"
-DEAD = "the same whatever is in the images: a layer is dead"
+
+
+class Problem(Enum):
+    """What is wrong with a training, in words."""
+
+    DEAD = (
+        "a fifth or more of the predictions are the same whatever is in the images: a "
+        "layer is dead"
+    )
+    NOTHING = "next to nothing is detected"
+    SAME_BOX = "nearly all images get the same box, whatever is in them"
+
+
 # ours: how far predictions may differ that are the same, and the share of the priors,
 # from the last one on, whose are. The last five of the six maps have a third of them
 EQUAL, DEAD_SHARE = 1e-4, 0.2
@@ -27,25 +40,26 @@ EQUAL, DEAD_SHARE = 1e-4, 0.2
 SAME_FROM, SAME_SHARE, SAME_PLACE = 8, 0.9, 0.02
 
 
-def diagnose(history: list[dict], check: Evaluator, progress: float) -> str:
-    """In words what is wrong with a training `progress` 0..1 over; "" for nothing.
+def diagnose(history: list[dict], check: Evaluator, progress: float) -> Problem | None:
+    """What is wrong with a training `progress` 0..1 over.
 
     check: has just been called. The first epoch is not judged.
     """
     if progress < STUCK_FROM or len(history) < 2:
-        return ""
-    share = dead_prior_share(check.first_predictions(SAME_FROM))
-    if share >= DEAD_SHARE:
-        return f"{share:.0%} of the predictions are {DEAD}"
+        return None
+    if dead_prior_share(check.first_predictions(SAME_FROM)) >= DEAD_SHARE:
+        return Problem.DEAD
     if best_row(history)["mAP50"] < STUCK_BELOW:
-        return "next to nothing is detected"
+        return Problem.NOTHING
     truths = [sample.truth for sample in check.samples]
     if ignores_input(check.detections, truths):
-        return "nearly all images get the same box, whatever is in them"
-    return ""
+        return Problem.SAME_BOX
+    return None
 
 
-def advice(what: str, progress: float, settings: TrainingConfig, norm: str) -> str:
+def advice(
+    problem: Problem, progress: float, settings: TrainingConfig, norm: str
+) -> str:
     """What a person who trains something stuck may try, the likeliest first.
 
     norm: the architecture's; without normalisation the neck `light` hardly learned
@@ -55,7 +69,7 @@ def advice(what: str, progress: float, settings: TrainingConfig, norm: str) -> s
     """
     begin = LOOK
     tries = ["--weights imagenet where it began from nothing", "more time"]
-    if what.endswith(DEAD):
+    if problem is Problem.DEAD:
         begin, tries = "Begin anew with", ["another --seed"]
     if other := settings.other_rate:
         is_default = settings.lr == RATES[settings.optimiser]
@@ -65,7 +79,7 @@ def advice(what: str, progress: float, settings: TrainingConfig, norm: str) -> s
         tries.insert(0, "--norm batch")
     *others, last = tries
     tries = f"{begin} {', '.join(others)} or {last}" if others else f"{begin} {last}"
-    return STUCK.format(what=what, progress=progress, tries=tries)
+    return STUCK.format(problem=problem.value, progress=progress, tries=tries)
 
 
 def dead_prior_share(predictions: np.ndarray) -> float:

@@ -4,7 +4,7 @@ import pytest
 
 from training import RATES
 from training.hardware.replicas import Replicas
-from training.monitoring.diagnosis import DEAD, advice
+from training.monitoring.diagnosis import Problem, advice
 from training.monitoring.failures import explain
 from training.state import TrainingConfig
 
@@ -38,25 +38,27 @@ def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, ex
 def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, expected):
     settings = TrainingConfig(1, optimiser=optimiser, lr=lr)
     assert settings.other_rate == expected
-    stuck = advice("nothing is detected", 0.345, settings, "batch")
-    assert stuck.startswith("34% of the training is over and nothing is detected.")
+    stuck = advice(Problem.NOTHING, 0.345, settings, "batch")
+    assert stuck.startswith(
+        "34% of the training is over and next to nothing is detected."
+    )
     assert ("--lr" in stuck) == (expected is not None)
     if expected is not None:  # the default is the last to blame, another the first
         is_last = stuck.endswith(f"or --lr {expected:g} in place of {lr:g}.")
         assert is_last == (lr == RATES[optimiser])
         assert is_last or f"Then try --lr {expected:g} in place of" in stuck
     assert "--norm" not in stuck
-    plain = advice("nothing is detected", 0.345, settings, "none")
+    plain = advice(Problem.NOTHING, 0.345, settings, "none")
     assert "Then try --norm batch, " in plain
 
 
 def test_more_time_wakes_no_dead_layer():
-    stuck = advice(f"34% are {DEAD}", 0.4, TrainingConfig(1), "none")
+    stuck = advice(Problem.DEAD, 0.4, TrainingConfig(1), "none")
     assert "more time" not in stuck
     assert stuck.endswith(
         "--norm batch, another --seed or --lr 0.00025 in place of 0.001."
     )
-    only = advice(f"34% are {DEAD}", 0.4, TrainingConfig(1, lr=2.5e-4), "batch")
+    only = advice(Problem.DEAD, 0.4, TrainingConfig(1, lr=2.5e-4), "batch")
     assert only.endswith("a layer is dead. Begin anew with another --seed.")
 
 
