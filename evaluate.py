@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
     import inference
     from base.constants import MIN_SCORE
     from base.files import output_file
-    from data import read_dataset, report_problems, use_one_thread_an_image
+    from data import open_dataset, report_problems, use_one_thread_an_image
     from models.weights.hub import resolve_weights
     from reports import class_table, plot_precision_recall
     from training.runs import write_json
@@ -95,19 +95,20 @@ def run(args: argparse.Namespace) -> None:
     use_one_thread_an_image()
     if args.weights:
         args.weights = resolve_weights(args.weights)
-    model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None
     source = args.weights or args.predictions
     stem = source.removesuffix(".json").removesuffix(".weights.h5")
     default = f"{stem}.{args.split}{'.tiles' if args.tile else ''}.png"
     plot = output_file("--plot", args.plot or default, ".png")
     json_file = output_file("--json", args.json, ".json") if args.json else None
+    opened = open_dataset(args.data)  # mistakes show before Keras is loaded
+    model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None
 
-    dataset = read_dataset(args.data, args.split, model and model.class_names)
+    dataset = opened.split(args.split, model and model.class_names)
     dataset.check_boxes()
     print(dataset.describe())
     report_problems(dataset)
-    images, detections, figures = find_objects(args, dataset, model)
-    curves, per_class, scores = score(images, detections, dataset.class_names)
+    samples, detections, figures = find_objects(args, dataset, model)
+    curves, per_class, scores = score(samples, detections, dataset.class_names)
     figures |= scores
 
     print(class_table(curves, scores["threshold"], per_class, len(dataset)))
@@ -133,14 +134,14 @@ def run(args: argparse.Namespace) -> None:
             for curve in curves
         }
         what = {"source": source, "data": args.data, "split": args.split}
-        what["images"] = len(images)
+        what["images"] = len(samples)
         write_json(json_file, {**what, **figures, "classes": classes})
 
 
 def find_objects(
     args: argparse.Namespace, dataset: "Dataset", model: "InferenceModel | None"
 ) -> "Scored":
-    """The images, the detections (K, 6) in each, and figures of the network."""
+    """The samples, the detections (K, 6) in each, and figures of the network."""
     from evaluation import OwnIds, read_predictions
     from inference.runtimes.exported import ExportedModel
 
@@ -224,9 +225,9 @@ def run_exported(
     from inference.dataset import detect_all
 
     batches = Batches(dataset, batch_size, augmented=False)
-    images, detections = detect_all(model, batches)
+    samples, detections = detect_all(model, batches)
     report_unreadable(batches.broken)
-    return images, detections, speed_of(model, batches)
+    return samples, detections, speed_of(model, batches)
 
 
 def run_keras(model: "KerasModel", dataset: "Dataset", batch_size: int) -> "Scored":

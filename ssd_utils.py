@@ -130,11 +130,13 @@ def match(truth: Tensor, priors: Tensor) -> tuple[Tensor, Tensor]:
     overlaps = iou(boxes, corners)  # (B, M, P padded)
 
     def own_priors(num_proposals: int) -> Tensor:
-        values, wishes = _candidate_priors(
+        values, candidates = _candidate_priors(
             overlaps, boxes, corners, size, num_proposals
         )
-        own, are_too_few = _own_priors(values, wishes, num_priors)  # (B, M), ()
-        if num_proposals >= num_objects:  # nobody is refused by more than M - 1 priors
+        own, are_too_few = _own_priors(values, candidates, num_priors)  # (B, M), ()
+        if (
+            num_proposals >= num_objects
+        ):  # no object is rejected by more than M - 1 priors
             return own
         more = min(4 * num_proposals, num_objects)
         return ops.cond(are_too_few, lambda: own_priors(more), lambda: own)
@@ -176,54 +178,55 @@ def _candidate_priors(
 
 
 def _own_priors(
-    values: Tensor, wishes: Tensor, num_priors: int
+    values: Tensor, candidates: Tensor, num_priors: int
 ) -> tuple[Tensor, Tensor]:
     """Index (B, M) of the prior that belongs to each object, -1 where it overlaps none.
 
-    And whether a wish more than the K of anybody would have been asked for.
-    `values` and `wishes` (B, M, K) are IoUs, falling, and priors. Serving pairs in the
-    order of their IoU is the stable matching of objects and priors, so the objects can
-    ask all at once: each for the best prior that has not refused it, of those that ask
-    for the same all but the one of greatest IoU are refused, of equal ones the first
-    stays. A few rounds do for real images; the loop ends when nobody is refused.
+    And whether an object was rejected by all its K candidates.
+    `values` and `candidates` (B, M, K) are IoUs, falling, and priors. Serving pairs in
+    the order of their IoU is the stable matching of objects and priors; deferred
+    acceptance finds it (Gale & Shapley, 1962). In each round every object proposes to
+    the best prior that has not rejected it; of the proposals to one prior all but the
+    one of greatest IoU are rejected, of equal ones the first stays. A few rounds do for
+    real images; the loop ends when none is rejected.
     """
     num_proposals = values.shape[-1]
-    last = ops.zeros_like(values[..., :1])  # who was refused by all asks no more
+    last = ops.zeros_like(values[..., :1])  # rejected by all: no more proposals
     values = ops.concatenate([values, last], axis=-1)  # (B, M, K + 1)
-    wishes = ops.concatenate([wishes, ops.cast(last, "int32")], axis=-1)
+    candidates = ops.concatenate([candidates, ops.cast(last, "int32")], axis=-1)
     num_images, num_objects = ops.shape(values)[0], values.shape[1]
     num_places = num_images * (num_priors + 1)
     first_place = ops.arange(num_images, dtype="int32")[:, None] * (num_priors + 1)
     ranks = ops.arange(num_objects, 0, -1, dtype="int32")  # (M,): the first has most
 
     def greatest(numbers: Tensor, places: Tensor) -> Tensor:
-        # (B, M): the greatest of the numbers with which its place is asked for
+        # (B, M): the greatest of the numbers that are proposed to its place
         flat = ops.reshape(places, (-1,))
         found = ops.segment_max(ops.reshape(numbers, (-1,)), flat, num_places)
         return ops.take(found, places)
 
-    def ask(turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        at = turns[..., None]
-        wanted = ops.take_along_axis(wishes, at, axis=2)[..., 0]  # (B, M)
+    def propose(at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        at = at[..., None]
+        proposal = ops.take_along_axis(candidates, at, axis=2)[..., 0]  # (B, M)
         value = ops.take_along_axis(values, at, axis=2)[..., 0]
-        places = first_place + wanted
+        places = first_place + proposal
         is_best = value == greatest(value, places)
-        rank = ops.where(is_best, ranks, ops.zeros_like(wanted))
-        asks = value > 0
-        return wanted, asks, asks & (rank < greatest(rank, places))
+        rank = ops.where(is_best, ranks, ops.zeros_like(proposal))
+        proposes = value > 0
+        return proposal, proposes, proposes & (rank < greatest(rank, places))
 
-    def any_rejected(_: Tensor, refused: Tensor) -> Tensor:
-        return ops.any(refused)
+    def any_rejected(_: Tensor, rejected: Tensor) -> Tensor:
+        return ops.any(rejected)
 
-    def ask_next(turns: Tensor, refused: Tensor) -> tuple[Tensor, Tensor]:
-        turns = turns + ops.cast(refused, "int32")
-        return turns, ask(turns)[2]
+    def next_round(at: Tensor, rejected: Tensor) -> tuple[Tensor, Tensor]:
+        at = at + ops.cast(rejected, "int32")
+        return at, propose(at)[2]
 
-    turns = ops.zeros_like(wishes[..., 0])  # (B, M): which wish each object asks for
-    turns, _ = ops.while_loop(any_rejected, ask_next, (turns, ask(turns)[2]))
-    wanted, asks, _ = ask(turns)
-    own = ops.where(asks, wanted, -ops.ones_like(wanted))
-    return own, ops.any(turns == num_proposals)
+    at = ops.zeros_like(candidates[..., 0])  # (B, M): each object's present candidate
+    at, _ = ops.while_loop(any_rejected, next_round, (at, propose(at)[2]))
+    proposal, proposes, _ = propose(at)
+    own = ops.where(proposes, proposal, -ops.ones_like(proposal))
+    return own, ops.any(at == num_proposals)
 
 
 def _owners(own: Tensor, num_priors: int) -> Tensor:

@@ -17,7 +17,7 @@ from base.boxes import to_whole_pixels
 from base.encode import MAX_SIDES
 from base.errors import UserError
 from evaluation import ResultsFile
-from inference.sources import Frame, Source
+from inference.sources import Frame, MediaSource
 from reports import VideoFile, draw_detections, write_image
 
 
@@ -42,7 +42,7 @@ class Outputs:
     ) -> None:
         self.folder, self.class_names = folder, class_names
         self._labels, self._crops, self._tell = labels, crops, tell
-        self._source: Source | None = None
+        self._source: MediaSource | None = None
         self._video: VideoFile | None = None
         self._stem = self._suffix = ""
         try:

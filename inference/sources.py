@@ -41,7 +41,7 @@ WHAT_IS_TAKEN = (
 
 
 @dataclass(frozen=True)
-class Source:
+class MediaSource:
     """One thing that gives frames: `kind` is image, video, camera or stream.
 
     `address` is a path, a camera's number or a URL. `longer_name`: with folders in
@@ -81,7 +81,7 @@ class Frame:
     """
 
     image: np.ndarray
-    source: Source
+    source: MediaSource
     index: int = 0
     fps: float = 0.0
     live: bool = False
@@ -93,19 +93,19 @@ class Frame:
         return f"{name}#{self.index}" if self.fps else name
 
 
-def find_sources(given: Sequence[str]) -> list[Source]:
+def find_sources(given: Sequence[str]) -> list[MediaSource]:
     """What the command line names, in its order, once; each WHAT_IS_TAKEN.
 
     UserError where something named is not there or holds no images. Whether files
     can be read shows when they are.
     """
-    places: dict[str, Source] = {}
+    places: dict[str, MediaSource] = {}
     for source in (source for text in given for source in _find(text)):
         places.setdefault(_place(source), source)
     return _told_apart(places)
 
 
-def _place(source: Source) -> str:
+def _place(source: MediaSource) -> str:
     """Where a source is, however that was written."""
     if source.kind in ("camera", "stream"):
         return str(source)
@@ -113,7 +113,7 @@ def _place(source: Source) -> str:
     return os.path.abspath(source.address).replace(os.sep, "/")  # noqa: PTH100
 
 
-def _told_apart(places: dict[str, Source]) -> list[Source]:
+def _told_apart(places: dict[str, MediaSource]) -> list[MediaSource]:
     """The sources; those of one name with as many folders in front as differ."""
     same: dict[str, list[str]] = {}
     for place, source in places.items():
@@ -136,7 +136,7 @@ def _different_ends(paths: Sequence[Sequence[str]]) -> list[str]:
     return next(names for names in ends if len(set(names)) == len(paths))
 
 
-def _find(text: str) -> list[Source]:
+def _find(text: str) -> list[MediaSource]:
     path = Path(text)
     if "://" in text:
         return [_stream(text)]
@@ -145,25 +145,25 @@ def _find(text: str) -> list[Source]:
     if path.is_file():
         return _listed(path) if path.suffix.lower() == ".txt" else [_file(text)]
     if text.isdecimal():
-        return [Source("camera", text)]
+        return [MediaSource("camera", text)]
     if glob.has_magic(text):
         return _matching(text)
     raise UserError(f"{text}: there is no such file. Expected {WHAT_IS_TAKEN}.")
 
 
-def _stream(text: str) -> Source:
+def _stream(text: str) -> MediaSource:
     scheme = urlsplit(text).scheme.lower()
     if scheme not in SCHEMES:
         raise UserError(
             f"{scheme}://: expected an address that begins with "
             f"{'://, '.join(SCHEMES)}://."
         )
-    return Source("stream", text)
+    return MediaSource("stream", text)
 
 
-def _file(text: str) -> Source:
+def _file(text: str) -> MediaSource:
     is_video = text.lower().endswith(VIDEO_SUFFIXES)
-    return Source("video" if is_video else "image", text)
+    return MediaSource("video" if is_video else "image", text)
 
 
 def _is_shown(path: Path) -> bool:
@@ -172,7 +172,7 @@ def _is_shown(path: Path) -> bool:
     )
 
 
-def _in_folder(folder: Path) -> list[Source]:
+def _in_folder(folder: Path) -> list[MediaSource]:
     found = [_file(str(path)) for path in sorted(folder.iterdir()) if _is_shown(path)]
     if not found:
         raise UserError(
@@ -182,7 +182,7 @@ def _in_folder(folder: Path) -> list[Source]:
     return found
 
 
-def _matching(pattern: str) -> list[Source]:
+def _matching(pattern: str) -> list[MediaSource]:
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207, Path's refuses "/a/*"
     paths = sorted(Path(name) for name in names)
     found = [_file(str(path)) for path in paths if _is_shown(path)]
@@ -191,7 +191,7 @@ def _matching(pattern: str) -> list[Source]:
     return found
 
 
-def _listed(path: Path) -> list[Source]:
+def _listed(path: Path) -> list[MediaSource]:
     """Paths or addresses, one a line; `#` begins a comment line.
 
     Paths are relative to the list's folder.
@@ -210,7 +210,7 @@ def _listed(path: Path) -> list[Source]:
 
 
 def read_frames(
-    sources: Sequence[Source], report_unreadable: Callable[[str], None]
+    sources: Sequence[MediaSource], report_unreadable: Callable[[str], None]
 ) -> Iterator[Frame]:
     """The frames of all sources, one after the other.
 
@@ -226,7 +226,7 @@ def read_frames(
             report_unreadable(str(error))
 
 
-def _read_video(source: Source) -> Iterator[Frame]:
+def _read_video(source: MediaSource) -> Iterator[Frame]:
     capture = _open(source)
     num_frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     fps = capture.get(cv2.CAP_PROP_FPS)
@@ -243,7 +243,7 @@ def _read_video(source: Source) -> Iterator[Frame]:
         raise UserError(f"{source}: ended after frame {last + 1} of {num_frames}.")
 
 
-def _open(source: Source) -> cv2.VideoCapture:
+def _open(source: MediaSource) -> cv2.VideoCapture:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if source.kind == "camera":
         capture = cv2.VideoCapture(int(source.address))
@@ -258,7 +258,7 @@ def _open(source: Source) -> cv2.VideoCapture:
 
 
 def _decode(
-    capture: cv2.VideoCapture, source: Source, fps: float, live: bool
+    capture: cv2.VideoCapture, source: MediaSource, fps: float, live: bool
 ) -> Iterator[Frame]:
     index = 0
     try:
@@ -273,7 +273,7 @@ def _decode(
         capture.release()
 
 
-def count_frames(sources: Sequence[Source]) -> int | None:
+def count_frames(sources: Sequence[MediaSource]) -> int | None:
     """How many frames there will be, by the containers' word; None with anything live.
 
     Opens each video once.

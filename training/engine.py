@@ -174,9 +174,9 @@ def train_epoch(
     num_images, waited, started = 0, 0.0, time.perf_counter()
     batches = iter(batches)
     while True:
-        asked = time.perf_counter()
+        begun = time.perf_counter()
         batch = next(batches, None)
-        waited += time.perf_counter() - asked
+        waited += time.perf_counter() - begun
         if batch is None:
             break
         parts = trainer.step(*batch, schedule.rate())

@@ -18,7 +18,7 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     parser = Parser("train.py", description)
     _data_options(parser.add_argument_group("data"))
     _model_options(parser.add_argument_group("model"))
-    _extractor_options(parser.add_argument_group("backbone"))
+    _backbone_options(parser.add_argument_group("backbone"))
     _training_options(parser.add_argument_group("training"))
     args = parser.parse_args(argv)
     sizes = ["freeze", "tile", "accumulate", "alpha", "patience"]
@@ -139,7 +139,7 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
         "is the full classifier's file; default: backbone")
 
 
-def _extractor_options(group: argparse._ArgumentGroup) -> None:
+def _backbone_options(group: argparse._ArgumentGroup) -> None:
     """What of the pretrained layers learns."""
     group.add_argument("--freeze", type=int, nargs="?", const=True, metavar="N",
         help="keep the backbone as it is, for N epochs or, without N, the whole "

@@ -1,10 +1,9 @@
 """Exported detectors in their own runtimes: no Keras, no weights file.
 
-- exported.py: Exported, called like inference.runtimes.keras_file.KerasModel
-- card.py: what an exported file says of itself
+- exported.py: ExportedModel, called like inference.runtimes.keras_file.KerasModel
 - onnx_file.py, openvino_file.py, litert_file.py, saved_model.py: one runtime each,
-  imported when a file of its format is opened. Each offers `opened(path)`: the card's
-  text and a function from uint8 images (B, 300, 300, 3) to outputs by name.
+  imported when a file of its format is opened. Each offers `open_session(path)`:
+  the metadata as text and a function from uint8 images (B, 300, 300, 3) to outputs
 
 Exported files are programs: run only those that you would run a program of.
 """
@@ -86,7 +85,7 @@ def load(
             f"{path}: its runtime is not installed: pip install {package}"
         ) from error
     try:
-        text, run = adapter.opened(path)
+        text, run = adapter.open_session(path)
     except Exception as error:  # each runtime has errors of its own
         raise UserError(f"{path}: {package} can't open it: {_line(error)}") from error
     if text is None:

@@ -12,7 +12,7 @@ from inference.runtimes.exported import Run
 from models.weights.metadata import FILE_NAME
 
 
-def opened(path: Path | str) -> tuple[str | None, Run]:
+def open_session(path: Path | str) -> tuple[str | None, Run]:
     """The card's text and the function."""
     with native_messages_hidden():  # it tells which delegate it has
         interpreter = Interpreter(str(path), num_threads=os.cpu_count())

@@ -9,7 +9,7 @@ from inference.runtimes.exported import Run
 from models.weights.metadata import ATTRIBUTE
 
 
-def opened(path: Path | str) -> tuple[str | None, Run]:
+def open_session(path: Path | str) -> tuple[str | None, Run]:
     """The card's text and the function; a GPU is used where the package has one."""
     providers = onnxruntime.get_available_providers()
     session = onnxruntime.InferenceSession(str(path), providers=providers)

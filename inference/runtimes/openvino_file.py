@@ -16,7 +16,7 @@ from models.weights.metadata import ATTRIBUTE  # noqa: E402
 SETTINGS = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
-def opened(path: Path | str) -> tuple[str | None, Run]:
+def open_session(path: Path | str) -> tuple[str | None, Run]:
     """The card's text and the function."""
     core = openvino.Core()
     model = core.read_model(path)

@@ -11,7 +11,7 @@ from models.weights.metadata import FILE_NAME
 EXTRAS = "assets.extra"  # tensorflow/cc/saved_model/constants.h
 
 
-def opened(path: Path | str) -> tuple[str | None, Run]:
+def open_session(path: Path | str) -> tuple[str | None, Run]:
     """The card's text and the function."""
     tf = import_tensorflow()
     loaded = tf.saved_model.load(str(path))

@@ -9,7 +9,7 @@ import pytest
 
 import inference
 from inference.detector import Detector
-from inference.sources import Frame, Source
+from inference.sources import Frame, MediaSource
 from inference.stream import detect_frames
 from models.weights.metadata import ModelMetadata
 from tests.helpers.detectors import ColourNetwork, colour_detector, scene
@@ -110,7 +110,7 @@ def test_the_side_of_a_trainings_images(training, expected):
 
 
 def video(number, fps=25.0, live=False, name="clip.mp4"):
-    source = Source("video", name)
+    source = MediaSource("video", name)
     for i in range(number):
         image = scene((60, 40), red=(i, 5, i + 10, 20))
         yield Frame(image, source, i, fps, live)
@@ -139,7 +139,7 @@ def test_every_nth_frame_is_looked_at(every, expected, calls):
 
 
 def test_images_and_the_next_video_are_always_looked_at():
-    still = Frame(scene((60, 40), red=(30, 5, 40, 20)), Source("image", "a.png"))
+    still = Frame(scene((60, 40), red=(30, 5, 40, 20)), MediaSource("image", "a.png"))
     frames = [*video(2), still, still, *video(2, name="other.mp4")]
     pairs = list(detect_frames(colour_detector(), frames, every=10))
     assert lefts(pairs) == [0, 0, 30, 30, 0, 0]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.sources import Source, count_frames, find_sources, read_frames
+from inference.sources import MediaSource, count_frames, find_sources, read_frames
 from tests.helpers.detectors import RED, scene
 from tests.helpers.videos import moving, multipart, serve, serve_rtsp, write_video
 
@@ -74,7 +74,7 @@ def test_cameras_and_streams(given, kind, name, shown):
 def test_a_file_called_like_a_camera_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "0").write_bytes(b"")
-    assert find_sources(["0"]) == [Source("image", "0")]
+    assert find_sources(["0"]) == [MediaSource("image", "0")]
 
 
 @pytest.mark.parametrize(

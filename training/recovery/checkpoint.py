@@ -45,7 +45,7 @@ def save(path: Path, state: dict, groups: Groups) -> None:
 
 def read_state(path: Path) -> dict:
     """The dictionary of a checkpoint; UserError where the file is none."""
-    with _opened(path) as members:
+    with _open_checked(path) as members:
         raw = _read(members, STATE, None, np.dtype(np.uint8))
         state = json.loads(raw.tobytes())
         received = state.get("format") if isinstance(state, dict) else None
@@ -62,7 +62,7 @@ def read_arrays(
     expected: shape and dtype of each array of each group, compared before anything is
     read. UserError where the file holds others.
     """
-    with _opened(path) as members:
+    with _open_checked(path) as members:
         count = 1 + sum(len(rows) for rows in expected.values())
         received = len(members.namelist())
         if received != count:
@@ -76,7 +76,7 @@ def read_arrays(
         }
 
 
-class _opened:
+class _open_checked:
     """A checkpoint's zip; whatever is wrong inside becomes one UserError."""
 
     def __init__(self, path: Path) -> None:
