@@ -1,10 +1,10 @@
 """Small objects in large images, with and without tiles.
 
-    python -m benchmarks.accuracy.tiles --minutes 4
+    python -m benchmarks.accuracy.tiles --weights runs/shapes/best.weights.h5
 
-Draws 40 images of 3000x2000 with objects of 20 to 60 pixels and scores the demo's
-detector on the 6 of the test split: on whole images, on tiles, and after trainings of
-so many minutes on either. Prints a Markdown table.
+Draws 40 images of 3000x2000 with objects of 20 to 60 pixels and scores a detector of
+the demo set on the 6 of the test split: on whole images, on tiles, and after trainings
+of so many minutes on either. Prints a Markdown table.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-WEIGHTS = Path("weights/shapes_squeezenet_light.weights.h5")
 SET = Path("data/sets/large")
 IMAGES = 40
 FIGURES = ("mAP07", "mAP50", "AP")
@@ -24,6 +23,7 @@ HEADERS = ("test split", *FIGURES, "s an image, file to boxes")
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.tiles")
+    parser.add_argument("--weights", type=Path, required=True, metavar="FILE")
     parser.add_argument("--minutes", type=float, default=4, help="of each training")
     args = parser.parse_args(argv)
     from data import draw_shapes
@@ -34,11 +34,11 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for tile in (False, True):
             weights = Path(folder) / "demo.weights.h5"
-            weights.write_bytes(WEIGHTS.read_bytes())
+            weights.write_bytes(args.weights.read_bytes())
             rows.append(("demo's weights" + words(tile), *score(weights, tile)))
         for tile in (False, True):
             output = Path(folder) / f"run-{tile}"
-            weights = train(output, tile, args.minutes)
+            weights = train(args.weights, output, tile, args.minutes)
             name = f"{args.minutes:g} minutes more{words(tile)}"
             rows.append((name, *score(weights, tile)))
     print(markdown_table(HEADERS, rows))
@@ -48,9 +48,9 @@ def words(tile: bool) -> str:
     return ", tiles of 300" if tile else ", whole images"
 
 
-def train(output: Path, tile: bool, minutes: float) -> Path:
+def train(start: Path, output: Path, tile: bool, minutes: float) -> Path:
     """The last weights of a training that goes on from the demo's."""
-    options = ["--data", SET, "--weights", WEIGHTS, "--output", output, "--lr", "3e-4"]
+    options = ["--data", SET, "--weights", start, "--output", output, "--lr", "3e-4"]
     options += ["--backbone", "squeezenet"]
     options += ["--minutes", minutes, *tile_option(tile)]
     script("train.py", *options)

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-WEIGHTS = Path("weights/shapes_squeezenet_light.weights.h5")
+WEIGHTS = Path("weights/voc_yolox_nano.weights.h5")
+PHOTOS = Path("examples/images")
 SIZE_WH = (1280, 720)
-SCENES = 12  # images that the video shifts about
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -121,18 +121,17 @@ def write_all(images, path: Path) -> int:
 
 
 def write_video(path: Path, num_frames: int) -> None:
-    """Drawn scenes that drift to the left."""
+    """Photographs that drift to the left."""
     import cv2
     import numpy as np
 
-    from data.shapes.draw import draw_image
+    from data import read_image
     from reports import VideoFile
 
-    scenes = [draw_image(np.random.default_rng(i))[0] for i in range(SCENES)]
-    scenes = [cv2.resize(scene, SIZE_WH) for scene in scenes]
+    scenes = [cv2.resize(read_image(p), SIZE_WH) for p in sorted(PHOTOS.glob("*.jpg"))]
     video = VideoFile(path, 25.0)
     for i in range(num_frames):
-        video.write(np.roll(scenes[i * SCENES // num_frames], -3 * i, axis=1), i)
+        video.write(np.roll(scenes[i * len(scenes) // num_frames], -3 * i, axis=1), i)
     video.close()
 
 

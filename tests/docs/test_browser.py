@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import exporting
-from data import draw_shapes, read_image
+from data import read_image
 from inference import runtimes
-from tests.helpers.detectors import SHAPES_WEIGHTS
+from models.weights.hub import DEFAULT
+from tests.helpers.detectors import PHOTOS
 from tests.helpers.exportables import exportable_of, need
 
 PAGE = Path(__file__).parents[2] / "examples" / "browser"
@@ -46,7 +47,7 @@ await fetch("done", { method: "POST", body: JSON.stringify([state(), lines]) });
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The page with the demo's model beside it, and an image of 300x300."""
+    """The page with the default detector beside it, and an image of 300x300."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("exports need TensorFlow")
     if shutil.which("chromium") is None:
@@ -59,13 +60,11 @@ def site(tmp_path_factory):
         (folder / path.name).symlink_to(path)
     for name in ("model.onnx", "labels.txt"):  # what somebody may have put there
         (folder / name).unlink(missing_ok=True)
-    ready = exportable_of(SHAPES_WEIGHTS)
+    ready = exportable_of(DEFAULT)
     exporting.write("onnx", ready, folder / "model.onnx")
     (folder / "labels.txt").write_text(ready.metadata.labels(), "utf-8")
     (folder / "driver.html").write_text(DRIVER, "utf-8")
-    shapes = draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_images=10)
-    drawn = read_image(next((shapes / "JPEGImages").iterdir()))
-    square = cv2.resize(drawn, (300, 300))
+    square = cv2.resize(read_image(PHOTOS / "cat.jpg"), (300, 300))
     assert cv2.imwrite(str(folder / "image.png"), square[..., ::-1])
     return folder
 

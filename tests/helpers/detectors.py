@@ -1,13 +1,20 @@
 """Detectors for tests that need no network: they find rectangles by their colour."""
 
+import shutil
+from pathlib import Path
+
 import cv2
 import numpy as np
 
 from inference.detector import Detector
-from models.weights.hub import FOLDER
+from tests.helpers.voc_files import annotation_xml
 
-# a real detector that drawn images are enough for
-SHAPES_WEIGHTS = FOLDER / "shapes_squeezenet_light.weights.h5"
+PHOTOS = Path(__file__).parents[2] / "examples/images"
+# what they show: size, class, corners in pixels; the default detector finds both
+OBJECTS = {
+    "astronaut": ((512, 512), ("person", (10, 11, 363, 512))),
+    "cat": ((451, 300), ("cat", (1, 1, 421, 300))),
+}
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 
 
@@ -40,6 +47,19 @@ class ColourNetwork:
         ]
         rows[: len(found)] = np.reshape(found, (-1, 6))[: len(rows)]
         return rows
+
+
+def write_photos(root):
+    """The photographs as a VOC folder: train holds the cat, val both."""
+    for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (root / name).mkdir(parents=True)
+    for stem, (size_wh, item) in OBJECTS.items():
+        shutil.copy(PHOTOS / f"{stem}.jpg", root / "JPEGImages")
+        xml = annotation_xml(f"{stem}.jpg", size_wh, [item])
+        (root / "Annotations" / f"{stem}.xml").write_text(xml, "utf-8")
+    for split, stems in (("train", ["cat"]), ("val", OBJECTS)):
+        (root / "ImageSets/Main" / f"{split}.txt").write_text("\n".join(stems), "utf-8")
+    return root
 
 
 def _boxes(mask):

@@ -179,29 +179,6 @@ def test_a_long_video_does_not_pile_up():
 # the whole way
 
 
-def test_load_and_detect_the_demo():
-    """A real detector finds what a real image of the demo set shows."""
-    from data.shapes.draw import CLASS_NAMES, draw_image
-
-    detector = inference.load(
-        ROOT / "weights/shapes_squeezenet_light.weights.h5", threshold=0.5
-    )
-    assert detector.class_names == list(CLASS_NAMES)
-    image, objects = draw_image(np.random.default_rng((0, 3)))
-    found = detector(image)
-    truth = np.array([o.box_px for o in objects if not o.difficult])
-    best = [max(overlap(box, other) for other in found.boxes) for box in truth]
-    assert np.mean(np.array(best) > 0.5) >= 0.7
-    assert (np.diff(found.scores) <= 0).all()
-    assert found.scores.min() >= 0.5
-
-
-def overlap(a, b):
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    shared = np.clip(high - low, 0, None).prod()
-    return shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared)
-
-
 def test_load_says_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="no such file"):
         inference.load(tmp_path / "none.weights.h5")
