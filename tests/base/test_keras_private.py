@@ -1,0 +1,69 @@
+"""What Keras does not promise, and we override or call: a new Keras shows here."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from training.optimiser import OPTIMISERS, make_optimiser
+
+pytestmark = pytest.mark.core
+UPDATE = ["self", "gradient", "variable", "learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"),
+    [
+        (keras.optimizers.AdamW, "update_step", UPDATE),
+        (keras.optimizers.SGD, "update_step", UPDATE),
+        (keras.optimizers.AdamW, "_get_variable_index", ["self", "variable"]),
+        (keras.Model, "_flatten_layers", ["self", "include_self", "recursive"]),
+        (keras.layers.Conv2D, "convolution_op", ["self", "inputs", "kernel"]),
+        (keras.layers.Conv2D, "load_own_variables", ["self", "store"]),
+        (
+            keras.Model,
+            "compute_loss",
+            ["self", "x", "y", "y_pred", "sample_weight", "training"],
+        ),
+    ],
+)
+def test_it_is_there_and_takes_the_same(owner, name, parameters):
+    assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_an_optimiser_calls_what_it_overrides(name, monkeypatch):
+    kind, called = OPTIMISERS[name][0], []
+    for method in ("update_step", "_all_reduce_sum_gradients"):
+        original = getattr(kind, method)
+
+        def noted(self, *args, method=method, original=original):
+            called.append(method)
+            return original(self, *args)
+
+        monkeypatch.setattr(kind, method, noted)
+    variable = keras.Variable(np.ones(3, "float32"))
+    optimiser = make_optimiser(name, [variable], [variable], 0.5)
+    optimiser.learning_rate = 0.1
+    optimiser.apply([ops.ones(3)])
+    assert "update_step" in called
+    if keras.backend.backend() == "tensorflow":  # the others have no such sum
+        assert "_all_reduce_sum_gradients" in called
+
+
+def test_a_layer_calls_its_own_convolution():
+    layer = layers.Conv2D(2, 3)
+    layer.build((None, 5, 5, 1))
+    layer.convolution_op = lambda inputs, kernel: ops.ones((1, 3, 3, 2))
+    assert (ops.convert_to_numpy(layer(np.zeros((1, 5, 5, 1)))) == 1).all()
+
+
+def test_nodes_lead_to_the_layers_that_follow():
+    images = keras.Input((4, 4, 1))
+    first, second, third = (layers.Conv2D(1, 1) for _ in range(3))
+    x = first(images)
+    keras.Model(images, [second(x), third(x)])
+    followers = [node.operation for node in first._outbound_nodes]
+    assert followers == [second, third]
