@@ -1,9 +1,28 @@
-"""What every room and script may stand on; it knows none of them.
+"""What every folder and script may stand on; it knows none of them.
 
-- command_line.py: options and errors of one line, for all scripts
+- command_line.py: options and errors of one line, for all scripts; renamed.py: names of
+  earlier versions
 - files.py: files that appear whole or not at all; names of files that are to be written
 - download.py: files from the network, resumed and checked
 - memory.py: what it looks like when memory runs out
-- quiet_keras.py: Keras and TensorFlow without the greetings of native libraries
-- paper.py: the paper's numbers that are needed where there is no Keras
+- keras_setup.py: Keras and TensorFlow without the greetings of native libraries
+- priors.py, boxes.py, constants.py: what is needed where there is no Keras
 """
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+
+def imported_on_use(package: str, modules: dict[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: each public name comes from its module when asked for.
+
+    modules: public name -> module of the package.
+    """
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{modules[name]}"), name)
+
+    return get

@@ -26,10 +26,11 @@ class PriorLayout:
     """
 
     sizes: tuple[int, ...]
-    steps: tuple[float, ...]
-    ratios: tuple[tuple[int, ...], ...]
-    max_size: tuple[bool, ...]
-    clip: str
+    steps: tuple[float, ...] = (8, 16, 32, 64, 100, 300)  # weiliu89/caffe ssd_pascal.py
+    # the paper, sec. 3.1
+    ratios: tuple[tuple[int, ...], ...] = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
+    max_size: tuple[bool, ...] = (True,) * 6
+    clip: str = "none"
     matching: str = "iou"
 
     @property
@@ -41,38 +42,15 @@ class PriorLayout:
         )
 
 
-PAPER_STEPS = (8, 16, 32, 64, 100, 300)  # weiliu89/caffe ssd_pascal.py
-
-
-PAPER_RATIOS = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))  # the paper, sec. 3.1
-
-
+VOC_SIZES = (30, 60, 111, 162, 213, 264, 315)
 LAYOUTS = {
     # weiliu89/caffe ssd_pascal.py; conv4_3's scale 0.1, then 0.2 to 0.9
-    "voc": PriorLayout(
-        sizes=(30, 60, 111, 162, 213, 264, 315),
-        steps=PAPER_STEPS,
-        ratios=PAPER_RATIOS,
-        max_size=(True,) * 6,
-        clip="none",
-    ),
+    "voc": PriorLayout(VOC_SIZES),
     # amdegroot/ssd.pytorch prior_box.py: the same, sides clipped
-    "voc_clipped": PriorLayout(
-        sizes=(30, 60, 111, 162, 213, 264, 315),
-        steps=PAPER_STEPS,
-        ratios=PAPER_RATIOS,
-        max_size=(True,) * 6,
-        clip="sides",
-    ),
+    "voc_clipped": PriorLayout(VOC_SIZES, clip="sides"),
     # weiliu89/caffe ssd_coco.py: scales 0.07, then 0.15 to 0.9; sides clipped as in
     # torchvision/models/detection/anchor_utils.py
-    "coco": PriorLayout(
-        sizes=(21, 45, 99, 153, 207, 261, 315),
-        steps=PAPER_STEPS,
-        ratios=PAPER_RATIOS,
-        max_size=(True,) * 6,
-        clip="sides",
-    ),
+    "coco": PriorLayout((21, 45, 99, 153, 207, 261, 315), clip="sides"),
     # rykov8/ssd_keras ssd.py, after the first version of the paper
     "legacy": PriorLayout(
         sizes=(30, 60, 114, 168, 222, 276, 330),
@@ -85,10 +63,9 @@ LAYOUTS = {
     # maps. Sides: ours, 4 strides as in Lin et al., "Focal Loss", 2017, sec. 4
     "yolox": PriorLayout(
         sizes=(32, 64, 128, 256),
-        steps=PAPER_STEPS[:3],
+        steps=(8, 16, 32),
         ratios=((),) * 3,
         max_size=(False,) * 3,
-        clip="none",
         matching="simota",
     ),
 }

@@ -3,8 +3,7 @@
 The names are imported on use, so that a script starts without matplotlib.
 """
 
-from importlib import import_module
-from typing import Any
+from base import imported_on_use
 
 MODULES = {  # public name -> its module; ours
     "class_table": "tables",
@@ -23,9 +22,4 @@ MODULES = {  # public name -> its module; ours
     "show": "window",
 }
 __all__ = list(MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
+__getattr__ = imported_on_use(__name__, MODULES)

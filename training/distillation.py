@@ -15,7 +15,7 @@ from keras import ops
 from base.errors import UserError
 from models import backbone_layers
 from ssd_utils import Tensor
-from training.engine import Trainer
+from training.engine import PARTS, Trainer
 
 NECK_STARTS = ("conv4_1", "pool5")  # first layers of the necks ssd and light
 ADAPTER = "conv4_0"
@@ -82,16 +82,11 @@ class DistillationTrainer(Trainer):
         teacher.trainable = False
         self.teacher, self.distance = teacher, DISTANCES[distance]
 
-    def compute_loss(
-        self,
-        x: Tensor = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
-        training: bool = True,
-    ) -> Tensor:
-        wanted = self.teacher(x, training=False)
-        pairs = zip(as_list(y_pred), as_list(wanted), strict=True)
+    def parts(
+        self, predictions: Tensor, truth: Tensor, images: Tensor
+    ) -> dict[str, Tensor]:
+        wanted = self.teacher(images, training=False)
+        pairs = zip(as_list(predictions), as_list(wanted), strict=True)
         distances = [
             self.distance(
                 ops.cast(found, "float32"),
@@ -99,7 +94,7 @@ class DistillationTrainer(Trainer):
             )
             for found, one in pairs
         ]
-        return sum(distances) / len(distances)
+        return dict.fromkeys(PARTS, 0.0) | {"loss": sum(distances) / len(distances)}
 
 
 def as_list(outputs: Any) -> list:

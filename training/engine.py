@@ -69,12 +69,14 @@ class Trainer(keras.Model):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Tensor:
-        losses = self.parts(y_pred, y)
+        losses = self.parts(y_pred, y, x)
         for name, tracker in self.trackers.items():
             tracker.update_state(losses[name])
         return losses["loss"]
 
-    def parts(self, predictions: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    def parts(
+        self, predictions: Tensor, truth: Tensor, images: Tensor
+    ) -> dict[str, Tensor]:
         """The loss of a batch, or of a share of one, and its parts by name."""
         normaliser = None if self.shares == 1 else self.normaliser.value
         losses = loss_of(self.layout)(

@@ -11,8 +11,7 @@
 The names are imported on use: the command above starts without Keras.
 """
 
-from importlib import import_module
-from typing import Any
+from base import imported_on_use
 
 MODULES = {  # public name -> its module; ours
     "ModelMetadata": "metadata",
@@ -29,9 +28,4 @@ MODULES = {  # public name -> its module; ours
     "save_threshold": "file",
 }
 __all__ = list(MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
+__getattr__ = imported_on_use(__name__, MODULES)

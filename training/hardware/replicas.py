@@ -125,7 +125,7 @@ class Mirrored(Replicas):
 
         def learn(images: tf.Tensor, truth: tf.Tensor) -> dict:
             with tf.GradientTape() as tape:
-                parts = trainer.parts(trainer(images, training=True), truth)
+                parts = trainer.parts(trainer(images, training=True), truth, images)
                 loss = trainer.optimizer.scale_loss(parts["loss"])
             variables = trainer.trainable_weights
             gradients = tape.gradient(loss, variables)
@@ -208,7 +208,7 @@ class Processes(Replicas):
 
         def step(images: np.ndarray, truth: np.ndarray) -> dict:
             trainer.zero_grad()
-            parts = trainer.parts(trainer(images, training=True), truth)
+            parts = trainer.parts(trainer(images, training=True), truth, images)
             trainer.optimizer.scale_loss(parts["loss"]).backward()
             variables = trainer.trainable_weights
             with torch.no_grad():
