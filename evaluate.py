@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from data import Batches, Dataset, Sample
     from evaluation import ClassCurve
     from inference.detector import InferenceModel
-    from inference.runtimes.keras_file import KerasModel
 
     Scored = tuple[list[Sample], list[np.ndarray], dict]
 
@@ -103,6 +102,8 @@ def run(args: argparse.Namespace) -> None:
     opened = open_dataset(args.data)  # mistakes show before Keras is loaded
     model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None
 
+    if model and "keras" in sys.modules:  # exported files need none
+        print_device()
     dataset = opened.split(args.split, model and model.class_names)
     dataset.check_boxes()
     print(dataset.describe())
@@ -138,17 +139,24 @@ def run(args: argparse.Namespace) -> None:
         write_json(json_file, {**what, **figures, "classes": classes})
 
 
+def print_device() -> None:
+    """The line that every run of Keras begins with."""
+    import keras
+
+    from training.hardware import devices
+
+    print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
+
+
 def find_objects(
     args: argparse.Namespace, dataset: "Dataset", model: "InferenceModel | None"
 ) -> "Scored":
     """The samples, the detections (K, 6) in each, and figures of the network."""
     from evaluation import OwnIds, read_predictions
-    from inference.runtimes.exported import ExportedModel
 
     if model and args.tile:
         return run_tiled(args, dataset, model)
     if model:
-        run_whole = run_exported if isinstance(model, ExportedModel) else run_keras
         return run_whole(model, dataset, args.batch_size)
     names = [sample.path.as_posix() for sample in dataset.samples]
     sizes_wh = [sample.size_wh for sample in dataset.samples]
@@ -217,35 +225,15 @@ def run_tiled(
     return samples, detections, {"fps": fps, "tile_px": detector.tile_px}
 
 
-def run_exported(
-    model: "InferenceModel", dataset: "Dataset", batch_size: int
-) -> "Scored":
-    """The detections of all images; fps, and the latency of one image."""
+def run_whole(model: "InferenceModel", dataset: "Dataset", batch_size: int) -> "Scored":
+    """The detections of all images; val acc, fps, and the latency of one image."""
     from data import Batches, report_unreadable
-    from inference.dataset import detect_all
+    from inference.dataset import evaluate_detector
 
     batches = Batches(dataset, batch_size, augmented=False)
-    samples, detections = detect_all(model, batches)
+    samples, detections, losses = evaluate_detector(model, batches)
     report_unreadable(batches.broken)
-    return samples, detections, speed_of(model, batches)
-
-
-def run_keras(model: "KerasModel", dataset: "Dataset", batch_size: int) -> "Scored":
-    """The detections of all images; val acc, fps, and the latency of one image."""
-    import keras
-
-    from data import report_unreadable
-    from training.hardware import devices
-    from training.monitoring.validation import Evaluator
-
-    print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
-    plain = model.metadata.architecture.plain()
-    check = Evaluator(model.plain, plain, dataset, batch_size)
-    figures, _, _ = check()
-    report_unreadable(check.batches.broken)
-    losses = {name: figures[name] for name in ("val_acc", "val_loss")}
-    speed = speed_of(check.predictor.predict_on_batch, check.batches)
-    return check.samples, check.detections, losses | speed
+    return samples, detections, losses | speed_of(model, batches)
 
 
 def speed_of(detect: "Callable[[np.ndarray], Any]", batches: "Batches") -> dict:

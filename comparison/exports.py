@@ -42,6 +42,10 @@ class Export:
         """No two files are one training with several seeds."""
         return str(self.path)
 
+    def weights(self, split: str) -> Path:
+        """The file, whatever the split."""
+        return self.path
+
     @property
     def class_names(self) -> list[str]:
         """Those in the file."""

@@ -6,93 +6,65 @@ grows scores only what is new.
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from base.constants import MIN_SCORE
 from base.errors import UserError
 from base.files import atomic_write
 from comparison.entries import Entry, make_entries
 from comparison.exports import Compared, Export
 from comparison.intervals import draw_images
-from comparison.runs import Run
 from comparison.scores import Detected, score
 from data import Batches, Dataset, report_unreadable
 from evaluation import race
 from evaluation.cost import count_gflops
-from inference.dataset import detect_all
+from inference.dataset import evaluate_detector
+from inference.detector import InferenceModel
 from inference.runtimes import files_of
-from models import weights
-from training.monitoring.validation import Evaluator
+from inference.runtimes.keras_file import KerasModel
 
 BATCH_SIZE = 8  # evaluate.py's default
 
 
 @dataclass
 class ComparedModel:
-    """A detector and what it is called for.
+    """A detector with its file.
 
-    find: its detections (K, 6) in each image of the split, and its val acc.
-    predict: finished outputs of uint8 images (B, 300, 300, 3), to be timed.
     cost: parameters in M and GFLOPs, nan where the file does not tell; the file in MB.
     """
 
     path: Path
-    find: Callable[[], tuple[list[np.ndarray], float]]
-    predict: Callable[[np.ndarray], Any]
-    threshold: float
+    model: InferenceModel
     cost: dict[str, float]
 
 
 def load(compared: Compared, dataset: Dataset) -> ComparedModel:
-    """The network of an exported file, or of a run's weights.
+    """An exported file, or the weights of a run that are fair to score on the split.
 
     UserError where its classes are not those of the data set.
     """
-    open_it = _exported if isinstance(compared, Export) else _trained
-    network, class_names = open_it(compared, dataset)
-    if class_names != dataset.class_names:
+    path, parameters, gflops = compared.weights(dataset.split), np.nan, np.nan
+    if isinstance(compared, Export):
+        model = compared.network
+    else:
+        model = KerasModel(path, MIN_SCORE)
+        parameters, gflops = model.folded.count_params(), count_gflops(model.folded)
+    if model.class_names != dataset.class_names:
         raise UserError(
-            f"{network.path}: expected the classes {', '.join(dataset.class_names)}. "
-            f"Received: {', '.join(class_names)}; compare runs of one data set."
+            f"{path}: expected the classes {', '.join(dataset.class_names)}. "
+            f"Received: {', '.join(model.class_names)}; compare runs of one data set."
         )
-    size = sum(path.stat().st_size for path in files_of(network.path))
-    network.cost["weights_mb"] = size / 1e6
-    return network
-
-
-def _trained(run: Run, dataset: Dataset) -> tuple[ComparedModel, list[str]]:
-    """By Keras: the weights that are fair to score on the split, folded; classes."""
-    path = run.weights(dataset.split)
-    model, metadata = weights.load(path)
-    architecture = metadata.architecture
-    plain = weights.fold_batchnorm(model, architecture)
-    check = Evaluator(plain, architecture.plain(), dataset, BATCH_SIZE)
-
-    def find() -> tuple[list[np.ndarray], float]:
-        figures, _, _ = check()
-        return check.detections, figures["val_acc"]
-
-    cost = {"parameters_m": plain.count_params() / 1e6, "gflops": count_gflops(plain)}
-    predict = check.predictor.predict_on_batch
-    network = ComparedModel(path, find, predict, metadata.threshold, cost)
-    return network, metadata.class_names
-
-
-def _exported(export: Export, dataset: Dataset) -> tuple[ComparedModel, list[str]]:
-    """By its own runtime; classes."""
-    called = export.network
-
-    def find() -> tuple[list[np.ndarray], float]:
-        batches = Batches(dataset, BATCH_SIZE, augmented=False)
-        return detect_all(called, batches)[1], np.nan
-
-    cost = {"parameters_m": np.nan, "gflops": np.nan}
-    network = ComparedModel(export.path, find, called, called.metadata.threshold, cost)
-    return network, export.class_names
+    size = sum(part.stat().st_size for part in files_of(path))
+    cost = {
+        "parameters_m": parameters / 1e6,
+        "gflops": gflops,
+        "weights_mb": size / 1e6,
+    }
+    return ComparedModel(path, model, cost)
 
 
 def readable(dataset: Dataset) -> Dataset:
@@ -117,9 +89,11 @@ def detect(network: ComparedModel, dataset: Dataset) -> Detected:
     stem = network.path.name.removesuffix(".weights.h5")
     kept = network.path.with_name(f"{stem}.{dataset.split}.detections.npz")
     if (found := _read(kept, key)) is None:
-        found = network.find()
+        batches = Batches(dataset, BATCH_SIZE, augmented=False)
+        _, detections, losses = evaluate_detector(network.model, batches)
+        found = detections, losses.get("val_acc", np.nan)
         _write(kept, key, *found)
-    return Detected(*found, network.threshold)
+    return Detected(*found, network.model.metadata.threshold)
 
 
 def _read(path: Path, key: str) -> tuple[list[np.ndarray], float] | None:
@@ -153,7 +127,7 @@ def measure_speed(
     """Figures of `measure_fps`: fps in batches of 8, latencies of one image."""
     # each is traced for two sizes of batch, which TensorFlow would warn of
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    predict = [network.predict for network in networks]
+    predict = [network.model for network in networks]
     images, _ = Batches(dataset, BATCH_SIZE, augmented=False).batch(0, 0)
     ones = race(predict, 1, rounds, images)
     many = race(predict, BATCH_SIZE, rounds, images)

@@ -9,7 +9,7 @@ from keras import ops
 
 from data import Batches
 from evaluation import evaluate_voc, mean_ap, measure_fps
-from inference.dataset import detect_all
+from inference.dataset import evaluate_detector
 from inference.detector import InferenceModel
 from inference.runtimes import files_of
 from reports.tables import text_table
@@ -65,7 +65,7 @@ def prove(
     """
     figures, found = [], []
     for network, path in zip((before, after), paths, strict=True):
-        samples, detections = detect_all(network, batches)
+        samples, detections, _ = evaluate_detector(network, batches)
         curves = evaluate_voc(
             detections,
             [sample.truth for sample in samples],

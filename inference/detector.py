@@ -10,16 +10,17 @@ import numpy as np
 from base.boxes import to_pixels
 from base.constants import IMAGE_SIZE, NMS_IOU
 from base.errors import UserError
-from data import read_image
+from data import Batches, read_image
 from data.tiles import crop_tiles, merge_tile_detections, tile_windows
 from models.weights.metadata import ModelMetadata
 
 
 class InferenceModel(Protocol):
-    """What finds objects in images of one size: a Detector, or an Exported file.
+    """What finds objects in images of one size: a KerasModel or an ExportedModel.
 
     Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3): class from 1, score,
-    corners in 0..1; rows of zeros pad the end.
+    corners in 0..1; rows of zeros pad the end. `validate`: those of all images, and
+    the losses that are known.
     """
 
     class_names: Sequence[str]
@@ -27,6 +28,10 @@ class InferenceModel(Protocol):
     metadata: ModelMetadata
 
     def __call__(self, images: np.ndarray) -> np.ndarray: ...
+
+    def validate(
+        self, batches: Batches
+    ) -> tuple[list[np.ndarray], dict[str, float]]: ...
 
 
 @dataclass(frozen=True)

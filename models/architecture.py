@@ -164,7 +164,7 @@ class Architecture:
             f"{self.adapter_filters} filters, layout {self.layout}"
         )
 
-    def plain(self) -> "Architecture":
+    def without_batchnorm(self) -> "Architecture":
         """The same network without normalisation."""
         return replace(self, norm="none")
 

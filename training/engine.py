@@ -1,4 +1,4 @@
-"""One training step, one epoch, one validation, whatever trains."""
+"""One training step, one epoch, whatever trains."""
 
 import math
 import sys
@@ -11,16 +11,12 @@ import keras
 import numpy as np
 
 from base.compiled import compiled
-from data import Batches
-from models.losses import loss_of, normaliser_of
+from models.losses import PARTS, loss_of, normaliser_of
 from ssd_utils import Tensor, make_priors
 from training.hardware.filter_gradient import speed_up
 from training.hardware.replicas import Replicas
 from training.recovery.non_finite import MAX_IN_A_ROW, are_finite, copies, in_words
 from training.schedule import Schedule
-
-# what models.losses give for a person to look at
-PARTS = ("loss", "box_loss", "class_loss", "acc")
 
 
 class Trainer(keras.Model):
@@ -194,31 +190,3 @@ def train_epoch(
         "images_per_second": num_images * trainer.replicas.workers / seconds,
         "waiting": waited / seconds,
     }
-
-
-def validate(
-    model: keras.Model, layout: str, batches: Batches
-) -> tuple[list[np.ndarray], dict]:
-    """Detections (K, 6) of each image, in order, and the loss's parts over all.
-
-    The parts are those that one batch of all images would have, whatever the batch
-    size: each batch counts by its positives (at least 1), `acc` by its scored priors.
-    The loss is the default one whatever the training's options, so runs compare.
-
-    `model` gives predictions and detections (models.detection_layer.with_detections);
-    `batches` all images once (data.Batches, not augmented).
-    """
-    priors = make_priors(layout)
-    loss = compiled(loss_of(layout))
-    detections: list[np.ndarray] = []
-    sums, counts = dict.fromkeys(PARTS, 0.0), dict.fromkeys(PARTS, 0.0)
-    for step, (images, truth) in enumerate(batches.epoch(0)):
-        predictions, found = model.predict_on_batch(images)
-        count = batches.count(step)  # the last batch is padded
-        parts = loss(predictions[:count], truth[:count], priors)
-        for name in PARTS:
-            counted = "num_scored" if name == "acc" else "num_positives"
-            sums[name] += float(parts[name]) * float(parts[counted])
-            counts[name] += float(parts[counted])
-        detections += list(found[:count])
-    return detections, {name: sums[name] / counts[name] for name in PARTS}

@@ -8,6 +8,9 @@ from models.losses.multibox_loss import multibox_loss
 from models.losses.simota_loss import expected_positives, simota_loss
 from ssd_utils import LAYOUTS, Tensor, match
 
+# what the losses give for a person to look at
+PARTS = ("loss", "box_loss", "class_loss", "acc")
+
 
 def _matched_positives(truth: Tensor, priors: Tensor) -> Tensor:
     _, positives = match(truth, priors)  # (B, P)

@@ -106,7 +106,7 @@ def tell(path: str) -> None:
     if file.origin == UNNAMED:
         print("a Keras 3 file without the names of its layers: for --weights")
         return
-    for name, values in file.plain.items():
+    for name, values in file.folded.items():
         print(f"  {name:24}{', '.join(str(value.shape) for value in values)}")
     for backbone, taken, total in which_fit(file, list(BACKBONES)):
         print(f"--backbone {backbone}: {taken} of {total} layers fit")

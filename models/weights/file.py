@@ -110,6 +110,6 @@ def fold_batchnorm(model: keras.Model, architecture: Architecture) -> keras.Mode
     """
     if not any(layer.name.endswith(NORM_SUFFIX) for layer in model.layers):
         return model  # measured: a second yolox_nano takes 0.9 s of detect.py's 8.5
-    plain = build(architecture.plain())
+    plain = build(architecture.without_batchnorm())
     fill(plain, folded_arrays(model))
     return plain

@@ -75,7 +75,7 @@ class WeightsFile:
         return {layer.name: layer.get_weights() for layer in self._model.layers}
 
     @cached_property
-    def plain(self) -> Arrays:
+    def folded(self) -> Arrays:
         """By layer name, normalisation folded into the convolutions."""
         return self.stored if self.origin != TRAINED else folded_arrays(self._model)
 

@@ -64,7 +64,7 @@ def transfer(
         if name.endswith(NORM_SUFFIX):  # goes with its convolution
             continue
         norm = layers.get(f"{name}{NORM_SUFFIX}")
-        if name not in source.plain and name not in source.trained:
+        if name not in source.folded and name not in source.trained:
             rows.append(Row(name, ABSENT))
         elif name.endswith(LOGITS) and list(class_names) != source.class_names:
             rows.append(_fill_classes(layer, class_names, source, try_only))
@@ -96,9 +96,9 @@ def _fill_layer(
     if has_norm == (norm is not None):  # the same form: exactly as it was trained
         values = [source.trained[name] for name in names]
     elif norm is None:
-        values = [source.plain[layer.name]]
+        values = [source.folded[layer.name]]
     else:
-        values = identity_batchnorm(source.plain[layer.name], norm.epsilon)
+        values = identity_batchnorm(source.folded[layer.name], norm.epsilon)
     expected = [tuple(w.shape) for target in targets for w in target.weights]
     received = [value.shape for group in values for value in group]
     if expected != received:
@@ -122,7 +122,7 @@ def _fill_classes(
     ours = ["", *(same_class(name) for name in class_names)]
     put_to = [at for at, name in enumerate(ours) if name in theirs]
     taken_from = [theirs.index(ours[at]) for at in put_to]
-    new, old = [], source.plain[layer.name]
+    new, old = [], source.folded[layer.name]
     has_objectness = source.architecture and source.architecture.neck == "yolox"
     for weight, value in zip(layer.weights, old, strict=True):
         mine = keras.ops.convert_to_numpy(weight)

@@ -17,7 +17,7 @@ from comparison.scores import Detected, score
 from data import Batches
 from exporting.proof import size_of
 from inference import runtimes
-from inference.dataset import detect_all
+from inference.dataset import evaluate_detector
 from models import weights
 from tests.helpers import comparisons, exportables, tiny
 from training.monitoring.validation import Evaluator
@@ -142,7 +142,7 @@ def test_exported_files_side_by_side(exports, tmp_path, monkeypatch):
     for name, path in names.items():
         row, network = table[name], runtimes.load(path, MIN_SCORE)
         batches = Batches(dataset, 2, augmented=False)
-        detected = Detected(detect_all(network, batches)[1], 0, 0)
+        detected = Detected(evaluate_detector(network, batches)[1], 0, 0)
         figures = score(detected, dataset.samples, dataset.class_names)
         assert float(row["mAP50"]) == pytest.approx(figures.mAP50, abs=1e-6)
         assert float(row["AP"]) == pytest.approx(figures.AP, abs=1e-6)
@@ -162,9 +162,9 @@ def test_exported_files_side_by_side(exports, tmp_path, monkeypatch):
 
     def counted(network, batches):
         scored.append(network.metadata)
-        return detect_all(network, batches)
+        return evaluate_detector(network, batches)
 
-    monkeypatch.setattr("comparison.networks.detect_all", counted)
+    monkeypatch.setattr("comparison.networks.evaluate_detector", counted)
     assert compare.main([*options, "--rounds", "0"]) == 0
     assert len(scored) == 1
     again = read_table(output)

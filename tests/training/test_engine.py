@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from keras import ops
 
+from inference.runtimes.keras_file import validate
 from models import Architecture, build
 from models.losses.multibox_loss import multibox_loss
 from ssd_utils import make_priors
-from training.engine import PARTS, Trainer, train_epoch, validate
+from training.engine import PARTS, Trainer, train_epoch
 from training.optimiser import OPTIMISERS, make_optimiser
 from training.schedule import Schedule
 

@@ -5,9 +5,10 @@ import numpy as np
 
 from data import Batches, Dataset
 from evaluation import best_threshold, evaluate_voc, mean_ap
+from inference.dataset import decoded
+from inference.runtimes.keras_file import validate
 from models import Architecture
 from models.detection_layer import with_detections
-from training.engine import validate
 
 
 class Evaluator:
@@ -44,14 +45,7 @@ class Evaluator:
     def __call__(self) -> tuple[dict, float, float]:
         """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
         detections, means = validate(self.predictor, self.layout, self.batches)
-        # an image that could not be decoded is reported, not scored
-        scored = [
-            (sample, found)
-            for sample, found in zip(self.dataset.samples, detections, strict=True)
-            if sample.path not in self.batches.broken
-        ]
-        self.samples = [sample for sample, _ in scored]
-        self.detections = [found for _, found in scored]
+        self.samples, self.detections = decoded(self.batches, detections)
         self.curves = evaluate_voc(
             self.detections,
             [sample.truth for sample in self.samples],

@@ -176,7 +176,7 @@ def test_what_a_file_fits(file, capsys):
     fits = {
         name: taken for name, taken, _ in transfer.which_fit(source, ["squeezenet"])
     }
-    assert fits == {"squeezenet": len([n for n in source.plain])}
+    assert fits == {"squeezenet": len([n for n in source.folded])}
     assert main([str(file[1])]) == 0
     text = capsys.readouterr().out
     described, _ = json.JSONDecoder().raw_decode(text)
