@@ -67,7 +67,7 @@ def combine(
 ) -> list[Combination]:
     """All combinations, seed by seed: a stop leaves whole rounds behind.
 
-    `backbones` are NAME, NAME/TRUNK or NAME@WIDTH; `freeze` is a key of FREEZE;
+    `backbones` are NAME, NAME/NECK or NAME@WIDTH; `freeze` is a key of FREEZE;
     `weights` holds NAME=VALUE for one backbone and VALUE for all others, as train.py's
     --weights takes it. UserError for what can't be read.
 
@@ -101,7 +101,7 @@ def combine(
 
 
 def _read_backbone(text: str) -> tuple[str, float | None, str | None]:
-    """NAME[@WIDTH][/TRUNK] in its three parts."""
+    """NAME[@WIDTH][/NECK] in its three parts."""
     rest, _, neck = text.partition("/")
     name, at, width = rest.partition("@")
     try:

@@ -24,7 +24,7 @@ BACKBONES = {
 NECKS = ("ssd", "light", "native", "yolox")  # files of models/necks
 STAGED = ("native", "yolox")  # those that begin with three maps
 NORMS = ("batch", "none")  # models.layers.norm_relu
-REUSES = ("backbone", "deep")  # models/weights/vgg_trunk.py
+REUSES = ("backbone", "deep")  # models/weights/vgg_blocks.py
 
 
 @dataclass(frozen=True)

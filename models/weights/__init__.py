@@ -3,7 +3,7 @@
 - read.py: what a file holds, read once; metadata.py: what it says of itself; file.py:
   save, load, fold; arrays.py: arrays by layer name, folded and filled in
 - initialise.py: what a training starts from; transfer.py: layer by layer, class by
-  class; vgg_trunk.py: VGG's later blocks in the neck `ssd`
+  class; vgg_blocks.py: VGG's later blocks in the neck `ssd`
 - hub.py: detectors by name, downloaded once; published/: files of other projects
 - hdf5.py, hdf5_attributes.py: checks before a byte of a stranger's file is read
 - `python -m models.weights FILE`: what a file is; a smaller one

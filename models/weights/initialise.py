@@ -10,7 +10,7 @@ from models import Architecture, backbone_layers, build, fix
 from models.weights import transfer
 from models.weights.published.keras_legacy import download
 from models.weights.read import WeightsFile, read_weights
-from models.weights.vgg_trunk import fill_deep
+from models.weights.vgg_blocks import fill_deep
 
 
 def initialise_weights(

@@ -110,14 +110,14 @@ def test_structure():
 
 
 @pytest.mark.parametrize("neck", ["ssd", "light"])
-def test_the_other_trunks_take_the_first_stage(neck):
+def test_the_other_necks_take_the_first_stage(neck):
     model = build(Architecture("MobileNetV2", 4, neck=neck))
     assert tuple(model.get_layer("features").output.shape[1:]) == (38, 38, 192)
     assert model.output.shape[1] == len(make_priors())
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50"])
-def test_named_backbones_have_the_trunk_too(name):
+def test_named_backbones_have_the_neck_too(name):
     model = build(Architecture(name, 4, neck="native"))
     assert model.output.shape == (None, len(make_priors()), 8)
 

@@ -119,7 +119,7 @@ def test_table_holds_no_backbone_that_is_gone():
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_the_other_trunk(name):
+def test_the_other_neck(name):
     default = Architecture(name, NUM_CLASSES).neck
     for other in {"ssd", "light"} - {default}:
         model = build(Architecture(name, NUM_CLASSES, neck=other))

@@ -43,7 +43,7 @@ SAME_FROM, SAME_SHARE, SAME_PLACE = 8, 0.9, 0.02
 def diagnose(history: list[dict], check: Evaluator, progress: float) -> Problem | None:
     """What is wrong with a training `progress` 0..1 over.
 
-    check: has just been called. The first epoch is not judged.
+    check: has just been called. The first epoch does not count.
     """
     if progress < STUCK_FROM or len(history) < 2:
         return None
@@ -110,19 +110,19 @@ def ignores_input(
     box is right nearly always, as under a fixed camera, that is no fault.
     """
     pairs = zip(detections, truths, strict=True)
-    judged = [(rows, truth) for rows, truth in pairs if len(truth)]
+    scored = [(rows, truth) for rows, truth in pairs if len(truth)]
     found = [
-        (rows[rows[:, 1].argmax()], truth) for rows, truth in judged if rows[:, 0].any()
+        (rows[rows[:, 1].argmax()], truth) for rows, truth in scored if rows[:, 0].any()
     ]
     if len(found) < SAME_FROM:
         return False
     best = np.stack([row for row, _ in found])  # (N, 6)
     away = np.abs(best - np.median(best, axis=0))
     same = (away[:, 2:] <= SAME_PLACE).all(axis=1) & (away[:, 0] == 0)
-    if same.sum() < SAME_SHARE * len(judged):
+    if same.sum() < SAME_SHARE * len(scored):
         return False
     right = sum(_is_right(row, truth) for row, truth in found)
-    return right < SAME_SHARE * len(judged)
+    return right < SAME_SHARE * len(scored)
 
 
 def _is_right(row: np.ndarray, truth: np.ndarray) -> bool:

@@ -82,7 +82,7 @@ def conv_names(modules):
 
 @pytest.mark.core
 @pytest.mark.parametrize("text", [np.bytes_, str])
-def test_extractor_file_fills_extractor_and_light_trunk(text, tmp_path):
+def test_extractor_file_fills_extractor_and_light_neck(text, tmp_path):
     arrays = squeezenet_arrays(np.random.default_rng(1))
     write_legacy(tmp_path / "squeezenet.h5", arrays, text=text)
     architecture = Architecture("squeezenet", 3, pretrained=True)
@@ -100,7 +100,7 @@ def test_extractor_file_fills_extractor_and_light_trunk(text, tmp_path):
         assert variance == pytest.approx(np.full_like(variance, 1 - 1e-3))
 
 
-def test_extractor_file_with_trunk_ssd_fills_the_extractor_only(tmp_path):
+def test_extractor_file_with_neck_ssd_fills_the_extractor_only(tmp_path):
     arrays = squeezenet_arrays(np.random.default_rng(2))
     path = tmp_path / "squeezenet.h5"
     write_legacy(path, arrays)

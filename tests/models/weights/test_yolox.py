@@ -253,7 +253,7 @@ def test_first_stages_never_learn_where_they_are_published():
     assert all(layer.trainable for layer in fresh.layers)
 
 
-def test_trunk_yolox_folds_and_belongs_to_its_backbone():
+def test_neck_yolox_folds_and_belongs_to_its_backbone():
     architecture = Architecture("yolox_nano", 3, neck="yolox")
     model = build(architecture)
     assert model.output.shape == (None, 1905, 4 + 3)

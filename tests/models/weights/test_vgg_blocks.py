@@ -8,7 +8,7 @@ from keras import applications, ops
 
 from models import Architecture
 from models.weights.initialise import freeze, initialise_weights
-from models.weights.vgg_trunk import fill_deep, fill_sampled
+from models.weights.vgg_blocks import fill_deep, fill_sampled
 
 CONVOLUTIONS = [f"conv{block}_{number}" for block in (4, 5) for number in (1, 2, 3)]
 
@@ -43,7 +43,7 @@ def kernels(model, name):
 @pytest.mark.parametrize(
     ("backbone", "vgg"), [("vgg16", "vgg16"), ("ssd300", "vgg16"), ("vgg19", "vgg19")]
 )
-def test_blocks_fill_extractor_and_trunk(backbone, vgg, request):
+def test_blocks_fill_backbone_and_neck(backbone, vgg, request):
     classifier, path = request.getfixturevalue(vgg)
     architecture = Architecture(backbone, 3, reuse="deep")
     model, architecture = initialise_weights(architecture, path, ["a", "b"])
