@@ -159,3 +159,18 @@ def test_folders_are_scanned_once_for_both_splits(shapes, monkeypatch):
     monkeypatch.setattr(recognise, "_find", lambda p: scans.append(p) or find(p))
     train_set, val_set = load_data([str(shapes)], ("train", "val"), None, None)
     assert len(train_set) == 21 and len(val_set) == 4 and scans == [shapes]
+
+
+def test_a_run_of_an_earlier_version_goes_on():
+    options = vars(parse([]))
+    for name in ("priors", "alpha", "ema", "skip_non_finite"):
+        del options[name]
+    options |= {"layout": "coco", "width": 0.5, "average": True, "freeze": False}
+    options |= {"skip_bad_batches": True, "freeze_epochs": 3, "init_from": "coco"}
+    options |= {"tile": True, "tile_size": None, "schedule": "cosine", "box_loss": None}
+    taken = resumed(parse(["--resume", "R"]), dict(options))
+    assert (taken.priors, taken.alpha, taken.ema) == ("coco", 0.5, True)
+    assert (taken.skip_non_finite, taken.freeze, taken.tile) == (True, 3, 300)
+    assert taken.weights == "coco"
+    with pytest.raises(ValueError, match="--schedule is gone"):
+        resumed(parse(["--resume", "R"]), {**options, "schedule": "steps"})
