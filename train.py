@@ -189,7 +189,7 @@ def report(
     summary = {
         "options": _given(vars(args)),
         "settings": _given(vars(settings)),
-        "architecture": architecture.to_dict(),
+        "architecture": _given(architecture.to_dict()),
         "device": device.name,
         "precision": keras.config.dtype_policy().name,
         "class_names": train_set.class_names,

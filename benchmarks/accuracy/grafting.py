@@ -49,10 +49,10 @@ def main() -> None:
 
 def measure(args: argparse.Namespace, folder: Path) -> None:
     """Print the table."""
-    from models.weights.file import describe
+    from models.weights import read_detector
 
     data, tenth, images = prepare(args, folder)
-    network = ["--backbone", args.backbone, "--alpha", args.width]
+    network = ["--backbone", args.backbone, "--alpha", args.alpha]
     network += ["--weights", args.weights, "--minutes", args.minutes]
     what = f"{args.backbone}, {args.minutes} minutes"
     print(f"| {what} | before | mAP50 | of the teacher's |")
@@ -67,7 +67,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
         of_teacher = figures["graft after"] / figures["teacher"]
         cells = (way, figures["graft before"], figures["graft after"], of_teacher)
         print("| {} | {:.3f} | {:.3f} | {:.2f} |".format(*cells), flush=True)
-    neck = describe(args.teacher).architecture.neck
+    neck = read_detector(args.teacher).architecture.neck
     splits = ["--train-split", args.train_split, "--val-split", args.val_split]
     for labelled in (data, tenth):
         output = labelled.with_suffix(".run")
