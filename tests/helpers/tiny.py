@@ -114,4 +114,4 @@ if __name__ == "__main__":  # FOLDER EPOCHS [--resume], a checkpoint after each 
     checkpoint_writer.CHECKPOINT_SECONDS, checkpoint_writer.CHECKPOINT_SHARE = 0, 1e9
     resumes = "--resume" in sys.argv
     epochs = int(sys.argv[2])
-    train(Path(sys.argv[1]), resumes, seed=int(resumes), epochs=epochs, average=True)
+    train(Path(sys.argv[1]), resumes, seed=int(resumes), epochs=epochs, ema=True)

@@ -22,8 +22,8 @@ def test_order_and_augmentation(tmp_path):
 
 def test_fifty_steps_of_training(tmp_path):
     for name in ("one", "two"):
-        train(tmp_path / name, epochs=17, average=True)  # 51 steps
+        train(tmp_path / name, epochs=17, ema=True)  # 51 steps
     assert_same(result(tmp_path / "one"), result(tmp_path / "two"))
-    train(tmp_path / "other", epochs=17, average=True, seed=5)
+    train(tmp_path / "other", epochs=17, ema=True, seed=5)
     one, other = (result(tmp_path / name)[1]["model/0"] for name in ("one", "other"))
     assert (one != other).any()

@@ -143,7 +143,7 @@ def test_the_demo_set_has_its_own_length(shapes):
         ("--freeze --backbone-lr-scale 0.5", True),
         ("--freeze --backbone-lr-scale 1", True),
         ("--freeze", False),
-        ("--freeze-epochs 2 --backbone-lr-scale 0.5", False),
+        ("--freeze 2 --backbone-lr-scale 0.5", False),
         ("--backbone-lr-scale 0.5", False),
     ],
 )

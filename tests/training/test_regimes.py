@@ -87,10 +87,10 @@ def test_frozen_first_then_all(sets, tmp_path, monkeypatch):
 def test_an_extractor_that_never_learned_is_told(sets, tmp_path, capsys):
     train(sets, tmp_path, epochs=None, minutes=0.01, freeze_epochs=99)
     told = capsys.readouterr().err
-    assert "after 1 of the epochs of --freeze-epochs 99: the backbone" in told
+    assert "after 1 of the epochs of --freeze 99: the backbone" in told
     assert f"--resume {tmp_path}" in told
     train(sets, tmp_path, epochs=2, freeze_epochs=1)
-    assert "--freeze-epochs" not in capsys.readouterr().err
+    assert "--freeze" not in capsys.readouterr().err
 
 
 def test_frozen_all_along(sets, tmp_path):
@@ -126,7 +126,7 @@ def test_minutes_end_a_training(sets, tmp_path, monkeypatch):
 
 
 def test_average_is_scored_and_saved(sets, tmp_path):
-    model, history, start = train(sets, tmp_path, epochs=1, average=True)
+    model, history, start = train(sets, tmp_path, epochs=1, ema=True)
     saved, description = weights.load(tmp_path / "last.weights.h5")
     scored, last = (
         Evaluator(net, description.architecture, sets[1], 2)()[0]["val_loss"]

@@ -43,7 +43,7 @@ def find_batch_size(
     before, kept = resident_bytes(), [ops.copy(v.value) for v in model.variables]
     # frozen at first or not, the backbone learns in the end
     settings = replace(settings, freeze_epochs=0, batch_size=1)
-    trainer = State(model, architecture, settings, num_steps=1).guard.trainer
+    trainer = State(model, architecture, settings, num_steps=1).trainer
 
     def step(size: int) -> None:
         update_size = size * settings.accumulate

@@ -156,4 +156,4 @@ def test_a_bad_batch_names_its_images_and_leaves_the_checkpoint(
 def test_another_backbones_checkpoint_is_refused(tmp_path):
     train(tmp_path / "run")
     with pytest.raises(ValueError, match=r"checkpoint\.npz: not a sound checkpoint"):
-        train(tmp_path / "run", resume=True, average=True)
+        train(tmp_path / "run", resume=True, ema=True)
