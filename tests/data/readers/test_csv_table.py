@@ -318,3 +318,20 @@ def test_numbers_that_may_mean_two_things_are_refused(tmp_path, text, words):
     root = write(tmp_path, {"a.png": None, "b.csv": text})
     with pytest.raises(ValueError, match=rf"b.csv: .*{words}"):
         read_dataset(root, "trainval")
+
+
+def test_one_image_may_be_written_in_two_ways(tmp_path):
+    names = ("./a.png", "a.png", "b\\c.png", "b/c.png")
+    rows = "".join(f"{name},{x},1,{x + 5},9,cat\n" for x, name in enumerate(names, 1))
+    files = {"a.png": None, "b/c.png": None, "t.csv": HEADER + rows}
+    dataset = read_dataset(write(tmp_path, files), "trainval")
+    assert [len(sample.truth) for sample in dataset.samples] == [2, 2]
+    assert not dataset.problems
+
+
+def test_an_image_that_is_not_there_is_named(tmp_path):
+    rows = f"{HEADER}a.png,1,1,9,9,cat\nx/gone.png,1,1,9,9,cat\nOpenId,1,1,9,9,cat\n"
+    root = write(tmp_path, {"a.png": None, "t.csv": rows})
+    (line,) = read_dataset(root, "trainval").problems
+    words = "2 images of t.csv are not there, the first is 'x/gone.png'"
+    assert line == f"{root}: {words}; left out."
