@@ -156,8 +156,6 @@ def _keys(source: AnnotationSource, split: str, notes: list[str]) -> list[str] |
     if split in lists and (split != "train" or holds_back):
         return source.keys(split)
     if not lists:
-        if split == "test":
-            return None
         pool, origin = source.keys(None), "no lists"
     elif lists & {"trainval", "train"}:
         pool = _trainval(source)

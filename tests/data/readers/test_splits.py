@@ -183,3 +183,8 @@ def test_a_dot_in_a_name_is_no_ending(ending):
     names = [f"photo.{i}{ending}" for i in range(40)]
     (found,) = choose([Lists(all=names)], "val").keys
     assert found[1] == [n for n in names if is_val(n.removesuffix(ending))]
+
+
+def test_a_list_that_one_of_several_sources_has():
+    first, second = Lists(fold=A), Lists(train=B)
+    assert choose([first, second], "fold").keys == [(first, A)]
