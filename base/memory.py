@@ -6,8 +6,6 @@ from pathlib import Path
 # class names: TensorFlow's, PyTorch's, Python's; JAX and OpenCV tell it in words
 MEMORY_ERRORS = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError")
 MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "Insufficient memory")
-
-
 # a container's limit: version 2 of control groups, version 1
 CGROUPS = (
     ("memory.max", "memory.current"),

@@ -10,16 +10,12 @@ from models.necks import heads
 from ssd_utils import Tensor
 
 SOURCES = ("conv4_3", "fc7", "conv6_2", "conv7_2", "conv8_2")  # the paper, fig. 2
-
-
 BLOCKS = (  # the paper, fig. 2: VGG16's own, with another pool5
     *(Conv(f"conv4_{number}", 512, 3) for number in (1, 2, 3)),
     Pool("pool4", 2, 2),
     *(Conv(f"conv5_{number}", 512, 3) for number in (1, 2, 3)),
     Pool("pool5", 3, 1),
 )
-
-
 EXTRAS = (  # the paper, fig. 2; weiliu89/caffe ssd_pascal.py, AddExtraLayers
     Conv("fc6", 1024, 3, dilation=6),
     Conv("fc7", 1024, 1),
@@ -29,15 +25,11 @@ EXTRAS = (  # the paper, fig. 2; weiliu89/caffe ssd_pascal.py, AddExtraLayers
     Conv("conv7_2", 256, 3, strides=2, padding="one"),
     Conv("conv8_1", 128, 1),
 )
-
-
 PAPER_TAIL = (
     Conv("conv8_2", 256, 3, padding="valid"),
     Conv("conv9_1", 128, 1),
     Conv("conv9_2", 256, 3, padding="valid"),
 )
-
-
 TAILS = {
     "voc": PAPER_TAIL,
     "voc_clipped": PAPER_TAIL,
