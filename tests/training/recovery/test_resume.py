@@ -44,7 +44,7 @@ def each_step(monkeypatch):
     [
         ([0, 1, 1, 1, 1, 1, 1, 1, 1], {"ema": True}),  # steps before each crash
         ([2, 1, 4], {"freeze_epochs": 1, "backbone_lr_scale": 0.1, "optimiser": "sgd"}),
-        ([1, 4], {"accumulate": 2, "batch_size": 1, "schedule": "steps"}),
+        ([1, 4], {"accumulate": 2, "batch_size": 1}),
     ],
 )
 def test_stopped_and_stopped_again(
