@@ -60,6 +60,7 @@ def main() -> None:
         fn_constructor_args=(args.weights, args.batch_size),
         batch_size=args.batch_size,
         compute=ray.data.ActorPoolStrategy(size=args.workers),
+        num_cpus=0.5,  # where workers hold all processors, nothing reads images
         num_gpus=args.gpus,
     )
     objects.write_parquet(args.output)

@@ -29,7 +29,9 @@ class NotebookBar(tqdm):
 
         self._line = display({"text/plain": ""}, raw=True, display_id=True)
         # tqdm's own output, with its returns of the carriage, goes nowhere
-        super().__init__(**options, file=io.StringIO(), ncols=100, mininterval=1)
+        super().__init__(
+            **options, file=io.StringIO(), ascii=False, ncols=100, mininterval=1
+        )
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         text = str(self) if msg is None else msg
