@@ -9,9 +9,9 @@ from base.errors import UserError
 from base.memory import available_bytes
 from tests.helpers import tiny
 from tests.helpers.scripts import strict_json
+from training.engine import Trainer
 from training.hardware import batch_size
 from training.hardware.batch_size import fit_or_halve, largest_that_fits
-from training.recovery.non_finite import NonFiniteGuard
 from training.state import TrainingConfig
 
 
@@ -58,14 +58,14 @@ def fit(tmp_path):
 
 
 def fail_above(monkeypatch, most, at_step):
-    original = NonFiniteGuard.step
+    original = Trainer.step
 
     def step(self, images, *rest):
-        if len(images) > most and self.trainer.optimizer.iterations == at_step:
+        if len(images) > most and self.optimizer.iterations == at_step:
             raise MemoryError
         return original(self, images, *rest)
 
-    monkeypatch.setattr(NonFiniteGuard, "step", step)
+    monkeypatch.setattr(Trainer, "step", step)
 
 
 def test_half_the_batch_where_memory_runs_out_at_once(
