@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def our_step(model, layout: str, is_quick: bool = True) -> Step:
-    """A step of train.py's; with TensorFlow's own gradients by filter unless quick."""
+    """A step of train.py's; with TensorFlow's own gradients unless quick."""
     from training import RATES, engine
     from training.optimiser import make_optimiser
 
@@ -98,7 +98,10 @@ def our_step(model, layout: str, is_quick: bool = True) -> Step:
     if is_quick:
         trainer.compile_for(optimiser)
     else:
-        with mock.patch.object(engine, "speed_up"):
+        with (
+            mock.patch.object(engine.filter_gradient, "speed_up"),
+            mock.patch.object(engine.silu_gradient, "speed_up"),
+        ):
             trainer.compile_for(optimiser)
     return lambda images, truth: trainer.step(images, truth, RATES["adamw"])
 
