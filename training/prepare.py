@@ -74,6 +74,15 @@ def load_model(
     wanted = args.weights or _default_weights(args)
     is_file = wanted not in (None, "none", "imagenet")
     source = read_weights(resolve_weights(wanted)) if is_file else wanted
+    theirs = source.architecture if is_file else None
+    is_default = args.backbone == DEFAULT_BACKBONE and not args.neck
+    if theirs and is_default and theirs.backbone != DEFAULT_BACKBONE:
+        width = "" if theirs.width == 1 else f" --alpha {theirs.width:g}"
+        raise UserError(
+            f"--weights {wanted}: a detector with the backbone {theirs.backbone}; add "
+            f"--backbone {theirs.backbone}{width}, or --neck {theirs.neck} to put "
+            f"{args.backbone} before its other layers."
+        )
     form = initialise.form_of(source, args.backbone, args.alpha) if is_file else {}
     given = {
         "neck": args.neck,

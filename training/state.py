@@ -129,11 +129,13 @@ class State:
 
     @property
     def is_over(self) -> bool:
-        """Whether all steps are made, or enough, and the last epoch has its row."""
-        is_enough = self.settings.has_stalled(self.history)
-        return (
-            is_enough or self.schedule.progress >= 1
-        ) and not self.epoch_totals.steps
+        """Whether all steps are made, or enough, and the last epoch has its row.
+
+        A time that ends before the first step still gets one.
+        """
+        if not self.history or self.epoch_totals.steps:
+            return False
+        return self.schedule.progress >= 1 or self.settings.has_stalled(self.history)
 
     def enter_epoch(self) -> None:
         """Let the backbone learn where its time has come."""

@@ -80,12 +80,11 @@ def load(
     module, package = ADAPTERS[detect_format(path)]
     try:
         adapter = import_module(f"inference.runtimes.{module}")
+        text, run = adapter.open_session(path)
     except ImportError as error:
         raise UserError(
             f"{path}: its runtime is not installed: pip install {package}"
         ) from error
-    try:
-        text, run = adapter.open_session(path)
     except Exception as error:  # each runtime has errors of its own
         raise UserError(f"{path}: {package} can't open it: {_line(error)}") from error
     if text is None:

@@ -102,7 +102,8 @@ def _fill_layer(
     expected = [tuple(w.shape) for target in targets for w in target.weights]
     received = [value.shape for group in values for value in group]
     if expected != received:
-        return Row(layer.name, DIFFERS, f"{received[0]} there, {expected[0]} here")
+        there = received[0] if received else "no weights"
+        return Row(layer.name, DIFFERS, f"{there} there, {expected[0]} here")
     if not try_only:
         for target, group in zip(targets, values, strict=True):
             target.set_weights(group)

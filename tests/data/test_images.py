@@ -214,18 +214,16 @@ def test_pillow_has_no_word_of_its_own_about_large_images(tmp_path, side):
     Image.fromarray(flag()).save(path)
     claim(path, side)
     code = f"""
+from base.command_line import run_script
 from data import image_size
-try:
-    print(image_size({str(path)!r}))
-except ValueError as error:
-    print(error)
+run_script("x", lambda _: print(image_size({str(path)!r})), None)
 """
     command = [sys.executable, "-W", "always", "-c", code]
     root = Path(__file__).parents[2]  # a new process: pytest has filters of its own
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    expected = "(9700, 9700)" if side == 9_700 else "large.png"
-    assert expected in done.stdout and len(done.stdout.splitlines()) == 1
-    assert not done.stderr
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert ("(9700, 9700)" if side == 9_700 else "x: ") in line
+    assert side == 9_700 or "large.png" in line
 
 
 def test_too_little_memory_is_no_broken_image(tmp_path, monkeypatch):

@@ -30,8 +30,8 @@ from tests.helpers.voc_files import write_voc
 def options(monkeypatch, tmp_path):
     """detect.main with a detector of colours; returns the common options."""
 
-    def load(path, threshold, top_k, batch_size, tile, tile_px):
-        return colour_detector(batch_size=batch_size, tile_px=tile_px)
+    def load(path, threshold, top_k, batch_size, tile):
+        return colour_detector(batch_size=batch_size)
 
     monkeypatch.setattr(inference, "load", load)
     return ["--output", str(tmp_path / "out"), "--batch-size", "4"]

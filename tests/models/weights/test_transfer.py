@@ -259,6 +259,23 @@ def test_part_of_an_extractor_is_not_frozen(freeze, tmp_path):
         load_model(parse([*args, freeze]), ANIMALS)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [
+        (
+            Architecture("small", 4, neck="light"),
+            "add --backbone small, or --neck light",
+        ),
+        (Architecture("MobileNet", 4, width=0.25), "--backbone MobileNet --alpha 0.25"),
+    ],
+)
+def test_a_detector_of_another_backbone_names_it(theirs, expected, tmp_path, offline):
+    path = tmp_path / "x.weights.h5"
+    weights.save(build(theirs), path, ModelMetadata(theirs, ANIMALS))
+    with pytest.raises(ValueError, match=expected):
+        load_model(parse([f"--weights={path}"]), ANIMALS)
+
+
 def test_part_of_an_extractors_file_is_refused(tmp_path):
     with h5py.File(path := tmp_path / "y.h5", "w") as file:  # as Keras 2 wrote them
         file.attrs["layer_names"] = np.array(["conv1"], "S")
