@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from base.boxes import to_whole_pixels
-from base.encode import MAX_SIDES
 from base.errors import UserError
+from base.image_files import MAX_SIDES
 from evaluation import ResultsFile
 from inference.sources import Frame, MediaSource
 from reports import VideoFile, draw_detections, write_image

@@ -19,8 +19,8 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from base.encode import encode_image
 from base.errors import UserError
+from base.image_files import encode_image
 from data.shapes.draw import Drawn, draw_image, draw_large
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from base.encode import encode_image
 from base.errors import UserError
+from base.image_files import encode_image
 from reports.drawing import draw_truth_and_detections, write_image
 
 
