@@ -8,6 +8,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from base.constants import MIN_SCORE
+from base.errors import UserError
 from comparison.runs import TRAINING, Run, read_run
 from inference import runtimes
 
@@ -73,4 +74,6 @@ def read(path: Path) -> Compared:
     """
     if runtimes.detect_format(path):
         return Export(path, runtimes.load(path, MIN_SCORE))
+    if not path.is_dir():
+        raise UserError(f"{path}: expected a run of train.py or a file of export.py.")
     return read_run(path)

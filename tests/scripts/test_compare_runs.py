@@ -42,10 +42,8 @@ def two_runs(tmp_path, monkeypatch):
         weights.read_detector(path).fill(model)
         return model, weights.read_detector(path).metadata
 
-    monkeypatch.setattr("comparison.networks.weights.load", load)
-    monkeypatch.setattr(
-        "comparison.networks.weights.fold_batchnorm", lambda model, _: model
-    )
+    monkeypatch.setattr("models.weights.load", load)
+    monkeypatch.setattr("models.weights.fold_batchnorm", lambda model, _: model)
     monkeypatch.setattr("data.read_dataset", lambda *_: dataset)
     return folders, dataset
 
@@ -181,7 +179,7 @@ def test_an_exported_file_beside_a_run(
     names = dataset.class_names
     architecture = replace(tiny.ARCHITECTURE, num_classes=len(names) + 1)
     loaded = tiny.detector(0), weights.ModelMetadata(architecture, names, 0.2)
-    monkeypatch.setattr("comparison.networks.weights.load", lambda _: loaded)
+    monkeypatch.setattr("models.weights.load", lambda _: loaded)
     monkeypatch.setattr("data.read_dataset", lambda *_: dataset)
     output = tmp_path / "out"
     options = ["--runs", str(path), str(two_runs[0][0]), "--output", str(output)]
