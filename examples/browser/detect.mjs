@@ -1,4 +1,4 @@
-// One picture at a time through model.onnx; see index.html.
+// One image at a time through model.onnx; see index.html.
 
 import * as ort from "./node_modules/onnxruntime-web/dist/ort.wasm.min.mjs";
 
@@ -12,14 +12,14 @@ const state = (text) => { at("state").textContent = text; };
 ort.env.wasm.numThreads = 1;
 const model = await ort.InferenceSession.create("model.onnx");
 const labels = (await (await fetch("labels.txt")).text()).trimEnd().split("\n");
-let shown = null; // the picture, and what was found in it
+let shown = null; // the image, and what was found in it
 state("ready");
 
 // uint8 (1, 300, 300, 3) RGB, squeezed to a square as in training
-function pixels(picture) {
+function pixels(image) {
   const canvas = new OffscreenCanvas(SIZE, SIZE);
   const context = canvas.getContext("2d");
-  context.drawImage(picture, 0, 0, SIZE, SIZE);
+  context.drawImage(image, 0, 0, SIZE, SIZE);
   const rgba = context.getImageData(0, 0, SIZE, SIZE).data;
   const rgb = new Uint8Array(SIZE * SIZE * 3);
   for (let i = 0; i < SIZE * SIZE; i++) {
@@ -29,8 +29,8 @@ function pixels(picture) {
 }
 
 // [{name, score, box}], box: xmin, ymin, xmax, ymax in 0..1
-async function detect(picture) {
-  const outputs = await model.run({ images: pixels(picture) });
+async function detect(image) {
+  const outputs = await model.run({ images: pixels(image) });
   const found = [];
   for (let i = 0; i < outputs.count.data[0]; i++) {
     found.push({
@@ -43,17 +43,17 @@ async function detect(picture) {
 }
 
 function draw() {
-  const { picture, found } = shown;
-  const canvas = at("picture");
-  [canvas.width, canvas.height] = [picture.width, picture.height];
+  const { image, found } = shown;
+  const canvas = at("image");
+  [canvas.width, canvas.height] = [image.width, image.height];
   const context = canvas.getContext("2d");
-  context.drawImage(picture, 0, 0);
-  context.lineWidth = Math.max(2, picture.width / 300);
-  context.font = `${Math.max(12, picture.width / 40)}px sans-serif`;
+  context.drawImage(image, 0, 0);
+  context.lineWidth = Math.max(2, image.width / 300);
+  context.font = `${Math.max(12, image.width / 40)}px sans-serif`;
   at("objects").replaceChildren();
   for (const { name, score, box } of found) {
     if (score < at("least").value) break; // sorted by score
-    const sides = [picture.width, picture.height, picture.width, picture.height];
+    const sides = [image.width, image.height, image.width, image.height];
     const [left, top, right, bottom] = box.map((side, i) => Math.round(side * sides[i]));
     context.strokeStyle = context.fillStyle = COLOURS[labels.indexOf(name) % COLOURS.length];
     context.strokeRect(left, top, right - left, bottom - top);
@@ -66,10 +66,10 @@ function draw() {
 
 async function show(file) {
   try {
-    const picture = await createImageBitmap(file);
+    const image = await createImageBitmap(file);
     state("detecting");
     const start = performance.now();
-    shown = { picture, found: await detect(picture) };
+    shown = { image, found: await detect(image) };
     draw();
     state(`${(performance.now() - start).toFixed(0)} ms`);
   } catch (error) {

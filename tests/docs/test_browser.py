@@ -1,6 +1,7 @@
-"""examples/browser in headless Chromium, against onnxruntime in Python."""
+"""examples/browser, in headless Chromium, against onnxruntime in Python."""
 
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -99,6 +100,12 @@ def browse(folder, profile):
             browser.kill()
         server.shutdown()
     return posted
+
+
+def test_the_page_has_what_the_script_asks_for():
+    asked = re.findall(r'\bat\("(\w+)"\)', (PAGE / "detect.mjs").read_text("utf-8"))
+    there = re.findall(r'id="(\w+)"', (PAGE / "index.html").read_text("utf-8"))
+    assert set(asked) == set(there)
 
 
 def test_a_dropped_image_is_detected_as_in_python(site, tmp_path):
