@@ -9,7 +9,6 @@
 - augment.py: SSD's data augmentation
 - batches.py: batches as a pure function of (seed, epoch, step)
 - tiles.py: large images as overlapping tiles
-- shapes/: draws the demo data set, `python -m data.shapes FOLDER`
 """
 
 from data.augment import augment, plain
@@ -22,7 +21,6 @@ from data.batches import (
 from data.dataset import Dataset, Sample, report_problems
 from data.images import image_size, read_image
 from data.readers.recognise import open_dataset, read_dataset
-from data.shapes.dataset import draw_shapes
 from data.tiles import median_image_side, tile_dataset
 
 __all__ = [
@@ -30,7 +28,6 @@ __all__ = [
     "Dataset",
     "Sample",
     "augment",
-    "draw_shapes",
     "image_size",
     "median_image_side",
     "open_dataset",

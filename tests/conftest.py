@@ -65,7 +65,7 @@ def server():
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory):
     """A small drawn data set: 21 images to train, 4 of val, 5 of test."""
-    from data import draw_shapes
+    from benchmarks.shapes.dataset import draw_shapes
 
     return draw_shapes(tmp_path_factory.mktemp("data") / "shapes", num_images=30)
 

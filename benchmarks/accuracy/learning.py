@@ -213,7 +213,8 @@ def read(where: Data) -> tuple:
 
     import numpy as np
 
-    from data import draw_shapes, read_dataset
+    from benchmarks.shapes.dataset import draw_shapes
+    from data import read_dataset
 
     if where.folder == SHAPES:
         draw_shapes(SHAPES)

@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, required=True, metavar="FILE")
     parser.add_argument("--minutes", type=float, default=4, help="of each training")
     args = parser.parse_args(argv)
-    from data import draw_shapes
+    from benchmarks.shapes.dataset import draw_shapes
     from reports import markdown_table
 
     draw_shapes(SET, IMAGES, large=True)

@@ -29,7 +29,8 @@ def main() -> None:
         tensorflow.config.experimental.enable_op_determinism()
     import numpy as np
 
-    from data import Batches, draw_shapes, read_dataset
+    from benchmarks.shapes.dataset import draw_shapes
+    from data import Batches, read_dataset
     from models import Architecture, build
     from training.engine import Trainer
     from training.optimiser import make_optimiser

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from benchmarks.shapes.dataset import draw_shapes
 from comparison import plan
 from comparison.runs import find_runs, learned, list_runs, read_run
-from data import draw_shapes, read_dataset
+from data import read_dataset
 from tests.helpers import comparisons
 from training.options import parse
 

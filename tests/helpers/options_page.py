@@ -27,7 +27,6 @@ SCRIPTS = {
     "graft.py": ("graft", []),
     "python -m data": ("data.__main__", []),
     "python -m data convert": ("data.__main__", ["convert"]),
-    "python -m data.shapes": ("data.shapes.__main__", []),
     "python -m models.weights": ("models.weights.__main__", []),
 }
 HEAD = """\

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graft
-from data import draw_shapes
+from benchmarks.shapes.dataset import draw_shapes
 from data.unlabelled import read_unlabelled
 from models import Architecture, backbone_layers, build, weights
 from models.weights.initialise import pretrained_backbone

@@ -10,7 +10,8 @@ import pytest
 
 import evaluate
 import train
-from data import draw_shapes, read_dataset
+from benchmarks.shapes.dataset import draw_shapes
+from data import read_dataset
 from models import Architecture, build, weights
 from tests.data.readers.test_yolo import write as write_yolo
 from tests.helpers.scripts import QUICK, strict_json

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from data import draw_shapes, read_dataset
+from benchmarks.shapes.dataset import draw_shapes
+from data import read_dataset
 from models import Architecture, backbone_layers, build, weights
 from models.weights.initialise import freeze
 from training.fit import fit

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import train
-from data import Batches, draw_shapes, read_dataset
+from benchmarks.shapes.dataset import draw_shapes
+from data import Batches, read_dataset
 from training.hardware.machines import _cluster
 from training.hardware.replicas import Mirrored, Replicas
 from training.options import parse

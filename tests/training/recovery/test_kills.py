@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data import draw_shapes
+from benchmarks.shapes.dataset import draw_shapes
 from tests.helpers.tiny import assert_same, result
 from training.recovery import checkpoint
 

@@ -1,7 +1,7 @@
 """The demo data set: some hundred drawn images of shapes, in the VOC layout.
 
-    python -m data.shapes data/sets/shapes
-    python -m data.shapes my_shapes --images 1000 --seed 1
+    python -m benchmarks.shapes data/sets/shapes
+    python -m benchmarks.shapes my_shapes --images 1000
 
 It takes seconds, needs no download, and a small network learns it in minutes: for
 trying the scripts, and for tests that train.
@@ -21,7 +21,7 @@ import numpy as np
 
 from base.errors import UserError
 from base.image_files import encode_image
-from data.shapes.draw import Drawn, draw_image, draw_large
+from benchmarks.shapes.draw import Drawn, draw_image, draw_large
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made
 FORMAT = 2  # ours: counts changes to the drawing

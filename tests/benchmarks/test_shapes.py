@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import draw_shapes, read_dataset, read_image
-from data.shapes import dataset as shapes
-from data.shapes import draw
+from benchmarks.shapes import dataset as shapes
+from benchmarks.shapes import draw
+from benchmarks.shapes.dataset import draw_shapes
+from data import read_dataset, read_image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -102,7 +103,8 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch, error):
 
 
 def test_the_command_line(tmp_path):
-    command = [sys.executable, "-W", "error", "-m", "data.shapes", str(tmp_path / "s")]
+    script = ["-m", "benchmarks.shapes", str(tmp_path / "s")]
+    command = [sys.executable, "-W", "error", *script]
     options = {"cwd": REPOSITORY, "capture_output": True, "text": True}
     done = subprocess.run([*command, "--images", "2"], **options, check=True)
     assert done.stdout.strip() == str(tmp_path / "s") and done.stderr == ""
