@@ -9,8 +9,8 @@ import argparse
 
 import numpy as np
 
-from benchmarks.accuracy.experiments import DATA
-from benchmarks.accuracy.learning import read
+from benchmarks.accuracy.learning.experiments import DATA
+from benchmarks.accuracy.learning.trainings import read
 from data import Dataset
 from evaluation import evaluate_coco, evaluate_voc, mean_ap
 from reports import markdown_table

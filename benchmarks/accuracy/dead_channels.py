@@ -3,9 +3,8 @@
     python -m benchmarks.accuracy.dead_channels "frozen, no norm" --data raccoon \
         --epochs 5
 
-Trains rows of benchmarks.accuracy.experiments as benchmarks.accuracy.learning does, up
-to an epoch, and prints as Markdown, for maps from the adapter on, the share of
-channels that are 0 everywhere in the first training images, and the mAP50 of that
+Trains rows of benchmarks.accuracy.learning as it does, up to an epoch, and prints as
+Markdown, for maps from the adapter on, the share of channels that are 0 everywhere in the first training images, and the mAP50 of that
 epoch. A map whose channels are all dead tells nothing of the image, nor does
 anything behind it, and no gradient comes through it.
 """
@@ -17,8 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.experiments import DATA, EXPERIMENTS
-from benchmarks.accuracy.learning import ready
+from benchmarks.accuracy.learning.experiments import DATA, EXPERIMENTS
+from benchmarks.accuracy.learning.trainings import ready
 
 # the adapter's, ImageNet's layers behind it, the first and the last of the new ones
 LAYERS = (

@@ -12,8 +12,8 @@ import argparse
 import keras
 import numpy as np
 
-from benchmarks.accuracy.experiments import DATA, SQUEEZENET
-from benchmarks.accuracy.learning import read
+from benchmarks.accuracy.learning.experiments import DATA, SQUEEZENET
+from benchmarks.accuracy.learning.trainings import read
 from data import Batches
 from models import Architecture
 from models.weights import initialise, read_weights

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.accuracy.experiments import SHARED, SQUEEZENET
+from benchmarks.accuracy.learning.experiments import SHARED, SQUEEZENET
 from benchmarks.machine import machine
 from benchmarks.speed.training_speed import PEERS
 

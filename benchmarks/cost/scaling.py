@@ -58,7 +58,7 @@ def main() -> None:
 
 def loader_rate() -> float:
     """Augmented images a second of one thread, decoding included."""
-    from benchmarks.accuracy.experiments import SHARED
+    from benchmarks.accuracy.learning.experiments import SHARED
     from data import Batches, read_dataset
 
     dataset = read_dataset([SHARED / "data/bccd"], "trainval")

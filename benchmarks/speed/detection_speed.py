@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.experiments import SHARED
+from benchmarks.accuracy.learning.experiments import SHARED
 from benchmarks.cost.interleaved import race
 from benchmarks.machine import machine
 from benchmarks.speed.training_speed import PEERS

@@ -15,7 +15,7 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks.accuracy.experiments import SHARED
+from benchmarks.accuracy.learning.experiments import SHARED
 from benchmarks.cost.interleaved import race
 from benchmarks.machine import machine
 

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from benchmarks.accuracy.dead_channels import dead_channels
-from benchmarks.accuracy.experiments import BOX_LOSS, DATA, EXPERIMENTS, PLOTS
+from benchmarks.accuracy.learning.experiments import BOX_LOSS, DATA, EXPERIMENTS, PLOTS
 from data import read_dataset
 from models import Architecture
 from training.state import TrainingConfig

@@ -5,9 +5,9 @@
     python -m benchmarks.accuracy.learning table --data raccoon
     python -m benchmarks.accuracy.learning plot
 
-`run` trains each named row of benchmarks.accuracy.experiments on each data set and
-seed, one process each, and adds a line to docs/results/learning.csv; what stands
-there already is not trained again, so the table grows over weeks and machines. With
+`run` trains each named row of experiments.py on each data set and seed, one process each,
+and adds a line to docs/results/learning.csv; what stands there already is not trained
+again, so the table grows over weeks and machines. With
 `--jobs 2` two train side by side, each on its share of the cores, which takes less
 time in all.
 `table` prints means and ranges as Markdown, `plot` draws
@@ -29,7 +29,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from benchmarks.accuracy.experiments import (
+from benchmarks.accuracy.learning.experiments import (
     DATA,
     EXPERIMENTS,
     PLOTS,
@@ -37,7 +37,14 @@ from benchmarks.accuracy.experiments import (
     Data,
     Experiment,
 )
-from benchmarks.accuracy.learned import TABLE, append, key, plot, print_table, read_rows
+from benchmarks.accuracy.learning.results import (
+    TABLE,
+    append,
+    key,
+    plot,
+    print_table,
+    read_rows,
+)
 
 if TYPE_CHECKING:
     from training.state import TrainingConfig
@@ -252,7 +259,3 @@ def fresh_statistics(model: Any, dataset: Any, batch_size: int) -> ExitStack:
         layer.momentum = momentum
         stack.callback(layer.set_weights, weights)
     return stack
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """What minutes of training bring: blood cells, from train.py to evaluate.py.
 
-    python -m benchmarks.accuracy.by_the_clock run
-    python -m benchmarks.accuracy.by_the_clock table
+    python -m benchmarks.accuracy.learning.by_the_clock run
+    python -m benchmarks.accuracy.learning.by_the_clock table
 
 `run` makes each training of RUNS that docs/results/by_the_clock.csv lacks, one after
 another; the machine should have nothing else to do. `table` prints means and ranges
@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.accuracy.experiments import BCCD, SQUEEZENET
-from benchmarks.accuracy.learned import append, read_rows, spread
+from benchmarks.accuracy.learning.experiments import BCCD, SQUEEZENET
+from benchmarks.accuracy.learning.results import append, read_rows, spread
 
 TABLE = Path("docs/results/by_the_clock.csv")
 # minutes, options of train.py, seeds

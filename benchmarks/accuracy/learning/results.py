@@ -4,7 +4,7 @@ import csv
 import statistics
 from pathlib import Path
 
-from benchmarks.accuracy.experiments import DATA, EXPERIMENTS
+from benchmarks.accuracy.learning.experiments import DATA, EXPERIMENTS
 
 TABLE = Path("docs/results/learning.csv")
 COLUMNS = ("quarter", "half", "mAP50", "AP", "train_mAP50", "fresh_mAP50")
