@@ -83,7 +83,7 @@ def _overlapped(
 
 
 def confusion(classified: Sequence[Sequence[Box]], num_classes: int) -> np.ndarray:
-    """Int (C, C): true class by detected class; 0 is "nothing" and "missed"."""
+    """Int (C, C): true class by detected class; 0: false positives and misses."""
     counts = np.zeros((num_classes, num_classes), int)
     for box in (box for boxes in classified for box in boxes):
         true = {"TP": box.class_id, "FP": 0, "FN": box.class_id}

@@ -40,14 +40,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 // images: each is in the page once, the boxes are drawn over it
-const KINDS = ["right", "false", "confused", "missed"];
+const KINDS = ["true positives", "false positives", "class confusions", "misses"];
 
 function words(box) {
   const [kind, classId, score, , other] = box;
   const name = data.classes[classId - 1];
-  if (KINDS[kind] === "missed") return `missed: ${name}`;
+  if (KINDS[kind] === "misses") return `miss: ${name}`;
   const said = `${name} ${score.toFixed(2)}`;
-  return KINDS[kind] === "confused" ? `${said}, is ${data.classes[other - 1]}` : said;
+  return KINDS[kind] === "class confusions" ? `${said}, is ${data.classes[other - 1]}` : said;
 }
 
 function draw(number, model) {
@@ -60,12 +60,12 @@ function draw(number, model) {
   image.width = source.width;
   image.height = source.height;
   const counts = KINDS.map((_, kind) => boxes.filter((box) => box[0] === kind).length);
-  const told = KINDS.map((name, i) => `${counts[i]} ${name}`).filter((_, i) => counts[i]);
+  const told = KINDS.map((name, i) => `${name}: ${counts[i]}`).filter((_, i) => counts[i]);
   image.alt = `${source.name}: ${told.join(", ") || "no boxes"}`;
   frame.append(image);
   for (const box of [...boxes].reverse()) {
     const [left, top, right, bottom] = box[3];
-    const drawn = element("div", `box ${KINDS[box[0]]}`);
+    const drawn = element("div", `box ${KINDS[box[0]].replace(" ", "-")}`);
     drawn.style.cssText =
       `left:${left * 100}%;top:${top * 100}%;` +
       `width:${(right - left) * 100}%;height:${(bottom - top) * 100}%`;
@@ -82,7 +82,7 @@ function show(model) {
   same.replaceChildren(...data.same.map((number) => draw(number, model)));
   const worst = document.getElementById("worst");
   worst.replaceChildren(...data.worst[model].map((number) => draw(number, model)));
-  if (!data.worst[model].length) worst.append(element("p", "soft", "No mistakes."));
+  if (!data.worst[model].length) worst.append(element("p", "soft", "No errors."));
   for (const part of document.querySelectorAll("[data-model]")) {
     part.hidden = Number(part.dataset.model) !== model;
   }
@@ -93,6 +93,6 @@ for (const input of document.querySelectorAll(".switch input")) {
 }
 const labels = document.getElementById("labels");
 labels.addEventListener("change", () => {
-  document.getElementById("eyes").classList.toggle("labels", labels.checked);
+  document.getElementById("detections").classList.toggle("labels", labels.checked);
 });
 show(Number(document.querySelector(".switch input:checked").value));

@@ -11,7 +11,7 @@ from tests.helpers.browser import browser
 
 FIRST_CELLS = "[...document.querySelectorAll('#table tbody th')].map(c => c.innerText)"
 CHECKED = "document.querySelector('.switch input:checked').value"
-SEEN = "[...document.querySelectorAll('#eyes figcaption')].map(c => c.innerText).join()"
+SEEN = "[...document.querySelectorAll('#detections figcaption')].map(c => c.innerText).join()"
 VISIBLE = "[...document.querySelectorAll('[data-model]')].filter(e => !e.hidden).length"
 
 
@@ -120,15 +120,18 @@ def test_arrow_keys_change_the_model(shown):
 
 def test_captions_count_the_boxes(shown):
     # each kind is drawn as often as the captions say
-    for kind in ("right", "false", "confused", "missed"):
-        drawn = shown.ask(f"document.querySelectorAll('.box.{kind}').length")
-        said = sum(int(n) for n in re.findall(rf"(\d+) {kind}", shown.ask(SEEN)))
+    for kind in ("true positives", "false positives", "class confusions", "misses"):
+        box = f".box.{kind.replace(' ', '-')}"
+        drawn = shown.ask(f"document.querySelectorAll('{box}').length")
+        said = sum(int(n) for n in re.findall(rf"{kind}: (\d+)", shown.ask(SEEN)))
         assert drawn == said
-    assert shown.ask("document.querySelectorAll('.box.right').length") > 0
+    assert shown.ask("document.querySelectorAll('.box.true-positives').length") > 0
 
 
 def test_labels_can_be_shown(shown):
-    style = "getComputedStyle(document.querySelector('.box.right span')).display"
+    style = (
+        "getComputedStyle(document.querySelector('.box.true-positives span')).display"
+    )
     assert shown.ask(style) == "none"
     shown.ask("document.getElementById('labels').click()")
     assert shown.ask(style) == "block"
