@@ -4,9 +4,10 @@
         --epochs 5
 
 Trains rows of benchmarks.accuracy.learning as it does, up to an epoch, and prints as
-Markdown, for maps from the adapter on, the share of channels that are 0 everywhere in the first training images, and the mAP50 of that
-epoch. A map whose channels are all dead tells nothing of the image, nor does
-anything behind it, and no gradient comes through it.
+Markdown, for maps from the adapter on, the share of channels that are 0
+everywhere in the first training images, and the mAP50 of that epoch. A map whose
+channels are all dead tells nothing of the image, nor does anything behind it, and no
+gradient comes through it.
 """
 
 import argparse

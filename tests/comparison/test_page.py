@@ -11,7 +11,8 @@ from tests.helpers.browser import browser
 
 FIRST_CELLS = "[...document.querySelectorAll('#table tbody th')].map(c => c.innerText)"
 CHECKED = "document.querySelector('.switch input:checked').value"
-SEEN = "[...document.querySelectorAll('#detections figcaption')].map(c => c.innerText).join()"
+CAPTIONS = "[...document.querySelectorAll('#detections figcaption')]"
+SEEN = f"{CAPTIONS}.map(c => c.innerText).join()"
 VISIBLE = "[...document.querySelectorAll('[data-model]')].filter(e => !e.hidden).length"
 
 

@@ -5,11 +5,10 @@
     python -m benchmarks.accuracy.learning table --data raccoon
     python -m benchmarks.accuracy.learning plot
 
-`run` trains each named row of experiments.py on each data set and seed, one process each,
-and adds a line to docs/results/learning.csv; what stands there already is not trained
-again, so the table grows over weeks and machines. With
-`--jobs 2` two train side by side, each on its share of the cores, which takes less
-time in all.
+`run` trains each named row of experiments.py on each data set and seed, one process
+each, and adds a line to docs/results/learning.csv; what stands there already is not
+trained again, so the table grows over weeks and machines. With `--jobs 2` two train
+side by side, each on its share of the cores, which takes less time in all.
 `table` prints means and ranges as Markdown, `plot` draws
 docs/results/learning_NAME.png for each row of PLOTS.
 Scored are the last weights, never the best: no epoch is chosen on the test images.
