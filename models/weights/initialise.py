@@ -7,6 +7,7 @@ import keras
 
 from base.errors import UserError
 from models import Architecture, backbone_layers, build, fix
+from models.architecture import STAGED
 from models.weights import transfer
 from models.weights.published.keras_legacy import download
 from models.weights.read import WeightsFile, read_weights
@@ -120,13 +121,14 @@ def form_of(file: WeightsFile, backbone: str, width: float = 1.0) -> dict:
     theirs = file.architecture
     if theirs is None:
         return {}
-    form = {"norm": theirs.norm, "layout": theirs.layout}
-    if theirs.neck != "native":  # that one belongs to its classifier
-        form["neck"] = theirs.neck
+    names = ["norm"]
+    if theirs.neck != "yolox":  # its layout goes with no other neck
+        names.append("layout")
+    if theirs.neck not in STAGED:  # these belong to their backbone
+        names.append("neck")
     if brings_backbone(file, backbone, width):
-        for name in ("neck", "adapter_filters", "reuse"):
-            form[name] = getattr(theirs, name)
-    return form
+        names = ["norm", "layout", "neck", "adapter_filters", "reuse"]
+    return {name: getattr(theirs, name) for name in names}
 
 
 def brings_backbone(file: WeightsFile, backbone: str, width: float = 1.0) -> bool:

@@ -12,6 +12,7 @@ from models.necks import heads, yolox
 from models.ssd300YOLOXnano_alt import stages
 from models.weights import initialise, transfer
 from models.weights.__main__ import main
+from models.weights.hub import DEFAULT
 from models.weights.initialise import pretrained_backbone
 from models.weights.published.yolox import (
     CALIBRATION,
@@ -266,3 +267,17 @@ def test_neck_yolox_folds_and_belongs_to_its_backbone():
         Architecture("squeezenet", 3, neck="yolox")
     with pytest.raises(ValueError, match="belong together"):
         Architecture("yolox_nano", 3, neck="yolox", layout="voc")
+
+
+@pytest.mark.parametrize("backbone", ["small", "squeezenet", "MobileNet"])
+def test_another_backbone_has_its_own_neck_behind_a_file_of_yolox_nano(backbone):
+    file = weights.read_weights(DEFAULT)
+    form = initialise.form_of(file, backbone)
+    architecture = Architecture(backbone, 21, **form)
+    assert architecture == Architecture(backbone, 21, norm=file.architecture.norm)
+
+
+def test_a_file_of_yolox_nano_of_which_nothing_fits_is_refused():
+    file = weights.read_weights(DEFAULT)
+    with pytest.raises(ValueError, match="none of its layers fits small"):
+        initialise.initialise_weights(Architecture("small", 21), file, file.class_names)
