@@ -48,6 +48,16 @@ def is_image_name(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
+def without_suffix(name: str, *others: str) -> str:
+    """A name without the suffix of an image, or one of `others`.
+
+    >>> without_suffix("a/b.JPG"), without_suffix("v1.2"), without_suffix("b.x", ".x")
+    ('a/b', 'v1.2', 'b')
+    """
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in (*SUFFIXES, *others) else name
+
+
 def image_size(path: Path | str) -> tuple[int, int]:
     """Width and height in pixels, upright, from the header alone.
 

@@ -59,7 +59,7 @@ def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None
     if image is None:
         places["image-missing"].append(f"{path}: {annotation.filename!r}")
         return
-    if tree.is_claimed_twice(image):
+    if tree.claims[image] > 1:
         places["image-twice"].append(f"{path}: {annotation.filename!r}")
         return
     try:

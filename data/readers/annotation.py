@@ -11,7 +11,6 @@ What a source lists is read image by image (`Annotated`); what is wrong with box
 classes is reported and mended in one place for all formats, `assemble.py`.
 """
 
-import math
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -112,15 +111,6 @@ class AnnotationSource(Protocol):
 
     def read(self, key: str) -> Annotated:
         """One image; UserError, naming the file, where it must be left out."""
-
-
-def number(text: str) -> float | None:
-    """A finite number such as 48 or 48.5, else None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def same_name_problems(

@@ -20,15 +20,13 @@ from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import (
     Annotated,
     EdgesPx,
-    Missing,
     Object,
-    Problem,
-    number,
     size_problems,
 )
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.split_files import SplitFiles
+from data.readers.files.split_files import AnnotationFile, SplitFiles
 from data.readers.files.text import check_names, table_rows
+from data.readers.outlines import as_number
 from data.readers.splits import split_in_name
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
@@ -126,10 +124,10 @@ def _columns(path: Path) -> _Columns | None:
 
 def _number(cell: str) -> float | None:
     """A finite number, with a decimal point or comma; else None."""
-    return number(cell.replace(",", "."))
+    return as_number(cell.replace(",", "."))
 
 
-class TableSource:
+class TableSource(SplitFiles):
     """CSV files of one data set."""
 
     format_name = "CSV"
@@ -137,39 +135,27 @@ class TableSource:
     def __init__(
         self, root: Path, files: Sequence[Path], class_files: Sequence[Path]
     ) -> None:
-        self.root = root
+        super().__init__(root, files)
         self._classes = dict(
             pair for file in class_files for pair in _class_pairs(file)
         )
         self.names_have_order = bool(self._classes)
-        self._files = SplitFiles(
-            root, files, lambda file: _Table(file, root, self._classes)
-        )
-        self.lists = self._files.lists
 
-    def keys(self, split: str | None) -> list[str]:
-        """Names of the images of a split."""
-        return self._files.keys(split)
-
-    def problems(self, split: str | None) -> list[Problem]:
-        """Files that tell no split."""
-        return self._files.problems(split)
+    def open_file(self, path: Path) -> AnnotationFile:
+        """The content of a file."""
+        return _Table(path, self.root, self._classes)
 
     def class_names(self) -> list[str]:
         """Those of the file of classes in its order, else all that occur."""
-        tables = (self._files.open(file) for file in self._files.paths())
-        rows = (rows for table in tables for rows in table.images.values())
-        used = {row.name for part in rows for row in part}
+        tables = map(self.open, self.paths())
+        images = (rows for table in tables for rows in table.images.values())
+        used = {row.name for rows in images for row in rows}
         if not self._classes:
             return sorted(used)
         names = list(dict.fromkeys(self._classes.values()))
         if names == list(self._classes):  # keras-retinanet
             return names
         return [name for name in names if name in used]  # Open Images describes 601
-
-    def read(self, key: str) -> Annotated:
-        """One image with its rows."""
-        return self._files.read(key)
 
 
 def _class_pairs(path: Path) -> list[tuple[str, str]]:
@@ -187,7 +173,7 @@ def _class_pairs(path: Path) -> list[tuple[str, str]]:
     return [(code, name) for code, name in rows]
 
 
-class _Table:
+class _Table(AnnotationFile):
     """One CSV file: the rows of each image."""
 
     def __init__(self, path: Path, root: Path, classes: dict[str, str]) -> None:
@@ -221,10 +207,7 @@ class _Table:
             name for name in self.images if name.lower().endswith(kinds)
         )
 
-    def read(self, name: str) -> Annotated:
-        path = self._image(name)
-        if path is None:
-            raise Missing(f"images of {self.path.name} are not there", name)
+    def annotated(self, name: str, path: Path) -> Annotated:
         size_wh = image_size(path)
         rows = self.images[name]
         written = {r.written_wh: r.line for r in rows[::-1] if not _is_size_of_box(r)}
@@ -236,7 +219,7 @@ class _Table:
         objects = [self._object(row, size_wh) for row in rows]
         return Annotated(path, size_wh, objects, problems)
 
-    def _image(self, name: str) -> Path | None:
+    def find(self, name: str) -> Path | None:
         if name in self.paths:
             return self.paths[name]
         found = (self.finder.find(name + suffix) for suffix in SUFFIXES)  # Open Images

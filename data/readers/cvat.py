@@ -16,11 +16,11 @@ from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
 from data.images import image_size
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
+from data.readers.annotation import Annotated, EdgesPx, Object, size_problems
 from data.readers.files.json_file import MAX_BYTES, files_of
 from data.readers.files.paths import Finder, image_folders
 from data.readers.files.text import MISSING, encoding_of, read_text, without_mark
-from data.readers.listed import ListedSource
+from data.readers.listed import ListedFile, ListedSource, listed_sources
 from data.readers.outlines import (
     around_box,
     around_ellipse,
@@ -62,10 +62,7 @@ class _Image(NamedTuple):
 def find(path: Path) -> list[ListedSource]:
     """The data set of a CVAT file, or of those in a folder and its subfolders."""
     files = [file for file in files_of(path, ".xml") if is_cvat(file)]
-    if not files:
-        return []
-    root = path if path.is_dir() else path.parent
-    return [ListedSource("CVAT XML", root, files, lambda file: _File(file, root), True)]
+    return listed_sources("CVAT XML", path, files, _File, names_have_order=True)
 
 
 def is_cvat(path: Path) -> bool:
@@ -77,7 +74,7 @@ def is_cvat(path: Path) -> bool:
         return False
 
 
-class _File:
+class _File(ListedFile):
     """One XML file: the shapes of each image."""
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -104,7 +101,7 @@ class _File:
         self.class_names = list(dict.fromkeys([*known, *used]))
         finder = Finder(image_folders(path, root))
         # a folder for each subset, or all in one
-        self._paths = finder.find_all(self._images, lambda key: self._images[key].name)
+        self.paths = finder.find_all(self._images, lambda key: self._images[key].name)
 
     def _add(self, element: Element) -> None:
         name, subset = element.get("name") or "", element.get("subset") or ""
@@ -127,14 +124,8 @@ class _File:
         written_wh = as_number(element.get("width")), as_number(element.get("height"))
         self._images[key] = _Image(name, subset, written_wh, objects, where)
 
-    def find(self, key: str) -> Path | None:
-        return self._paths[key]
-
-    def read(self, key: str) -> Annotated:
-        image, path = self._images[key], self.find(key)
-        if path is None:
-            raise Missing(f"images of {self.path.name} are not there", key)
-        size_wh = image_size(path)
+    def annotated(self, key: str, path: Path) -> Annotated:
+        image, size_wh = self._images[key], image_size(path)
         problems = size_problems(image.where, image.written_wh, size_wh)
         return Annotated(path, size_wh, image.objects, problems)
 

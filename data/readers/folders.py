@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.readers.annotation import Annotated, AnnotationSource, Problem
-from data.readers.splits import SPLITS, is_split_name
+from data.readers.splits import SPLITS, folder_notes
 
 
 class SplitFolders:
@@ -48,13 +48,9 @@ class SplitFolders:
         tells = [s.problems for *_, s in self._parts if hasattr(s, "problems")]
         found = [line for tell in tells for line in tell(None)]
         names = {folder: of for folder, of, _ in self._parts}
-        longer = [f"{n} as {s}" for n, s in names.items() if not is_split_name(n)]
         others = [name for name, of in names.items() if of not in SPLITS]
-        if others:
-            text = f"{self.root}: {', '.join(others)} tell no split and are in none; "
-            text = f"{text}--train-split {others[0]} takes one."
-            found.append(Problem(text, "list-unknown", "warning"))
-        elif longer:
-            text = f"splits are read from names of folders: {', '.join(longer)}."
-            found.append(Problem(f"{self.root}: {text}", "split-folder", "note"))
-        return found
+        if not others:
+            return found + folder_notes(self.root, names)
+        text = f"{self.root}: {', '.join(others)} tell no split and are in none; "
+        text = f"{text}--train-split {others[0]} takes one."
+        return [*found, Problem(text, "list-unknown", "warning")]

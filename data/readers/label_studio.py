@@ -20,7 +20,7 @@ from data.images import image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
 from data.readers.files.json_file import decode, files_of, holds
 from data.readers.files.paths import Finder, image_folders
-from data.readers.listed import ListedSource
+from data.readers.listed import ListedFile, ListedSource, listed_sources
 from data.readers.outlines import (
     around_box,
     around_ellipse,
@@ -57,13 +57,10 @@ class _Task(NamedTuple):
 def find(path: Path) -> list[ListedSource]:
     """The data set of an exported file, or of those in a folder and its subfolders."""
     files = [file for file in files_of(path, ".json") if holds(file, *KEYS)]
-    if not files:
-        return []
-    root = path if path.is_dir() else path.parent
-    return [ListedSource("Label Studio", root, files, lambda file: _File(file, root))]
+    return listed_sources("Label Studio", path, files, _File)
 
 
-class _File:
+class _File(ListedFile):
     """One exported file: the tasks by the addresses of their images."""
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -74,7 +71,7 @@ class _File:
         self.images = dict.fromkeys(self._tasks)
         regions = [r for task in self._tasks.values() for r in task.regions or ()]
         self.class_names = sorted({n for region in regions if (n := _name(region))})
-        self._paths = _find_images(Finder(image_folders(path, root)), self._tasks)
+        self.paths = _find_images(Finder(image_folders(path, root)), self._tasks)
 
     def _add(self, item: dict[str, Any], where: str) -> None:
         is_min = not isinstance(item.get("data"), dict)
@@ -93,13 +90,8 @@ class _File:
             task = newest._replace(problems=[f"{where}: {SEVERAL}"])
         self._tasks[name] = task
 
-    def find(self, name: str) -> Path | None:
-        return self._paths[name]
-
-    def read(self, name: str) -> Annotated:
-        task, path = self._tasks[name], self.find(name)
-        if path is None:
-            raise Missing(f"images of {self.path.name} are not there", name)
+    def annotated(self, name: str, path: Path) -> Annotated:
+        task = self._tasks[name]
         if task.regions is None:
             raise Missing("tasks have no annotation", name, path)
         size_wh = image_size(path)

@@ -4,17 +4,21 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
-from base.errors import UserError
 from data.images import is_image_name
 from data.readers.annotation import Annotated, Problem
 from data.readers.files.paths import files_under
+from data.readers.files.split_files import (
+    AnnotationFile,
+    check_one_file,
+    check_one_name,
+    names_by_image,
+)
 from data.readers.files.text import check_names
 from data.readers.splits import SPLITS, splits_of
 
 
-class ListedFile(Protocol):
+class ListedFile(AnnotationFile):
     """One file's content.
 
     images: names of images as the file writes them, and the split that it tells.
@@ -24,11 +28,21 @@ class ListedFile(Protocol):
     images: Mapping[str, str | None]
     class_names: Sequence[str]
 
-    def find(self, name: str) -> Path | None:
-        """The file of an image."""
 
-    def read(self, name: str) -> Annotated:
-        """One image with its objects."""
+def listed_sources(
+    format_name: str,
+    path: Path,
+    files: Sequence[Path],
+    open_file: Callable[[Path, Path], ListedFile],
+    names_have_order: bool = False,
+) -> list["ListedSource"]:
+    """The data set of files that are `path` or below it; empty where there are none.
+
+    open_file: the content of a file, from its path and the data set's root.
+    """
+    root = path if path.is_dir() else path.parent
+    source = ListedSource(format_name, root, files, open_file, names_have_order)
+    return [source] if files else []
 
 
 class ListedSource:
@@ -43,8 +57,8 @@ class ListedSource:
         format_name: str,
         root: Path,
         files: Sequence[Path],
-        open_file: Callable[[Path], ListedFile],
-        names_have_order: bool = False,
+        open_file: Callable[[Path, Path], ListedFile],
+        names_have_order: bool,
     ) -> None:
         self.format_name, self.root = format_name, root
         self.names_have_order = names_have_order
@@ -52,7 +66,7 @@ class ListedSource:
 
     @cached_property
     def _files(self) -> dict[Path, ListedFile]:
-        return {path: self._open_file(path) for path in self._paths}
+        return {path: self._open_file(path, self.root) for path in self._paths}
 
     @cached_property
     def _lists(self) -> dict[str | None, dict[str, tuple[Path, str]]]:
@@ -70,12 +84,7 @@ class ListedSource:
                 if its_split != split and "trainval" not in (its_split, split):
                     key = f"{split}/{key}"
                 place = lists.setdefault(split, {}).setdefault(key, (path, name))
-                if place[0] != path:
-                    raise UserError(
-                        f"{name} stands in {place[0]} and in {path}: which of them is "
-                        "right can't be known. Move one away, or name one file instead "
-                        "of the folder."
-                    )
+                check_one_file(name, place[0], path)
         return lists
 
     @property
@@ -94,8 +103,7 @@ class ListedSource:
 
     @cached_property
     def _unlisted(self) -> list[Problem]:
-        listed = [f.find(name) for f in self._files.values() for name in f.images]
-        return unlisted(self.root, listed, self.format_name)
+        return unlisted(self.root, self._names_of, self.format_name)
 
     def class_names(self) -> list[str]:
         """Classes of all files."""
@@ -108,20 +116,14 @@ class ListedSource:
         """One image with its objects."""
         path, name = next(keys[key] for keys in self._lists.values() if key in keys)
         image = self._files[path].find(name)
-        if image and len(self._names_of[image]) > 1:
-            names = " and ".join(sorted(self._names_of[image]))
-            raise UserError(f"{image}: {names} both come to this image.")
+        if image:
+            check_one_name(image, self._names_of[image])
         return self._files[path].read(name)
 
     @cached_property
     def _names_of(self) -> dict[Path, set[str]]:
         """The names that all files have for each image."""
-        found: dict[Path, set[str]] = {}
-        for file in self._files.values():
-            for name in file.images:
-                if image := file.find(name):
-                    found.setdefault(image, set()).add(name)
-        return found
+        return names_by_image(self._files.values())
 
 
 def file_splits(root: Path, paths: Sequence[Path]) -> dict[Path, str | None]:
@@ -149,13 +151,11 @@ def unused_lists(root: Path, lists: Mapping[str | None, Sequence]) -> list[Probl
     ]
 
 
-def unlisted(
-    root: Path, listed: Iterable[Path | None], format_name: str
-) -> list[Problem]:
+def unlisted(root: Path, listed: Iterable[Path], format_name: str) -> list[Problem]:
     """A line for images below a folder that no annotation file lists."""
     found = {os.path.normpath(path) for path in files_under(root)}
     images = {path for path in found if is_image_name(Path(path).name)}
-    rest = sorted(images - {os.path.normpath(path) for path in listed if path})
+    rest = sorted(images - {os.path.normpath(path) for path in listed})
     if not rest:
         return []
     severity = "warning" if 2 * len(rest) > len(images) else "note"

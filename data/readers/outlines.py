@@ -5,7 +5,7 @@ missing or not finite.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from data.readers.annotation import EdgesPx
@@ -51,40 +51,33 @@ def around_box(
     center: Sequence[float], size_wh: Sequence[float], degrees: float = 0.0
 ) -> EdgesPx | None:
     """Edges around a box that is turned about its center."""
-    half_w, half_h = size_wh[0] / 2, size_wh[1] / 2
-    if degrees % 180 == 0:  # exact, without rounding by the cosine
-        return _around(center, half_w, half_h)
-    cos, sin = _turn(degrees)
+    halves = size_wh[0] / 2, size_wh[1] / 2
     # corners (+-w/2, +-h/2), turned: the farthest in x and in y
-    return _around(
-        center,
-        abs(half_w * cos) + abs(half_h * sin),
-        abs(half_w * sin) + abs(half_h * cos),
-    )
+    return _around(center, halves, degrees, lambda a, b: abs(a) + abs(b))
 
 
 def around_ellipse(
     center: Sequence[float], radii: Sequence[float], degrees: float = 0.0
 ) -> EdgesPx | None:
     """Edges around an ellipse that is turned about its center."""
-    if degrees % 180 == 0:
-        return _around(center, *radii)
-    cos, sin = _turn(degrees)
     # extrema of x(t) = rx cos t cos a - ry sin t sin a, and y(t) alike
-    return _around(
-        center,
-        math.hypot(radii[0] * cos, radii[1] * sin),
-        math.hypot(radii[0] * sin, radii[1] * cos),
-    )
+    return _around(center, radii, degrees, math.hypot)
 
 
-def _turn(degrees: float) -> tuple[float, float]:
-    angle = math.radians(degrees)
-    return math.cos(angle), math.sin(angle)
-
-
-def _around(center: Sequence[float], half_w: float, half_h: float) -> EdgesPx | None:
-    x, y = center
+def _around(
+    center: Sequence[float],
+    halves: Sequence[float],
+    degrees: float,
+    join: Callable[[float, float], float],
+) -> EdgesPx | None:
+    """join: how far both halves, each turned, reach along an axis."""
+    (x, y), (half_w, half_h) = center, halves
+    if degrees % 180:  # else exact, without rounding by the cosine
+        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        half_w, half_h = (
+            join(half_w * cos, half_h * sin),
+            join(half_w * sin, half_h * cos),
+        )
     return _finite((x - half_w, y - half_h, x + half_w, y + half_h))
 
 

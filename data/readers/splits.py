@@ -3,12 +3,13 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from base.errors import UserError
-from data.images import SUFFIXES
-from data.readers.annotation import AnnotationSource
+from data.images import without_suffix
+from data.readers.annotation import AnnotationSource, Problem
 
 SPLITS = ("train", "val", "trainval", "test")  # VOC devkit, ImageSets/Main
 VAL_PERCENT = 20  # the article's 80/20
@@ -88,6 +89,25 @@ def splits_of(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def folder_notes(root: Path, splits: Mapping[str, str]) -> list[Problem]:
+    """Says where a folder of another name is taken for a split."""
+    read = [f"{name} as {s}" for name, s in splits.items() if not is_split_name(name)]
+    text = f"{root}: splits are read from names of folders: {', '.join(read)}."
+    return [Problem(text, "split-folder", "note")] if read else []
+
+
+def unknown_lists(path: Path, what: str, names: Sequence[str]) -> list[Problem]:
+    """The warning about lists whose names tell no split."""
+    if not names:
+        return []
+    text = (
+        f"{path}: {what} that tell no split: {', '.join(names[:8])}; their images are "
+        "in train, val or test only where another list has them. "
+        f"--train-split {names[0]} takes one."
+    )
+    return [Problem(text, "list-unknown", "warning")]
+
+
 def _words(name: str) -> list[str]:
     """Words of a name in lower case; `TrainVal`, `train2017` and `trainset` too."""
     words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
@@ -141,9 +161,7 @@ def is_val(stem: str) -> bool:
 
 def _stem(key: str) -> str:
     name = key.replace("\\", "/").rpartition("/")[2]
-    stem, dot, suffix = name.rpartition(".")
-    is_ending = f".{suffix.lower()}" in (*SUFFIXES, ".json")  # labelme's files
-    return stem if dot and is_ending else name
+    return without_suffix(name, ".json")  # labelme's files
 
 
 def _keys(source: AnnotationSource, split: str, notes: list[str]) -> list[str] | None:

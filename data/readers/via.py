@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from base.errors import UserError
 from data.images import image_size, is_image_name
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object
+from data.readers.annotation import Annotated, EdgesPx, Object
 from data.readers.files.json_file import MAX_BYTES, decode, files_of, holds
 from data.readers.files.paths import Finder, image_folders
 from data.readers.files.text import table_rows
-from data.readers.listed import ListedSource
+from data.readers.listed import ListedFile, ListedSource, listed_sources
 from data.readers.outlines import (
     around_ellipse,
     around_points,
@@ -55,10 +55,7 @@ def find(path: Path) -> list[ListedSource]:
     """The data set of a VIA file, or of those in a folder and its subfolders."""
     files = [file for file in files_of(path, ".json") if holds(file, *KEYS)]
     files += [file for file in files_of(path, ".csv") if _is_table(file)]
-    if not files:
-        return []
-    root = path if path.is_dir() else path.parent
-    return [ListedSource("VIA", root, files, lambda file: _File(file, root))]
+    return listed_sources("VIA", path, files, _File)
 
 
 def _is_table(path: Path) -> bool:
@@ -73,7 +70,7 @@ def _header(cells: list[str]) -> list[str]:
     return [cell.strip().lstrip("#") for cell in cells]  # VIA 1 wrote #filename
 
 
-class _File:
+class _File(ListedFile):
     """One file of any version: the regions of each image."""
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -84,20 +81,14 @@ class _File:
         regions = [r for regions in self._regions.values() for r in regions]
         self._attribute = _class_attribute(path, regions)
         self.class_names = sorted({n for r in regions if (n := self._name(r))})
-        self._paths = Finder(image_folders(path, root)).find_all(self.images)
+        self.paths = Finder(image_folders(path, root)).find_all(self.images)
 
     def _name(self, region: _Region) -> str:
         if self._attribute is None:
             return ONLY_CLASS
         return _text(region.attributes.get(self._attribute))
 
-    def find(self, name: str) -> Path | None:
-        return self._paths[name]
-
-    def read(self, name: str) -> Annotated:
-        path = self.find(name)
-        if path is None:
-            raise Missing(f"images of {self.path.name} are not there", name)
+    def annotated(self, name: str, path: Path) -> Annotated:
         objects = [
             Object(self._name(region), _edges(region.shape), region.where)
             for region in self._regions[name]

@@ -4,19 +4,16 @@ https://cocodataset.org/#format-data. Decoded by msgspec straight into what is n
 outlines, most of such a file, are skipped unless a box must be made from them.
 """
 
-import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from base.errors import UserError
 from data.images import image_size
 from data.readers.annotation import (
     Annotated,
     EdgesPx,
-    Missing,
     Object,
     Problem,
     same_name_problems,
@@ -30,10 +27,10 @@ from data.readers.coco.ids import (
     names_by_id,
     twice_lines,
 )
-from data.readers.files.json_file import holds, parse
+from data.readers.files import json_file
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.split_files import SplitFiles
-from data.readers.files.text import MISSING, encoding_of, without_mark
+from data.readers.files.split_files import AnnotationFile, SplitFiles
+from data.readers.files.text import MISSING
 from data.readers.splits import splits_of
 
 IN_WORDS = "COCO JSON: annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json"
@@ -126,47 +123,29 @@ def _is_coco(path: Path) -> bool:
         return False
     if path.name.startswith("instances_") or path.name.endswith(".coco.json"):
         return True  # whatever is in it: reading tells what is wrong
-    return holds(path, KEYS)
+    return json_file.holds(path, KEYS)
 
 
-def _mapped(file: Any) -> mmap.mmap:
-    # pages of the file, given back when memory is short: the outlines are never copied
-    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def _decode(path: Path, kind: type) -> Any:
+    return json_file.decode(path, kind, "COCO JSON", is_limited=False)
 
 
-def decode(path: Path, kind: type) -> Any:
-    """The content of a JSON file as a msgspec type; UserError tells the place."""
-    try:
-        with path.open("rb") as file, _mapped(file) as data:
-            if encoding_of(data[:4]) != "utf-8":
-                return parse(without_mark(data[:]), kind)
-            with memoryview(data) as text:
-                return parse(text, kind)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not COCO JSON: {error}.") from error
-
-
-class CocoSource:
+class CocoSource(SplitFiles):
     """JSON files of one data set."""
 
     format_name = "COCO JSON"
     names_have_order = True
 
-    def __init__(self, root: Path, files: Sequence[Path]) -> None:
-        self.root = root
-        self._files = SplitFiles(root, files, lambda file: _CocoFile(file, root))
-        self.lists = self._files.lists
-
-    def keys(self, split: str | None) -> list[str]:
-        """Names of the images of a split; reads its JSON."""
-        return self._files.keys(split)
+    def open_file(self, path: Path) -> AnnotationFile:
+        """The content of a file."""
+        return _CocoFile(path, self.root)
 
     def class_names(self) -> list[str]:
         """Categories by their ids, without a parent that no object has.
 
         A name that says that there is none is one only where the user lists it.
         """
-        files = self._files.paths()
+        files = self.paths()
         categories = [c for file in files for c in _categories(file)]
         parents = {c.supercategory for c in categories if c.supercategory != c.name}
         roots = {
@@ -178,41 +157,36 @@ class CocoSource:
             roots -= {
                 a.category_id
                 for f in files
-                for a in decode(f, _UsedClasses).annotations
+                for a in _decode(f, _UsedClasses).annotations
             }
         kept = sorted((id_order(c.id), c.name) for c in categories if c.id not in roots)
         return [n for n in dict.fromkeys(n for _, n in kept) if n not in MISSING]
 
     def category_ids(self) -> dict[Id, str]:
         """Class names by the ids that the files give them."""
-        files = self._files.paths()
-        return {c.id: c.name for file in files for c in _categories(file)}
+        return {c.id: c.name for file in self.paths() for c in _categories(file)}
 
     def problems(self, split: str | None) -> list[Problem]:
         """Files that tell no split, lost annotations, names of several categories."""
         names = (
             line
-            for file in self._files.paths()
+            for file in self.paths()
             for line in same_name_problems(
                 file, ((c.id, c.name) for c in _categories(file))
             )
         )
-        return [*self._files.problems(split), *names]
-
-    def read(self, key: str) -> Annotated:
-        """One image with its objects."""
-        return self._files.read(key)
+        return [*super().problems(split), *names]
 
 
 def _categories(path: Path) -> list[Category]:
-    return checked_categories(path, decode(path, _Classes).categories)
+    return checked_categories(path, _decode(path, _Classes).categories)
 
 
-class _CocoFile:
+class _CocoFile(AnnotationFile):
     """One JSON file: images by name, the objects of each."""
 
     def __init__(self, path: Path, root: Path) -> None:
-        content = decode(path, _File)
+        content = _decode(path, _File)
         self.path, self.place = path, f"{path}: annotations"
         self.images = {image.file_name: image for image in content.images}
         self.names = in_both_forms(
@@ -222,7 +196,7 @@ class _CocoFile:
         self.numbers: dict[str, list[int]] = {}  # positions in annotations
         self.outlines: list[Outline] = []
         if not all(annotation.bbox for annotation in content.annotations):
-            self.outlines = decode(path, _Outlines).annotations
+            self.outlines = _decode(path, _Outlines).annotations
         by_id = in_both_forms(names_by_id(path, content.images))
         orphans: list[int] = []
         for number, annotation in enumerate(content.annotations):
@@ -245,11 +219,8 @@ class _CocoFile:
         )
         return [Problem(text, "image-id", num_objects=len(numbers))]
 
-    def read(self, name: str) -> Annotated:
+    def annotated(self, name: str, path: Path) -> Annotated:
         image = self.images[name]
-        path = self.paths[name]
-        if path is None:
-            raise Missing(f"images of {self.path.name} are not there", name)
         found_wh = size_wh = image_size(path)
         if image.width and image.height:
             size_wh = (int(image.width), int(image.height))

@@ -3,7 +3,8 @@
 import json
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,21 @@ def files_of(path: Path, suffix: str) -> list[Path]:
 def holds(path: Path, *alternatives: Sequence[bytes]) -> bool:
     """Whether a file has all texts of one of the alternatives, wherever they stand."""
     try:
-        with path.open("rb") as file:
-            if not os.fstat(file.fileno()).st_size:
-                return False
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                if encoding_of(data[:4]) != "utf-8":
-                    return _all_in(without_mark(data.read()), alternatives)
-                return _all_in(data, alternatives)
+        with _content(path) as data:
+            return _all_in(data, alternatives)
     except (OSError, ValueError):
         return False  # whoever reads it tells why
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[bytes | mmap.mmap]:
+    """A file's text in UTF-8: pages of it, given back when memory is short."""
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:  # an empty file can't be mapped
+            yield b""
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data if encoding_of(data[:4]) == "utf-8" else without_mark(data[:])
 
 
 def _all_in(data: bytes | mmap.mmap, alternatives: Sequence[Sequence[bytes]]) -> bool:
@@ -53,12 +60,16 @@ def _all_in(data: bytes | mmap.mmap, alternatives: Sequence[Sequence[bytes]]) ->
     return any(all(data.find(t) >= 0 for t in texts) for texts in alternatives)
 
 
-def decode(path: Path, kind: Any, format_name: str) -> Any:
-    """The content as a msgspec type; UserError names the file and the place in it."""
+def decode(path: Path, kind: Any, format_name: str, is_limited: bool = True) -> Any:
+    """The content as a msgspec type; UserError names the file and the place in it.
+
+    is_limited: whether at most MAX_BYTES are read.
+    """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if is_limited and path.stat().st_size > MAX_BYTES:
             raise UserError(f"at most {MAX_BYTES} bytes are read")
-        return parse(without_mark(path.read_bytes()), kind)
+        with _content(path) as data, memoryview(data) as text:
+            return _parse(text, kind)
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -66,7 +77,7 @@ def decode(path: Path, kind: Any, format_name: str) -> Any:
         raise UserError(f"{path}: not {format_name}: {reason}.") from error
 
 
-def parse(data: bytes | memoryview, kind: Any) -> Any:
+def _parse(data: memoryview, kind: Any) -> Any:
     """JSON in UTF-8 as a msgspec type; NaN, as pandas and Python write it, is null."""
     try:
         return msgspec.json.decode(data, type=kind)

@@ -1,40 +1,82 @@
 """Annotation files that each list images, one or more of them for each split."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from base.errors import UserError
-from data.readers.annotation import Annotated, Problem
+from data.readers.annotation import Annotated, Missing, Problem
 from data.readers.files.paths import is_shortened
 from data.readers.splits import splits_of
 
 
-class AnnotationFile(Protocol):
-    """One file's content: what it knows of each image, by the name it writes."""
+class AnnotationFile:
+    """One file's content.
 
+    images: what it knows of each image, by the name that it writes.
+    paths: the images' files; None where there is none.
+    problems: what is wrong with it as a whole.
+    """
+
+    path: Path
     images: Mapping[str, Any]
-    paths: Mapping[str, Path | None]  # of those that have a suffix
+    paths: Mapping[str, Path | None]
+    problems: Sequence[Problem] = ()
+
+    def find(self, name: str) -> Path | None:
+        """The file of an image."""
+        return self.paths[name]
 
     def read(self, name: str) -> Annotated:
-        """One image with its objects."""
+        """One image with its objects; `Missing` where it isn't there."""
+        image = self.find(name)
+        if image is None:
+            raise Missing(f"images of {self.path.name} are not there", name)
+        return self.annotated(name, image)
+
+    def annotated(self, name: str, image: Path) -> Annotated:
+        """The image with its objects; each format has its own."""
+        raise NotImplementedError
+
+
+def names_by_image(files: Iterable[AnnotationFile]) -> dict[Path, set[str]]:
+    """The names that all files have for each image."""
+    found: dict[Path, set[str]] = {}
+    for file in files:
+        for name, path in file.paths.items():
+            if path:
+                found.setdefault(path, set()).add(name)
+    return found
+
+
+def check_one_name(image: Path, names: set[str]) -> None:
+    """UserError where several names come to one image."""
+    if len(names) > 1:
+        raise UserError(
+            f"{image}: {' and '.join(sorted(names))} both come to this image."
+        )
+
+
+def check_one_file(name: str, first: Path, second: Path) -> None:
+    """UserError where two files list one image."""
+    if first != second:
+        raise UserError(
+            f"{name} stands in {first} and in {second}: which of them is right can't "
+            "be known. Move one away, or name one file instead of the folder."
+        )
 
 
 class SplitFiles:
-    """The files of one data set, each opened once, when it is asked for.
+    """A data set's files, each opened once, when it is asked for.
 
     A key is the name that a file writes, behind the split: `train/a.jpg` and
     `val/a.jpg` are two images. What trainval shares with train or val has one key.
+    A format adds `open_file` and what else an `AnnotationSource` has.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        files: Sequence[Path],
-        open_file: Callable[[Path], AnnotationFile],
-    ) -> None:
+    def __init__(self, root: Path, files: Sequence[Path]) -> None:
         self._files: dict[str | None, list[Path]] = {}
         folders = {file.parent.name for file in files if file.parent != root}
         of_folder, of_file = splits_of(folders), splits_of(file.stem for file in files)
@@ -42,7 +84,7 @@ class SplitFiles:
             folder = file.parent.name if file.parent != root else ""
             split = of_file.get(file.stem) or of_folder.get(folder)
             self._files.setdefault(split, []).append(file)
-        self._root = root
+        self.root = root
         others = self._files.get(None, [])
         stems = Counter(file.stem for file in files)
         self._others = {
@@ -56,9 +98,12 @@ class SplitFiles:
         elif len(others) == 1:
             self._others = {}
         self.lists = [split for split in self._files if split] + list(self._others)
-        self._open_file = open_file
         self._opened: dict[Path, AnnotationFile] = {}
         self._at: dict[str, tuple[AnnotationFile, str]] = {}
+
+    def open_file(self, path: Path) -> AnnotationFile:
+        """The content of a file."""
+        raise NotImplementedError
 
     def paths(self) -> list[Path]:
         """The files of all splits."""
@@ -67,7 +112,7 @@ class SplitFiles:
     def open(self, file: Path) -> AnnotationFile:
         """The content of one of `paths`."""
         if file not in self._opened:
-            self._opened[file] = self._open_file(file)
+            self._opened[file] = self.open_file(file)
         return self._opened[file]
 
     def keys(self, split: str | None) -> list[str]:
@@ -75,10 +120,9 @@ class SplitFiles:
         if split in self._others:
             opened = self.open(self._others[split])
             found = {f"{split}/{name}": (opened, name) for name in opened.images}
-            self._at |= found
-            return list(found)
-        splits = self._files if split is None else [split]
-        found = {key: at for name in splits for key, at in self._list(name).items()}
+        else:
+            splits = self._files if split is None else [split]
+            found = {k: at for name in splits for k, at in self._list(name).items()}
         self._at |= found
         return list(found)
 
@@ -86,12 +130,12 @@ class SplitFiles:
         """Of the files of a split, or of all: those that are open."""
         files = self._files.get(split) or self.paths()
         opened = [self._opened[file] for file in files if file in self._opened]
-        found = [line for one in opened for line in getattr(one, "problems", ())]
+        found = [line for one in opened for line in one.problems]
         names = list(self._others)
         if names:
             is_lost = any(self._files)  # the others' splits are what is read
             text = (
-                f"{self._root}: files that tell no split "
+                f"{self.root}: files that tell no split "
                 f"{'are in none' if is_lost else 'count together'}: "
                 f"{', '.join(names[:8])}; --train-split {names[0]} takes one."
             )
@@ -104,20 +148,13 @@ class SplitFiles:
         opened, name = self._at[key]
         annotated = opened.read(name)
         path = annotated.path
-        if is_shortened(name, path) and len(self._names_of.get(path, ())) > 1:
-            names = " and ".join(sorted(self._names_of[path]))
-            raise UserError(f"{path}: {names} both come to this image.")
+        if is_shortened(name, path):
+            check_one_name(path, self._names_of.get(path, set()))
         return annotated
 
     @cached_property
     def _names_of(self) -> dict[Path, set[str]]:
-        """The names that all files have for each image; opens them."""
-        found: dict[Path, set[str]] = {}
-        for file in [*self.paths(), *self._others.values()]:
-            for name, path in self.open(file).paths.items():
-                if path:
-                    found.setdefault(path, set()).add(name)
-        return found
+        return names_by_image(map(self.open, [*self.paths(), *self._others.values()]))
 
     def _list(self, split: str | None) -> dict[str, tuple[AnnotationFile, str]]:
         parts = ("train", "val") if split == "trainval" else ()
@@ -127,13 +164,7 @@ class SplitFiles:
         for file in self._files.get(split, []):
             opened = self.open(file)
             for name in opened.images:
-                if name in in_file:
-                    raise UserError(
-                        f"{name} stands in {in_file[name]} and in {file}: which of "
-                        "them is right can't be known. Move one away, or name one "
-                        "file instead of the folder."
-                    )
-                in_file[name] = file
+                check_one_file(name, in_file.setdefault(name, file), file)
                 key = f"{split}/{name}" if split else name
                 key = next((k for p in parts if (k := f"{p}/{name}") in shared), key)
                 found[key] = shared.get(key, (opened, name))

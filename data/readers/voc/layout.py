@@ -8,11 +8,17 @@ from functools import cached_property
 from pathlib import Path
 
 from base.errors import UserError
-from data.images import SUFFIXES, is_image_name
+from data.images import is_image_name, without_suffix
 from data.readers.annotation import Problem
 from data.readers.files.paths import files_under, folded
 from data.readers.files.text import read_lines
-from data.readers.splits import is_split_name, split_in_name, splits_of
+from data.readers.splits import (
+    folder_notes,
+    is_split_name,
+    split_in_name,
+    splits_of,
+    unknown_lists,
+)
 from data.readers.voc.xml_file import VocAnnotation, base_name, read_annotation
 
 LAYOUTS = (  # folder of images, folders of annotations, compared in lower case
@@ -39,19 +45,13 @@ class Tree:
     lists: dict[str, list[str]]  # split -> keys; empty: split by hash
     other_lists: dict[str, Path] = field(default_factory=dict)  # read when asked for
     notes: Sequence[Problem] = ()
-    _parsed: dict[Path, VocAnnotation | str] = field(default_factory=dict)
+    _parsed: dict[Path, VocAnnotation] = field(default_factory=dict)
 
     def annotation(self, path: Path) -> VocAnnotation:
         """The content of an XML file, parsed once; UserError as `read_annotation`."""
         if path not in self._parsed:
-            try:
-                self._parsed[path] = read_annotation(path)
-            except UserError as error:
-                self._parsed[path] = str(error)
-        found = self._parsed[path]
-        if isinstance(found, str):
-            raise UserError(found)
-        return found
+            self._parsed[path] = read_annotation(path)
+        return self._parsed[path]
 
     @property
     def stems(self) -> list[str]:
@@ -80,13 +80,9 @@ class Tree:
         is_free = other in self.images and other not in self.annotations
         return self.images[other][0] if is_free else None
 
-    def is_claimed_twice(self, image: Path) -> bool:
-        """Whether two annotations without an image of their own name this one."""
-        return self.claims[image] > 1
-
     @cached_property
     def claims(self) -> Counter[Path | None]:
-        """How many annotations of another name mean an image."""
+        """How many annotations without an image of their own name an image."""
         lone = {k: path for k, path in self.annotations.items() if k not in self.images}
         return Counter(
             self.image_of(key, self._filename(path)) for key, path in lone.items()
@@ -107,24 +103,17 @@ class Tree:
             text = f"{self.root}: {len(shared)} annotations have several images, such"
             text = f"{text} as {names}: the one that <filename> names is read."
             found.append(Problem(text, "image-shared", "warning"))
-        return found + self._unknown_lists()
+        return found + unknown_lists(self.root, "lists", self._unknown())
 
-    def _unknown_lists(self) -> list[Problem]:
+    def _unknown(self) -> list[str]:
+        """Lists that are not of a class only, of images that splits have."""
         known = {key for keys in self.lists.values() for key in keys}
-        others = [
+        return [
             name
             for name in self.other_lists
             if not known
             or not (OF_A_CLASS.match(name) or known.issuperset(self.keys(name)))
         ]
-        if not others:
-            return []
-        text = (
-            f"{self.root}: lists that tell no split: {', '.join(others[:8])}; their "
-            f"images are in train, val or test only where another list has them. "
-            f"--train-split {others[0]} takes one."
-        )
-        return [Problem(text, "list-unknown", "warning")]
 
 
 def find_trees(root: Path) -> list[Tree]:
@@ -183,11 +172,9 @@ def _lists_of_folders(
     for key in keys:
         if split := splits.get(key.partition("/")[0]):
             lists.setdefault(split, []).append(key)
-    longer = [f"{n} as {s}" for n, s in splits.items() if not is_split_name(n)]
-    text = f"{root}: splits are read from names of folders: {', '.join(longer)}."
-    notes = [Problem(text, "split-folder", "note")] * bool(longer)
     firsts = {key.partition("/")[0] if "/" in key else "." for key in keys}
-    return lists, notes + _unused_folders(root, sorted(firsts - set(splits)), lists)
+    unused = _unused_folders(root, sorted(firsts - set(splits)), lists)
+    return lists, folder_notes(root, splits) + unused
 
 
 def _unused_folders(
@@ -296,5 +283,4 @@ def _listed_key(line: str) -> str:
     if marked := MARK.match(line.strip()):
         line = "" if marked[2] == "-1" else marked[1]
     name = line.strip().replace("\\", "/").lstrip("./")
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot and f".{suffix.lower()}" in (*SUFFIXES, ".xml") else name
+    return without_suffix(name, ".xml")

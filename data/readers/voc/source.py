@@ -86,7 +86,7 @@ class VocSource:
             raise UserError(
                 f"{xml_path}: no image named {key!r} or {annotation.filename!r}."
             )
-        if tree.is_claimed_twice(path):
+        if tree.claims[path] > 1:
             raise Missing("annotations name an image that others name as well", key)
         size_wh = image_size(path)
         written_wh = annotation.size_wh or (None, None)

@@ -13,8 +13,8 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
-from data.readers.annotation import number
 from data.readers.files.text import clean_name, encoding_of, without_mark
+from data.readers.outlines import as_number
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
 CORNERS = ("xmin", "ymin", "xmax", "ymax")  # VOC devkit, PASreadrecord.m
@@ -72,15 +72,15 @@ def base_name(name: str) -> str:
 
 
 def _object(element: Element) -> VocObject:
-    corners = tuple(number(_text(element, f"bndbox/{name}")) for name in CORNERS)
-    difficult = bool(number(_text(element, "difficult")))
+    corners = tuple(as_number(_text(element, f"bndbox/{name}")) for name in CORNERS)
+    difficult = bool(as_number(_text(element, "difficult")))
     name = clean_name(_text(element, "name"))
     return VocObject(name, corners, difficult)
 
 
 def _size(root: Element) -> tuple[int, int] | None:
-    width = number(_text(root, "size/width"))
-    height = number(_text(root, "size/height"))
+    width = as_number(_text(root, "size/width"))
+    height = as_number(_text(root, "size/height"))
     return (int(width), int(height)) if width and height else None
 
 

@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import UserError
-from data.images import SUFFIXES, is_image_name
+from data.images import SUFFIXES, is_image_name, without_suffix
 from data.readers.annotation import Problem
 from data.readers.files.paths import Finder, files_under, folded
 from data.readers.files.text import read_lines
-from data.readers.splits import is_split_name, split_in_name, splits_of
+from data.readers.splits import (
+    folder_notes,
+    is_split_name,
+    split_in_name,
+    splits_of,
+    unknown_lists,
+)
 from data.readers.yolo.names import MAX_BYTES, is_name_file
 from data.readers.yolo.rows import parse_row
 
@@ -139,9 +145,7 @@ def stray_labels(root: Path, listed: Iterable[Path]) -> list[Path]:
 
 def _bare(path: Path, folder: Path) -> str:
     """A path below a folder without its suffix, to be compared."""
-    is_file = is_image_name(path.name) or is_list(path)
-    bare = path.with_suffix("") if is_file else path
-    return folded(os.path.relpath(bare, folder))
+    return folded(os.path.relpath(without_suffix(str(path), ".txt"), folder))
 
 
 def holds_rows(path: Path) -> bool:
@@ -197,18 +201,6 @@ def _images_of(names: Sequence[Any], finder: Finder) -> list[Path]:
     places = [finder.find(name) if isinstance(name, str) else None for name in names]
     found = [image for p in places if p for image in images_in(p)]
     return [image for image in found if is_image_name(image.name)]
-
-
-def unknown_lists(path: Path, what: str, names: Sequence[str]) -> list[Problem]:
-    """The warning about lists whose names tell no split."""
-    if not names:
-        return []
-    text = (
-        f"{path}: {what} that tell no split: {', '.join(names[:8])}; their images are "
-        "in train, val or test only where another list has them. "
-        f"--train-split {names[0]} takes one."
-    )
-    return [Problem(text, "list-unknown", "warning")]
 
 
 def darknet_file(root: Path) -> Path | None:
@@ -267,9 +259,8 @@ def folder_lists(root: Path) -> tuple[Lists, list[Problem]]:
                 lists.setdefault(split, []).extend(images)
         if lists:
             others = _other_folders(folders, splits)
-            notes = folder_notes(root, splits)
-            named = unknown_lists(root, "folders", list(others))
-            return lists | others, [*notes, *named]
+            unknown = unknown_lists(root, "folders", list(others))
+            return lists | others, [*folder_notes(root, splits), *unknown]
     return {None: images_in(child(root, "images")) or images_in(root)}, []
 
 
@@ -281,15 +272,4 @@ def _images_below(folder: Path) -> list[Path]:
 def _other_folders(folders: dict[str, Path], splits: Iterable[str]) -> Lists:
     others = (n for n in folders if n not in splits and n.lower() != "labels")
     found = {name: _images_below(folders[name]) for name in others if name[0] != "."}
-    return {n: images for n, images in found.items() if any(map(_is_image, images))}
-
-
-def _is_image(path: Path) -> bool:
-    return is_image_name(path.name)
-
-
-def folder_notes(root: Path, splits: dict[str, str]) -> list[Problem]:
-    """Says where a folder of another name is taken for a split."""
-    read = [f"{name} as {s}" for name, s in splits.items() if not is_split_name(name)]
-    text = f"{root}: splits are read from names of folders: {', '.join(read)}."
-    return [Problem(text, "split-folder", "note")] if read else []
+    return {n: p for n, p in found.items() if any(is_image_name(i.name) for i in p)}

@@ -5,7 +5,6 @@ and height in 0..1 (detect), the corners of a polygon (segment), or a box and it
 points (pose), which only `kpt_shape` in data.yaml tells from a polygon.
 """
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from base.errors import UserError
 from data.readers.annotation import EdgesPx
+from data.readers.outlines import as_numbers
 
 ROW = "a class number and 4 numbers in 0..1, or a polygon of 3 or more corners"
 UNSAID = ("", "null", "Null", "NULL", "~", "none", "None")  # kpt_shape without a value
@@ -23,7 +23,7 @@ SQUARE = 1e-3  # ours: rounding of oriented boxes' corners
 
 def parse_row(words: Sequence[str]) -> tuple[int, EdgesPx] | None:
     """Class number and corners in 0..1 of a row; None where it is no box."""
-    numbers = _numbers(words)
+    numbers = as_numbers(words)
     if not numbers or numbers[0] < 0 or numbers[0] % 1:
         return None
     class_number, numbers = int(numbers[0]), numbers[1:]
@@ -57,17 +57,9 @@ def key_point_numbers(value: Any, path: Path) -> int | None:
     )
 
 
-def _numbers(words: Sequence[str]) -> list[float] | None:
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        return None
-    return numbers if all(map(math.isfinite, numbers)) else None
-
-
 def check_not_pose(lines: Iterable[str], where: str) -> None:
     """UserError where rows look like boxes with key points, which read as polygons."""
-    parsed = (_numbers(line.split()) for line in lines)
+    parsed = (as_numbers(line.split()) for line in lines)
     rows = [numbers[1:] for numbers in parsed if numbers and len(numbers) > 6]
     lengths = {len(row) for row in rows}
     if len(lengths) != 1:
