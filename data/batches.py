@@ -15,7 +15,7 @@ import numpy as np
 
 from base.errors import UserError
 from data.augment import augment, plain
-from data.dataset import Dataset, Sample
+from data.dataset import Dataset
 from data.images import Unreachable
 
 ROWS_STEP = 8  # ours: truth has a multiple of 8 rows, so that few shapes are compiled
@@ -161,7 +161,8 @@ class Batches:
             return black, np.zeros((0, 5), np.float32)
         index, image = found
         sample = self.dataset.samples[index]
-        truth = self._truth(sample)
+        # difficult objects are learned, as in Caffe's training; crowds are not
+        truth = sample.truth if sample.crowd is None else sample.truth[~sample.crowd]
         try:
             if not self.augmented:
                 return plain(image, truth, self.size)
@@ -169,12 +170,6 @@ class Batches:
             return augment(image, truth, rng, self.size)
         except Exception as error:  # threads lose the place: name the image
             raise RuntimeError(f"{sample.path}: can't be prepared: {error}") from error
-
-    def _truth(self, sample: Sample) -> np.ndarray:
-        # difficult objects are learned, as in Caffe's training; crowds are not
-        if sample.crowd is None:
-            return sample.truth
-        return sample.truth[~sample.crowd]  # (M or fewer, 5)
 
     def _first_sound(self, index: int) -> tuple[int, np.ndarray] | None:
         """The first image from index on that can be decoded, and its pixels.

@@ -6,6 +6,7 @@ knows this one shape and no file format.
 
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,13 +108,8 @@ class Dataset:
 
     def boxes_per_class(self) -> dict[str, int]:
         """Number of boxes of each class, in the order of class_names."""
-        counts = np.zeros(len(self.class_names) + 1, np.int64)  # (C,)
-        for sample in self.samples:
-            np.add.at(counts, sample.truth[:, 4].astype(np.int64), 1)
-        return {
-            name: int(count)
-            for name, count in zip(self.class_names, counts[1:], strict=True)
-        }
+        class_ids = Counter(int(i) for s in self.samples for i in s.truth[:, 4])
+        return {n: class_ids[i] for i, n in enumerate(self.class_names, start=1)}
 
     def describe(self) -> str:
         """Two or three lines for the screen: how much of what, what is left out."""

@@ -37,15 +37,10 @@ def write_voc(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
     (out / "Annotations").mkdir(parents=True)
     crowds = thin = 0
     for name, annotated in _all(parts):
-        kept = []
-        for item in annotated.objects:
-            left, top, right, bottom = item.edges_px
-            # VOC's corners are pixels of the box: 1 pixel has equal corners
-            is_thin = right - left <= 1 or bottom - top <= 1
-            crowds += item.crowd
-            thin += is_thin and not item.crowd
-            if not (item.crowd or is_thin):
-                kept.append(item)
+        single = [item for item in annotated.objects if not item.crowd]
+        kept = [item for item in single if not _is_thin(*item.edges_px)]
+        crowds += len(annotated.objects) - len(single)
+        thin += len(single) - len(kept)
         path = out / "Annotations" / f"{Path(name).stem}.xml"
         path.write_bytes(_voc_xml(name, annotated.size_wh, kept))
     for split, images in parts.items():
@@ -56,6 +51,11 @@ def write_voc(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
             (folder / f"{split}.txt").write_text(stems, "utf-8")
     yield from _lost(crowds, "crowds")
     yield from _lost(thin, "boxes no wider or higher than a pixel")
+
+
+def _is_thin(left: float, top: float, right: float, bottom: float) -> bool:
+    # VOC's corners are pixels of the box: 1 pixel has equal corners
+    return right - left <= 1 or bottom - top <= 1
 
 
 def _voc_xml(name: str, size_wh: tuple[int, int], objects: Iterable[Object]) -> bytes:

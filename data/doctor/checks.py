@@ -60,27 +60,22 @@ def check_dataset(
     found = check_trees(trees)
     lines = list(dict.fromkeys(line for d in datasets for line in d.problems))
     if len(trees) == len(sources):  # looked at above, in other words
-        lines = [line for line in lines if _id(line) not in ("reader", *KINDS)]
+        lines = [line for line in lines if line.id not in ("reader", *KINDS)]
     found += _problems(lines)
     found += check_unread([Path(source.root) for source in sources], datasets)
     return found + check_annotations(datasets, priors) + check_images(datasets)
 
 
-def _problems(lines: Sequence[str]) -> list[Finding]:
+def _problems(lines: Sequence[Problem]) -> list[Finding]:
     """What the readers complain of, by their words for it."""
     by_kind: dict[tuple[str, str], list[str]] = {}
     for line in lines:
-        severity = getattr(line, "severity", "error")
-        by_kind.setdefault((_id(line), severity), []).append(line)
+        by_kind.setdefault((line.id, line.severity), []).append(line)
     return [
         finding
         for (id, severity), places in by_kind.items()
         for finding in findings(id, severity, TEXTS.get(id, TEXTS[severity]), places)
     ]
-
-
-def _id(line: str) -> str:
-    return getattr(line, "id", "reader")
 
 
 def check_annotations(datasets: Sequence[Dataset], priors: np.ndarray) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
 from data.images import read_image
-from data.progress import progress
+from data.progress import map_in_threads
 
 THUMBNAIL = 32  # ours: pixels, to compare images by
 HASH_BITS = 4  # ours: of 64; resized or compressed again, images differ by less
@@ -25,7 +24,7 @@ class Look(NamedTuple):
     """What is kept of an image: of its bytes, its shape and itself in small."""
 
     digest: bytes
-    bits: int  # 64: whether grey rises to the right, in 8 rows of 8
+    bits: np.ndarray  # uint8 (8,): whether grey rises to the right, in 8 rows of 8
     thumbnail: np.ndarray  # float32 (THUMBNAIL, THUMBNAIL)
 
 
@@ -34,15 +33,14 @@ def check_images(datasets: Sequence[Dataset]) -> list[Finding]:
     # a list may name one file in two splits, so paths alone do not do
     places = list(dict.fromkeys((d.split, p.path) for d in datasets for p in d.samples))
     seen, looks, broken = [], [], []
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        found = pool.map(_look, [path for _, path in places])
-        shown = progress(found, len(places), "images looked at")
-        for place, look in zip(places, shown, strict=True):
-            if isinstance(look, str):
-                broken.append(look)
-            else:
-                seen.append(place)
-                looks.append(look)
+    paths = [path for _, path in places]
+    found = map_in_threads(_look, paths, "images looked at", READ_THREADS)
+    for place, look in zip(places, found, strict=True):
+        if isinstance(look, str):
+            broken.append(look)
+        else:
+            seen.append(place)
+            looks.append(look)
     same = {True: [], False: []}  # in two splits?
     near = []
     for a, b, is_same in _pairs(looks):
@@ -72,7 +70,7 @@ def _look(path: Path) -> Look | str:
     thumbnail = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     # "dHash", Krawetz, "Kind of like that", 2013
     rows = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA).astype(int)
-    bits = int.from_bytes(np.packbits(rows[:, 1:] > rows[:, :-1]).tobytes(), "big")
+    bits = np.packbits(rows[:, 1:] > rows[:, :-1])
     return Look(digest, bits, thumbnail.astype(np.float32))
 
 
@@ -80,10 +78,9 @@ def _pairs(looks: Sequence[Look]) -> Iterator[tuple[int, int, bool]]:
     """Positions of images that are nearly the same, and whether their bytes are."""
     if not looks:
         return
-    bits = np.array([look.bits for look in looks], np.uint64)
-    octets = bits.view(np.uint8).reshape(-1, 8)
+    octets = np.stack([look.bits for look in looks])  # (N, 8)
     ones = np.array([bin(value).count("1") for value in range(256)], np.uint8)
-    for start in range(0, len(bits), CHUNK):
+    for start in range(0, len(octets), CHUNK):
         block = octets[start : start + CHUNK, None] ^ octets[None, start:]
         close = ones[block].sum(axis=-1) <= HASH_BITS  # (CHUNK or fewer, rest)
         for row, column in zip(*np.nonzero(np.triu(close, 1)), strict=True):

@@ -16,15 +16,12 @@ def check_unread(roots: Sequence[Path], datasets: Sequence[Dataset]) -> list[Fin
     files = list(dict.fromkeys(f for root in roots for f in files_under(root)))
     images = (f for f in files if is_image_name(f.name) and f.resolve() not in used)
     folders = Counter(file.parent for file in images)
-    kinds = Counter(f.suffix.lower() for f in files if _is_unread(f))
+    shown = (f for f in files if not f.name.startswith("."))
+    kinds = Counter(s for f in shown if (s := f.suffix.lower()) in UNREAD_SUFFIXES)
     return [
         *_counted("not-read", "images that no split has", folders.items(), "in"),
         *_counted("kind-not-read", "convert these to JPEG or PNG", kinds.items(), "of"),
     ]
-
-
-def _is_unread(path: Path) -> bool:
-    return path.suffix.lower() in UNREAD_SUFFIXES and not path.name.startswith(".")
 
 
 def _counted(

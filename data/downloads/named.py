@@ -81,7 +81,9 @@ def download_dataset(name: str) -> list[Path]:
         sets = OLD_SETS
     for archive in archives:
         if not _mark(sets, archive).exists():
-            _get(archive, sets / archive.folder)
+            path = fetch(archive.url, archive.hash_hex, sets / archive.folder)
+            unpack(path, sets / archive.folder)
+            path.unlink()  # COCO's images need 19 GB once
             _mark(sets, archive).touch()
     return [sets / folder for folder in folders]
 
@@ -89,9 +91,3 @@ def download_dataset(name: str) -> list[Path]:
 def _mark(sets: Path, archive: Archive) -> Path:
     """An empty file that says that the archive is unpacked."""
     return sets / archive.folder / f".{archive.url.rpartition('/')[2]}.unpacked"
-
-
-def _get(archive: Archive, folder: Path) -> None:
-    path = fetch(archive.url, archive.hash_hex, folder)
-    unpack(path, folder)
-    path.unlink()  # COCO's images need 19 GB once

@@ -3,7 +3,6 @@
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -42,27 +41,14 @@ BROKEN = (
 
 
 def _extract(archive: Path, folder: Path) -> None:
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as bundle:
-            members = bundle.infolist()
-            _check_size(archive, (member.file_size for member in members))
-            for member in _shown(members, archive):
-                bundle.extract(member, folder)
-        return
-    with tarfile.open(archive) as tar:
-        members = tar.getmembers()
-        _check_size(archive, (member.size for member in members))
-        for member in _shown(members, archive):
-            tar.extract(member, folder, filter="data")
-
-
-def _check_size(archive: Path, sizes: Iterable[int]) -> None:
-    if sum(sizes) > MAX_UNPACKED:
-        raise UserError(f"{archive}: more than {MAX_UNPACKED} bytes; refused.")
-
-
-def _shown(members: list, archive: Path) -> tqdm:
-    return tqdm(members, desc=f"unpacking {archive.name}", disable=None)
+    is_zip = zipfile.is_zipfile(archive)
+    with zipfile.ZipFile(archive) if is_zip else tarfile.open(archive) as bundle:
+        members = bundle.infolist() if is_zip else bundle.getmembers()
+        if sum(m.file_size if is_zip else m.size for m in members) > MAX_UNPACKED:
+            raise UserError(f"{archive}: more than {MAX_UNPACKED} bytes; refused.")
+        options = {} if is_zip else {"filter": "data"}
+        for member in tqdm(members, desc=f"unpacking {archive.name}", disable=None):
+            bundle.extract(member, folder, **options)
 
 
 def _merge(source: Path, target: Path) -> None:

@@ -65,15 +65,12 @@ class Problem(str):
 
 
 class Annotated(NamedTuple):
-    """One image with its objects; problems are complete one-line sentences.
-
-    image_id: that of COCO JSON.
-    """
+    """One image with its objects. image_id: that of COCO JSON."""
 
     path: Path
     size_wh: tuple[int, int]
     objects: Sequence[Object]
-    problems: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
     image_id: int | str | None = None
 
 

@@ -3,7 +3,6 @@
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from base.boxes import area
 from base.errors import UserError
 from data.dataset import Dataset, Sample, truth_array
-from data.progress import progress
+from data.progress import map_in_threads
 from data.readers.annotation import (
     Annotated,
     AnnotationSource,
@@ -24,8 +24,6 @@ from data.readers.annotation import (
 from data.readers.files.edges import valid_edges
 from data.readers.files.text import MISSING, check_names, clean_name
 from data.readers.splits import SplitAssignment, choose
-
-READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in memory
 
 
 class _Read(NamedTuple):
@@ -79,12 +77,13 @@ def read_chosen(
     """
     indices = {name: index for index, name in enumerate(class_names, start=1)}
     parts = [
-        (source, _read_all(source, keys, indices, keep)) for source, keys in chosen.keys
+        (source, _each_image_once(_read_all(source, keys, indices, keep)))
+        for source, keys in chosen.keys
     ]
-    parts = [(source, _each_image_once(part)) for source, part in parts]
     reads = [read for _, part in parts for read in part]
     lines, num_missing = _missing_lines(parts)
-    whole = _problems_of([source for source, _ in parts], split)
+    tells = [source.problems for source, _ in parts if hasattr(source, "problems")]
+    whole = list(dict.fromkeys(line for tell in tells for line in tell(split)))
     num_refused = sum(read.kept is None and read.missing is None for read in reads)
     return Dataset(
         name="+".join(dict.fromkeys(s.root.resolve().name for s, _ in parts)),
@@ -107,14 +106,7 @@ def read_chosen(
 
 def _category_ids(sources: Sequence[AnnotationSource]) -> dict:
     """Those of COCO JSON; of several sources their ids would differ."""
-    asked = getattr(sources[0], "category_ids", dict) if len(sources) == 1 else dict
-    return asked()
-
-
-def _problems_of(sources: Sequence[AnnotationSource], split: str) -> list[Problem]:
-    """What is wrong with files as a whole, of the sources that tell."""
-    tells = [source.problems for source in sources if hasattr(source, "problems")]
-    return list(dict.fromkeys(line for tell in tells for line in tell(split)))
+    return getattr(sources[0], "category_ids", dict)() if len(sources) == 1 else {}
 
 
 def _each_image_once(reads: list[_Read]) -> list[_Read]:
@@ -145,25 +137,21 @@ def image_of(annotated: Annotated, indices: dict[str, int]) -> Sample:
         for item in objects
         for x0, y0, x1, y1 in (item.edges_px,)
     ]
-    areas = None
+    areas_px = None
     if any(item.area_px is not None for item in objects):
-        areas = np.array([_area_px(item) for item in objects])
+        areas_px = area(np.array([item.edges_px for item in objects], float))  # (M,)
+        for row, item in enumerate(objects):
+            if item.area_px is not None:
+                areas_px[row] = item.area_px
     return Sample(
         annotated.path,
         annotated.size_wh,
         truth_array(rows),
         np.array([item.difficult or item.crowd for item in objects], bool),
         crowd=np.array([item.crowd for item in objects], bool),
-        areas_px=areas,
+        areas_px=areas_px,
         image_id=annotated.image_id,
     )
-
-
-def _area_px(item: Object) -> float:
-    if item.area_px is not None:
-        return item.area_px
-    left, top, right, bottom = item.edges_px
-    return (right - left) * (bottom - top)
 
 
 def names_of(sources: Sequence[AnnotationSource]) -> list[str]:
@@ -186,12 +174,10 @@ def _read_all(
     indices: dict[str, int],
     keep: Callable,
 ) -> list[_Read]:
-    def read(key: str) -> _Read:
-        return _read(source, key, indices, keep)
-
     words = f"{source.root.name}: annotations read"
-    with ThreadPoolExecutor(READ_THREADS) as pool:
-        return list(progress(pool.map(read, keys), len(keys), words))
+    return list(
+        map_in_threads(lambda key: _read(source, key, indices, keep), keys, words)
+    )
 
 
 def _read(
@@ -203,7 +189,7 @@ def _read(
         return _Read(None, missing=missing)
     except UserError as error:
         return _Read(None, [Problem(f"{error} Left out.")])
-    problems = [_as_warning(line) for line in annotated.problems]
+    problems = list(annotated.problems)
     unknown, sound = [], []
     num_nameless = 0
     for item in annotated.objects:
@@ -221,10 +207,9 @@ def _read(
             severity = "error" if edges_px is None else "warning"
             line = f"{item.where} ({item.name}): {problem}"
             problems.append(Problem(line, severity=severity))
-        if edges_px is not None and edges_px is item.edges_px:
-            sound.append(item)
-        elif edges_px:
-            sound.append(item._replace(edges_px=edges_px))
+        if edges_px:
+            is_same = edges_px is item.edges_px
+            sound.append(item if is_same else item._replace(edges_px=edges_px))
     num_left_out = len(annotated.objects) - len(sound)
     path = annotated.path
     if num_nameless and not sound:
@@ -233,10 +218,6 @@ def _read(
         return _Read(None, problems, unknown, num_left_out)
     kept = keep(annotated._replace(objects=sound), indices)
     return _Read(kept, problems, unknown, num_left_out, path=path)
-
-
-def _as_warning(line: str) -> Problem:
-    return line if isinstance(line, Problem) else Problem(line, severity="warning")
 
 
 def _named(

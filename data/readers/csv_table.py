@@ -9,7 +9,6 @@ ImageID,...,LabelName,...,XMin,XMax,YMin,YMax,... in 0..1, and others.
 
 import re
 from collections.abc import Sequence
-from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -24,10 +23,14 @@ from data.readers.annotation import (
     size_problems,
 )
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.split_files import AnnotationFile, SplitFiles
+from data.readers.files.split_files import (
+    AnnotationFile,
+    SplitFiles,
+    files_in,
+    files_of_splits,
+)
 from data.readers.files.text import check_names, table_rows
 from data.readers.outlines import as_number
-from data.readers.splits import split_in_name
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
 COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours
@@ -43,11 +46,8 @@ COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinan
 }
 SIDES = ("left", "top", "right", "bottom")
 WITHOUT_HEADER = ("image", *SIDES, "name")  # keras-retinanet
-CLASS_FILES = (
-    "*classes.csv",
-    "*class-descriptions*.csv",
-)  # keras-retinanet, Open Images
-
+# keras-retinanet, Open Images
+CLASS_FILE = re.compile(r"(classes|class-descriptions.*)\.csv$", re.I)
 THOUSANDS = re.compile(r"\s*[1-9]\d{0,2}(,\d{3})+\s*$")  # 1,024: whole or not?
 
 
@@ -61,38 +61,12 @@ class _Row(NamedTuple):
 
 def find(path: Path) -> list["TableSource"]:
     """The data set in a CSV file, or in those of a folder."""
-    if path.is_file():
-        files = [path] if _is_csv(path) else []
-    else:
-        inside = [p for p in sorted(path.iterdir()) if p.is_dir()]
-        folders = [path, *(p for p in inside if _holds_tables(p.name))]
-        files = [file for folder in folders for file in _tables_in(folder)]
-        # holdout/ beside train/, with a file of the same name
-        names = {file.name for file in files if file.parent != path}
-        others = [p for p in inside if p not in folders]
-        files += [p / name for p in others for name in names if _is_csv(p / name)]
-    root = path if path.is_dir() else path.parent
-    beside = {file.parent for file in files}
-    tables = (file for folder in beside for file in _tables_in(folder))
-    classes = sorted(file for file in tables if _lists_classes(file))
+    files = files_of_splits(path, ".csv")
+    beside = (f for place in {f.parent for f in files} for f in files_in(place, ".csv"))
+    classes = sorted(file for file in beside if CLASS_FILE.search(file.name))
     files = [file for file in files if file not in classes and _columns(file)]
+    root = path if path.is_dir() else path.parent
     return [TableSource(root, files, classes)] if files else []
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.iterdir()) if _is_csv(file)]
-
-
-def _is_csv(path: Path) -> bool:
-    return path.suffix.lower() == ".csv" and path.is_file()
-
-
-def _lists_classes(path: Path) -> bool:
-    return any(fnmatch(path.name.lower(), pattern) for pattern in CLASS_FILES)
-
-
-def _holds_tables(folder: str) -> bool:
-    return split_in_name(folder) is not None or folder.lower() == "annotations"
 
 
 class _Columns(NamedTuple):

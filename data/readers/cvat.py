@@ -6,7 +6,6 @@ the file of a large project has hundreds of megabytes.
 """
 
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError
@@ -19,7 +18,7 @@ from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Object, size_problems
 from data.readers.files.json_file import MAX_BYTES, files_of
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.text import MISSING, encoding_of, read_text, without_mark
+from data.readers.files.text import MISSING, without_mark, xml_source
 from data.readers.listed import ListedFile, ListedSource, listed_sources
 from data.readers.outlines import (
     around_box,
@@ -32,23 +31,19 @@ from data.readers.splits import splits_of
 
 IN_WORDS = "CVAT for images 1.1: annotations.xml, images/"
 HEAD_BYTES = 4096  # ours: the XML declaration, a comment, then the root element
-CORNERS = ("xtl", "ytl", "xbr", "ybr")
+NUMBERS = {  # attributes of shapes without points
+    "box": ("xtl", "ytl", "xbr", "ybr"),
+    "ellipse": ("cx", "cy", "rx", "ry"),
+    "mask": ("left", "top", "width", "height"),  # its runs (rle) lie in this box
+}
 NO_SUBSET = {"", "default"}  # docs.cvat.ai/docs/workspace/projects: a task without one
 CUBOID = [  # cvat.py, dump_as_cvat_annotation: corners in front and at the back
     (f"x{corner}{side}", f"y{corner}{side}")
     for side in "12"
     for corner in ("tl", "bl", "tr", "br")
 ]
-SHAPES = {  # a tag is the class of a whole image, no object
-    "box",
-    "polygon",
-    "polyline",
-    "points",
-    "ellipse",
-    "cuboid",
-    "mask",
-    "skeleton",
-}
+# a tag is the class of a whole image, no object
+SHAPES = {*NUMBERS, "polygon", "polyline", "points", "cuboid", "skeleton"}
 
 
 class _Image(NamedTuple):
@@ -135,7 +130,7 @@ def _elements(path: Path) -> Iterator[Element]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"at most {MAX_BYTES} bytes are read")
-        for _, element in ElementTree.iterparse(_source(path), forbid_dtd=True):
+        for _, element in ElementTree.iterparse(xml_source(path), forbid_dtd=True):
             if element.tag == "track":
                 raise UserError("CVAT for video; export CVAT for images 1.1")
             yield element
@@ -148,38 +143,23 @@ def _elements(path: Path) -> Iterator[Element]:
         raise UserError(f"{path}: not CVAT XML for images: {error}.") from error
 
 
-def _source(path: Path) -> Path | StringIO:
-    """A byte order mark decides, whatever the declaration says; else that does."""
-    with path.open("rb") as file:
-        if encoding_of(file.read(4)) == "utf-8":
-            return path
-    return StringIO(read_text(path))
-
-
 def _edges(shape: Element) -> EdgesPx | None:
     """Edges of a shape by its kind; None where a number is missing."""
+    if shape.tag not in NUMBERS:
+        return around_points(_points(shape))
+    numbers = _numbers(shape, NUMBERS[shape.tag])
     degrees = as_number(shape.get("rotation") or 0)  # clockwise, about the center
-    if shape.tag == "box":
-        numbers = _numbers(shape, CORNERS)
-        if numbers is None or degrees is None:
-            return None
-        left, top, right, bottom = numbers
-        if not degrees:
-            return left, top, right, bottom
-        center = ((left + right) / 2, (top + bottom) / 2)
-        return around_box(center, (right - left, bottom - top), degrees)
+    if numbers is None or degrees is None:
+        return None
     if shape.tag == "ellipse":
-        numbers = _numbers(shape, ("cx", "cy", "rx", "ry"))
-        if numbers is None or degrees is None:
-            return None
         return around_ellipse(numbers[:2], numbers[2:], degrees)
-    if shape.tag == "mask":  # its runs (rle) lie in this box
-        numbers = _numbers(shape, ("left", "top", "width", "height"))
-        if numbers is None:
-            return None
-        left, top, width, height = numbers
-        return left, top, left + width, top + height
-    return around_points(_points(shape))
+    left, top, right, bottom = numbers
+    if shape.tag == "mask":
+        right, bottom = left + right, top + bottom
+    if not degrees:
+        return left, top, right, bottom
+    center = ((left + right) / 2, (top + bottom) / 2)
+    return around_box(center, (right - left, bottom - top), degrees)
 
 
 def _points(shape: Element) -> list[list[float]] | None:

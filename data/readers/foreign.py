@@ -1,12 +1,13 @@
 """Formats that are known but not read, and what to export instead."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from data.readers.files.json_file import holds
+from data.readers.files.paths import files_under
 from data.readers.files.text import open_text
 
 MAX_FILES = 5000  # ours: the first files of a folder tell what it is
@@ -94,7 +95,7 @@ BOX_WORDS = {"bbox", "box", "bounding_box", "x", "xc", "x_center", "width", "w",
 
 def describe(path: Path) -> str | None:
     """A line that names the format of a folder or file and what to export instead."""
-    files = list(_files(path))
+    files = list(islice(files_under(path), MAX_FILES)) if path.is_dir() else [path]
     for foreign in FOREIGN:
         file = next((file for file in files if _fits(file, foreign)), None)
         if file:
@@ -107,20 +108,6 @@ def _fits(path: Path, foreign: Foreign) -> bool:
     if not any(fnmatch(path.name.lower(), pattern) for pattern in foreign.patterns):
         return False
     return not foreign.keys or holds(path, foreign.keys)
-
-
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-        return
-    count = 0
-    for folder, inside, names in os.walk(path):
-        inside[:] = sorted(name for name in inside if not name.startswith("."))
-        for name in sorted(names)[: MAX_FILES - count]:
-            yield Path(folder, name)
-        count += len(names)
-        if count >= MAX_FILES:
-            return
 
 
 def _table(path: Path) -> str | None:

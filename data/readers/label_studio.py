@@ -17,7 +17,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from base.errors import UserError
 from data.images import image_size, is_image_name
-from data.readers.annotation import Annotated, EdgesPx, Missing, Object, size_problems
+from data.readers.annotation import (
+    Annotated,
+    EdgesPx,
+    Missing,
+    Object,
+    Problem,
+    size_problems,
+)
 from data.readers.files.json_file import decode, files_of, holds
 from data.readers.files.paths import Finder, image_folders
 from data.readers.listed import ListedFile, ListedSource, listed_sources
@@ -42,7 +49,6 @@ KEYS = (
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 SIZES = ("original_width", "original_height")
 GEOMETRY = {"x", "points", "vertices", "rle"}  # what tells a region from a choice
-SEVERAL = "has several annotations; the newest was taken (ground truth before others)."
 
 
 class _Task(NamedTuple):
@@ -50,7 +56,7 @@ class _Task(NamedTuple):
 
     regions: list[dict[str, Any]] | None
     where: str
-    problems: list[str]
+    problems: list[Problem]
     created: str = ""
 
 
@@ -87,7 +93,7 @@ class _File(ListedFile):
             )
         if known:  # JSON-MIN has an item for each annotation of a task
             newest = max(known, task, key=lambda one: one.created)
-            task = newest._replace(problems=[f"{where}: {SEVERAL}"])
+            task = newest._replace(problems=[_several(where)])
         self._tasks[name] = task
 
     def annotated(self, name: str, path: Path) -> Annotated:
@@ -126,8 +132,13 @@ def _task(item: dict[str, Any], where: str) -> _Task:
     newest = max(
         kept, key=lambda a: (bool(a.get("ground_truth")), str(a.get("created_at")))
     )
-    several = [f"{where}: {SEVERAL}"] * (len(kept) > 1)
+    several = [_several(where)] * (len(kept) > 1)
     return _Task(list(_merged(newest.get("result"))), where, several)
+
+
+def _several(where: str) -> Problem:
+    text = "has several annotations; the newest was taken (ground truth before others)."
+    return Problem(f"{where}: {text}", severity="warning")
 
 
 def _merged(results: Any) -> Iterator[dict[str, Any]]:
@@ -205,23 +216,19 @@ def _edges(region: dict[str, Any], size_wh: tuple[int, int]) -> EdgesPx | None:
     if as_number(region.get("image_rotation") or 0) != 0:
         return None
     width, height = (side / 100 for side in size_wh)
-    degrees = as_number(region.get("rotation") or 0)
     points = as_points(region.get("points"))
     if points is not None:
         return around_points([(x * width, y * height) for x, y in points])
-    xy = as_numbers([region.get("x"), region.get("y")])
-    if xy is None or degrees is None:
+    is_ellipse = "radiusX" in region
+    sides = ("radiusX", "radiusY") if is_ellipse else ("width", "height")
+    numbers = as_numbers([region.get(key) for key in ("x", "y", *sides)])
+    degrees = as_number(region.get("rotation") or 0)
+    if numbers is None or degrees is None:
         return None
-    x, y = xy[0] * width, xy[1] * height
-    if "radiusX" in region:
-        radii = as_numbers([region.get("radiusX"), region.get("radiusY")])
-        if radii is None:
-            return None
-        return around_ellipse((x, y), (radii[0] * width, radii[1] * height), degrees)
-    sides = as_numbers([region.get("width"), region.get("height")])
-    if sides is None:
-        return None
-    w, h = sides[0] * width, sides[1] * height
+    x, w = (number * width for number in numbers[::2])
+    y, h = (number * height for number in numbers[1::2])
+    if is_ellipse:
+        return around_ellipse((x, y), (w, h), degrees)
     if not degrees:
         return x, y, x + w, y + h
     angle = math.radians(degrees)  # y points down: clockwise is positive

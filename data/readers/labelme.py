@@ -7,7 +7,6 @@ in base64, is passed over: the image that imagePath names is read.
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 
 from base.errors import UserError
 from data.images import image_size, is_image_name
+from data.progress import map_in_threads
 from data.readers.annotation import (
     Annotated,
     EdgesPx,
@@ -34,7 +34,6 @@ from data.readers.outlines import around_ellipse, around_points, as_points
 IN_WORDS = "labelme: a JSON file beside each image"
 FORMAT = "labelme JSON"
 KEYS = (b'"shapes"', b'"imagePath"')  # labelme/_label_file.py, LabelFile.load
-READ_THREADS = 8  # ours: they wait for the disk
 
 
 class Shape(msgspec.Struct, gc=False):
@@ -107,13 +106,10 @@ class LabelmeSource:
                 content = _read(path)
             except UserError:  # reported with the split that holds the file
                 return "", set()
-            return content.imagePath, {
-                shape.label for shape in content.shapes if _is_name(shape.label)
-            }
+            return content.imagePath, {_name(shape) for shape in content.shapes} - {""}
 
         files = list(self._files.values())
-        with ThreadPoolExecutor(READ_THREADS) as pool:
-            return dict(zip(files, pool.map(read, files), strict=True))
+        return dict(zip(files, map_in_threads(read, files), strict=True))
 
     @cached_property
     def _files_of(self) -> dict[Path, list[Path]]:
@@ -138,11 +134,7 @@ class LabelmeSource:
                 "can't be known."
             )
         objects = [
-            Object(
-                shape.label if _is_name(shape.label) else "",
-                _edges(shape),
-                f"{path}: shapes[{number}]",
-            )
+            Object(_name(shape), _edges(shape), f"{path}: shapes[{number}]")
             for number, shape in enumerate(content.shapes)
         ]
         size_wh = image_size(image)
@@ -161,7 +153,10 @@ class LabelmeSource:
         if folder not in self._finders:
             self._finders[folder] = Finder([folder, self.root])
         named = self._finders[folder].find(name) or self._elsewhere(folder, name)
-        if named and named.is_file() and self._may_take(path, named):
+        is_free = named and (
+            named.stem == path.stem or named.with_suffix("") not in self._annotated
+        )
+        if is_free and named.is_file():
             return named
         return self._images.get(path.with_suffix(""))
 
@@ -183,9 +178,6 @@ class LabelmeSource:
         found = [image for image in same if nearness(image.parent) == nearest]
         return found[0] if len(found) == 1 else None
 
-    def _may_take(self, path: Path, image: Path) -> bool:
-        return image.stem == path.stem or image.with_suffix("") not in self._annotated
-
 
 def _same_end(first: Sequence[str], second: Sequence[str]) -> int:
     """How many folders at the end of two paths are the same."""
@@ -198,8 +190,8 @@ def _read(path: Path) -> _File:
     return decode(path, _File, FORMAT)
 
 
-def _is_name(label: Any) -> bool:
-    return isinstance(label, str) and bool(label)
+def _name(shape: Shape) -> str:
+    return shape.label if isinstance(shape.label, str) else ""
 
 
 def _edges(shape: Shape) -> EdgesPx | None:

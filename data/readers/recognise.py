@@ -128,10 +128,6 @@ def _module(name: str) -> ModuleType:
     return import_module(f"data.readers.{name}")
 
 
-def _first_format(formats: Sequence[ModuleType], path: Path) -> list[AnnotationSource]:
-    return next((found for module in formats if (found := module.find(path))), [])
-
-
 def _other_formats(path: Path, first: str, names: Sequence[str]) -> list[Problem]:
     """A note where files of further formats lie in a folder."""
     if not path.is_dir():
@@ -173,8 +169,8 @@ def _in_subfolders(
     parts: list[tuple[str, str, AnnotationSource]] = []
     for folder in folders:
         inner = _unpacked(folder)
-        sources = _first_format(formats, inner)
-        sources = sources or _in_subfolders(formats, inner, depth - 1)
+        here = (sources for module in formats if (sources := module.find(inner)))
+        sources = next(here, None) or _in_subfolders(formats, inner, depth - 1)
         split = splits.get(folder.name, folder.name)
         parts += [(folder.name, split, s) for s in sources if splits and not s.lists]
         found += [s for s in sources if s.lists or not splits]

@@ -14,19 +14,10 @@ from data.readers.annotation import AnnotationSource, Problem
 SPLITS = ("train", "val", "trainval", "test")  # VOC devkit, ImageSets/Main
 VAL_PERCENT = 20  # the article's 80/20
 WORDS = {  # how folders, files and keys call the splits: ours, after what tools write
-    "train": "train",
-    "training": "train",
-    "trn": "train",
-    "val": "val",
-    "valid": "val",
-    "validate": "val",
-    "validation": "val",
-    "trainval": "trainval",
-    "trainvalid": "trainval",
-    "test": "test",
-    "tests": "test",
-    "testing": "test",
-    "tst": "test",
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validate", "validation"), "val"),
+    **dict.fromkeys(("trainval", "trainvalid"), "trainval"),
+    **dict.fromkeys(("test", "tests", "testing", "tst"), "test"),
 }
 ALONE = {"dev": "val", "eval": "val", "evaluation": "val"}  # only as a whole name
 # words that say nothing else beside a split's: instances_train2017.json, test_images

@@ -42,6 +42,12 @@ TWICE = (
 )
 ONLY_CLASS = "object"  # ours: where no region has any attribute
 # via-3.x.y/src/js/_via_metadata.js, _VIA_RSHAPE: names of VIA 2 for numbers of VIA 3
+NUMBERS = {  # CodeDoc.md: attributes of shapes without lists of points
+    "rect": ("x", "y", "width", "height"),
+    "circle": ("cx", "cy", "r"),
+    "ellipse": ("cx", "cy", "rx", "ry"),
+    "point": ("cx", "cy"),
+}
 VIA3_SHAPES = {1: "point", 2: "rect", 3: "circle", 4: "ellipse", 5: "line"}
 
 
@@ -162,14 +168,9 @@ def _via3_shape(values: Any) -> dict[str, Any]:
     xy = as_numbers(values)
     if not xy:
         return {}
-    keys = {
-        "rect": ("x", "y", "width", "height"),
-        "circle": ("cx", "cy", "r"),
-        "ellipse": ("cx", "cy", "rx", "ry"),
-    }
     name = VIA3_SHAPES.get(int(xy[0]), "polygon")
-    if name in keys:
-        return {"name": name, **dict(zip(keys[name], xy[1:], strict=False))}
+    if name in NUMBERS:
+        return {"name": name, **dict(zip(NUMBERS[name], xy[1:], strict=False))}
     return {"name": name, "all_points_x": xy[1::2], "all_points_y": xy[2::2]}
 
 
@@ -246,26 +247,19 @@ def _text(value: Any) -> str:
 def _edges(shape: Any) -> EdgesPx | None:
     """Edges of shape_attributes; None where a number is missing."""
     shape = shape if isinstance(shape, dict) else {}
-
-    def numbers(*names: str) -> list[float] | None:
-        return as_numbers([shape.get(name) for name in names])
-
-    if shape.get("name") == "rect":
-        box = numbers("x", "y", "width", "height")
-        return box and (box[0], box[1], box[0] + box[2], box[1] + box[3])
-    if shape.get("name") == "circle":
-        circle = numbers("cx", "cy", "r")
-        return circle and around_ellipse(circle[:2], (circle[2], circle[2]))
-    if shape.get("name") == "ellipse":
-        ellipse = numbers("cx", "cy", "rx", "ry")
-        theta = as_number(shape.get("theta", 0))  # radians, via.js
-        if ellipse is None or theta is None:
+    name = str(shape.get("name"))
+    if name not in NUMBERS:
+        xs, ys = (as_numbers(shape.get(f"all_points_{axis}")) for axis in "xy")
+        if xs is None or ys is None or len(xs) != len(ys):
             return None
-        return around_ellipse(ellipse[:2], ellipse[2:], math.degrees(theta))
-    if shape.get("name") == "point":
-        point = numbers("cx", "cy")
-        return point and around_points([point])
-    xs, ys = (as_numbers(shape.get(f"all_points_{axis}")) for axis in "xy")
-    if xs is None or ys is None or len(xs) != len(ys):
+        return around_points(list(zip(xs, ys, strict=True)))
+    numbers = as_numbers([shape.get(key) for key in NUMBERS[name]])
+    theta = as_number(shape.get("theta", 0))  # radians, via.js: of an ellipse
+    if numbers is None or theta is None:
         return None
-    return around_points(list(zip(xs, ys, strict=True)))
+    x, y, *sides = numbers
+    if name == "rect":
+        return x, y, x + sides[0], y + sides[1]
+    # a circle has one radius, a point has none
+    radii = (sides or [0.0])[0], (sides or [0.0])[-1]
+    return around_ellipse((x, y), radii, math.degrees(theta))

@@ -1,7 +1,7 @@
 """Ids of COCO JSON: numbers or texts, each of one image or one category."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,29 @@ Id = int | float | str
 
 def checked_categories(path: Path, categories: Sequence[Any]) -> list[Any]:
     """Categories with clean names; UserError where one id has two."""
-    names: dict[str, str] = {}
     for category in categories:
         (category.name,) = check_names([category.name or ""], path)
-        other = names.setdefault(_text(category.id), category.name)
-        if other != category.name:
-            raise UserError(
-                f"{path}: categories {other!r} and {category.name!r} have one id, "
-                f"{category.id!r}; which of them an object is can't be known."
-            )
+    pairs = [(category.id, category.name) for category in categories]
+    _check_ids(f"{path}: categories", pairs, "which of them an object is")
     return list(categories)
 
 
 def names_by_id(path: Path, images: Sequence[Any]) -> dict[Id, str]:
     """File names by id; UserError where one id has two."""
+    pairs = [(image.id, image.file_name) for image in images]
+    _check_ids(f"{path}: images", pairs, "whose an annotation is")
+    return dict(pairs)
+
+
+def _check_ids(what: str, pairs: Iterable[tuple[Id, str]], unknown: str) -> None:
     names: dict[str, str] = {}
-    for image in images:
-        other = names.setdefault(_text(image.id), image.file_name)
-        if other != image.file_name:
+    for number, name in pairs:
+        other = names.setdefault(_text(number), name)
+        if other != name:
             raise UserError(
-                f"{path}: images {other!r} and {image.file_name!r} have one id, "
-                f"{image.id!r}; whose an annotation is can't be known."
+                f"{what} {other!r} and {name!r} have one id, {number!r}; {unknown} "
+                "can't be known."
             )
-    return {image.id: image.file_name for image in images}
 
 
 def _text(number: Id) -> str:

@@ -29,15 +29,12 @@ from data.readers.coco.ids import (
 )
 from data.readers.files import json_file
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.split_files import AnnotationFile, SplitFiles
+from data.readers.files.split_files import AnnotationFile, SplitFiles, files_of_splits
 from data.readers.files.text import MISSING
-from data.readers.splits import splits_of
 
 IN_WORDS = "COCO JSON: annotations/instances_SPLIT.json, SPLIT/_annotations.coco.json"
 # cocodataset.org: files of the same images, beside instances_*.json
 BESIDE = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
-JSON = "*.[jJ][sS][oO][nN]"
-FOLDERS = (".", "annotations")  # where COCO and CVAT put the JSON files
 KEYS = (b'"images"', b'"annotations"', b'"categories"')  # cocodataset.org
 
 
@@ -75,16 +72,8 @@ class Outline(msgspec.Struct, gc=False):
     segmentation: Any = None
 
 
-class _Classes(msgspec.Struct):
-    categories: list[Category]
-
-
 class _Used(msgspec.Struct, gc=False):
     category_id: Id | None
-
-
-class _UsedClasses(msgspec.Struct):
-    annotations: list[_Used]
 
 
 class _File(msgspec.Struct):
@@ -93,34 +82,15 @@ class _File(msgspec.Struct):
     categories: list[Category]
 
 
-class _Outlines(msgspec.Struct):
-    annotations: list[Outline]
-
-
 def find(path: Path) -> list["CocoSource"]:
     """The data set in a JSON file, or in those of a folder."""
-    files = [path] if path.is_file() else _json_files(path)
-    files = [file for file in files if _is_coco(file)]
+    files = [file for file in files_of_splits(path, ".json") if _is_coco(file)]
     if any(file.name.startswith("instances_") for file in files):
         files = [file for file in files if not file.name.startswith(BESIDE)]
     return [CocoSource(path if path.is_dir() else path.parent, files)] if files else []
 
 
-def _json_files(folder: Path) -> list[Path]:
-    found = [f for name in FOLDERS for f in sorted((folder / name).glob(JSON))]
-    inside = {p.name: p for p in sorted(folder.iterdir()) if p.is_dir()}
-    splits = splits_of(inside)
-    of_splits = [f for name in splits for f in sorted(inside[name].glob(JSON))]
-    # holdout/ beside train/, with a file of the same name
-    names = {file.name for file in of_splits}
-    others = [inside[name] for name in inside if name not in splits]
-    beside = [f / name for f in others for name in names if (f / name).is_file()]
-    return list(dict.fromkeys(found + of_splits + beside))
-
-
 def _is_coco(path: Path) -> bool:
-    if path.suffix.lower() != ".json" or not path.is_file():
-        return False
     if path.name.startswith("instances_") or path.name.endswith(".coco.json"):
         return True  # whatever is in it: reading tells what is wrong
     return json_file.holds(path, KEYS)
@@ -128,6 +98,12 @@ def _is_coco(path: Path) -> bool:
 
 def _decode(path: Path, kind: type) -> Any:
     return json_file.decode(path, kind, "COCO JSON", is_limited=False)
+
+
+def _list(path: Path, key: str, kind: type) -> list[Any]:
+    """One list of a file, of which nothing else is kept."""
+    content = msgspec.defstruct("Content", [(key, list[kind])])
+    return getattr(_decode(path, content), key)
 
 
 class CocoSource(SplitFiles):
@@ -154,11 +130,8 @@ class CocoSource(SplitFiles):
             if c.name in parents and c.supercategory in (None, "", "none")
         }
         if roots:
-            roots -= {
-                a.category_id
-                for f in files
-                for a in _decode(f, _UsedClasses).annotations
-            }
+            used = (item for f in files for item in _list(f, "annotations", _Used))
+            roots -= {item.category_id for item in used}
         kept = sorted((id_order(c.id), c.name) for c in categories if c.id not in roots)
         return [n for n in dict.fromkeys(n for _, n in kept) if n not in MISSING]
 
@@ -179,7 +152,7 @@ class CocoSource(SplitFiles):
 
 
 def _categories(path: Path) -> list[Category]:
-    return checked_categories(path, _decode(path, _Classes).categories)
+    return checked_categories(path, _list(path, "categories", Category))
 
 
 class _CocoFile(AnnotationFile):
@@ -196,7 +169,7 @@ class _CocoFile(AnnotationFile):
         self.numbers: dict[str, list[int]] = {}  # positions in annotations
         self.outlines: list[Outline] = []
         if not all(annotation.bbox for annotation in content.annotations):
-            self.outlines = _decode(path, _Outlines).annotations
+            self.outlines = _list(path, "annotations", Outline)
         by_id = in_both_forms(names_by_id(path, content.images))
         orphans: list[int] = []
         for number, annotation in enumerate(content.annotations):

@@ -28,10 +28,7 @@ class Finder:
 
     def find(self, name: str) -> Path | None:
         """The file or folder of a name, None where there is none."""
-        parts = parts_of(name)
-        if not parts:  # "." is the folder itself
-            return self.folders[0] if name.strip() else None
-        return self._as_written(parts) or self._shortened(parts)
+        return self.find_all([name])[name]
 
     def find_all(
         self, names: Iterable[str], *others: Callable[[str], str]
@@ -44,7 +41,8 @@ class Finder:
         """
         rest = list(dict.fromkeys(names))
         # "." is the folder itself
-        found = {name: None if parts_of(name) else self.find(name) for name in rest}
+        is_root = {name for name in rest if name.strip() and not parts_of(name)}
+        found = {n: self.folders[0] if n in is_root else None for n in rest}
         taken: set[Path] = set()
         ways = (self._exactly, self._in_other_case, self._shortened)
         for way, form in product(ways, (str, *others)):
@@ -75,14 +73,15 @@ class Finder:
                 return path
         return None
 
-    def _as_written(self, parts: Sequence[str]) -> Path | None:
-        return self._exactly(parts) or self._in_other_case(parts)
-
     def _shortened(self, parts: Sequence[str]) -> Path | None:
         """Without leading folders, unless its own folder is there without the file."""
         path = self._without_first(parts)
         is_below = parts[0] not in ("/", "..") and not parts[0].endswith(":")
-        if path and is_below and (own := self._as_written(parts[:-1])):
+        if (
+            path
+            and is_below
+            and (own := self._exactly(parts[:-1]) or self._in_other_case(parts[:-1]))
+        ):
             return path if own in path.parents else None
         return path
 

@@ -68,6 +68,30 @@ def check_one_file(name: str, first: Path, second: Path) -> None:
         )
 
 
+def files_of_splits(path: Path, suffix: str) -> list[Path]:
+    """The file itself, or the files in a folder, in annotations/ and in its splits'.
+
+    holdout/ beside train/: a file of another folder that has the name of a split's.
+    """
+    if path.is_file():
+        return [path] if path.suffix.lower() == suffix else []
+    inside = {p.name: p for p in sorted(path.iterdir()) if p.is_dir()}
+    splits = splits_of(inside)
+    places = [path, *(p for p in inside.values() if p.name.lower() == "annotations")]
+    found = [file for place in places for file in files_in(place, suffix)]
+    of_splits = [f for name in splits for f in files_in(inside[name], suffix)]
+    names = {file.name for file in of_splits}
+    others = [inside[name] for name in inside if name not in splits]
+    beside = [p / name for p in others for name in names if (p / name).is_file()]
+    return list(dict.fromkeys([*found, *of_splits, *beside]))
+
+
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """The files of a suffix in a folder, sorted."""
+    inside = (p for p in sorted(folder.iterdir()) if p.suffix.lower() == suffix)
+    return [path for path in inside if path.is_file()]
+
+
 class SplitFiles:
     """A data set's files, each opened once, when it is asked for.
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -37,12 +37,18 @@ def encoding_of(start: bytes) -> str:
     return next((name for mark, name in MARKS if start.startswith(mark)), "utf-8")
 
 
-def open_text(path: Path, newline: str | None = None) -> TextIO:
+def open_text(
+    path: Path, max_bytes: int | None = None, newline: str | None = None
+) -> TextIO:
     """A text file in its own encoding; OSError where it can't be opened.
+
+    UserError where it has more than `max_bytes`.
 
     Bytes that are not UTF-8 become surrogates, as in the names of files: a list in
     Latin-1 finds its files. `check_name` refuses them in class names.
     """
+    if max_bytes is not None and path.stat().st_size > max_bytes:
+        raise UserError(f"{path}: at most {max_bytes} bytes are read.")
     with path.open("rb") as file:
         encoding = encoding_of(file.read(4))
     errors = "surrogateescape" if encoding == "utf-8" else "replace"
@@ -52,16 +58,10 @@ def open_text(path: Path, newline: str | None = None) -> TextIO:
 def read_text(path: Path, max_bytes: int | None = None) -> str:
     """A whole text in its own encoding; UserError where it can't be read."""
     try:
-        _check_bytes(path, max_bytes)
-        with open_text(path) as file:
+        with open_text(path, max_bytes) as file:
             return file.read()
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from error
-
-
-def _check_bytes(path: Path, max_bytes: int | None) -> None:
-    if max_bytes is not None and path.stat().st_size > max_bytes:
-        raise UserError(f"{path}: at most {max_bytes} bytes are read.")
 
 
 def read_lines(path: Path, max_bytes: int | None = None) -> list[str]:
@@ -74,8 +74,7 @@ def table_rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """Line numbers from 1 and cells of a CSV file, whatever separates them."""
     try:
-        _check_bytes(path, max_bytes)
-        with open_text(path, newline="") as file:
+        with open_text(path, max_bytes, newline="") as file:
             first = file.readline(MAX_HEADER)
             said = SEPARATOR.match(first)
             if not said:
@@ -89,6 +88,14 @@ def table_rows(
         raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from error
+
+
+def xml_source(path: Path) -> Path | StringIO:
+    """What an XML parser reads: a byte order mark decides, else the declaration."""
+    with path.open("rb") as file:
+        if encoding_of(file.read(4)) == "utf-8":
+            return path
+    return StringIO(read_text(path))
 
 
 def without_mark(data: bytes) -> bytes:

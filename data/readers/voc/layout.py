@@ -122,7 +122,10 @@ def find_trees(root: Path) -> list[Tree]:
         return []
     devkits = [root, *_subfolders(root, "vocdevkit")]
     years = [year for kit in devkits for year in _subfolders(kit, "voc2", prefix=True)]
-    trees = [tree for tree in map(_tree, [*devkits, *years]) if tree]
+    places = [
+        (place, folders) for place in [*devkits, *years] if (folders := _folders(place))
+    ]
+    trees = [_read_tree(place, *folders) for place, folders in places]
     return trees or [tree for tree in (_tree_beside(root),) if tree]
 
 
@@ -133,11 +136,6 @@ def _subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:
 
     inside = root.iterdir() if root.is_dir() else ()
     return sorted(folder for folder in inside if matches(folder))
-
-
-def _tree(root: Path) -> Tree | None:
-    folders = _folders(root)
-    return _read_tree(root, *folders) if folders else None
 
 
 def _folders(root: Path) -> tuple[Path, Path] | None:

@@ -4,11 +4,11 @@ VOC devkit, http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf.
 """
 
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from base.errors import UserError
 from data.images import image_size
+from data.progress import map_in_threads
 from data.readers.annotation import (
     Annotated,
     EdgesPx,
@@ -23,8 +23,6 @@ from data.readers.voc.layout import IN_WORDS, Tree, find_trees
 from data.readers.voc.xml_file import VocObject
 
 __all__ = ["IN_WORDS", "find"]
-
-READ_THREADS = 8  # ours: they wait for the disk; 0.7 ms a file once it is in memory
 
 
 def find(path: Path) -> list["VocSource"]:
@@ -65,10 +63,9 @@ class VocSource:
             except UserError:  # reported with the split that holds the file
                 return set()
 
-        with ThreadPoolExecutor(READ_THREADS) as pool:
-            paths = list(self.tree.annotations.values())
-            found = zip(paths, pool.map(names, paths), strict=True)
-            return sorted({n for path, of in found for n in check_names(of, path)})
+        paths = list(self.tree.annotations.values())
+        found = zip(paths, map_in_threads(names, paths), strict=True)
+        return sorted({n for path, of in found for n in check_names(of, path)})
 
     def read(self, key: str) -> Annotated:
         """One annotation file with its image."""

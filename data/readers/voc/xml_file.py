@@ -13,7 +13,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
-from data.readers.files.text import clean_name, encoding_of, without_mark
+from data.readers.files.text import clean_name, xml_source
 from data.readers.outlines import as_number
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
@@ -42,7 +42,7 @@ def read_annotation(path: Path) -> VocAnnotation:
         num_bytes = path.stat().st_size
         if num_bytes > MAX_XML_BYTES:
             raise UserError(f"{num_bytes} bytes, at most {MAX_XML_BYTES} are read")
-        root = ElementTree.fromstring(_text_of(path.read_bytes()), forbid_dtd=True)
+        root = ElementTree.parse(xml_source(path), forbid_dtd=True).getroot()
     except DefusedXmlException as error:
         reason = f"DOCTYPE and entities are refused ({type(error).__name__})"
         raise UserError(reason) from error
@@ -57,13 +57,6 @@ def read_annotation(path: Path) -> VocAnnotation:
     filename = base_name(_text(root, "filename"))
     objects = tuple(_object(element) for element in root.findall("object"))
     return VocAnnotation(filename, _size(root), objects)
-
-
-def _text_of(data: bytes) -> bytes | str:
-    """A byte order mark decides, whatever the declaration says; else that does."""
-    if encoding_of(data[:4]) == "utf-8":
-        return data
-    return without_mark(data).decode("utf-8", "replace")
 
 
 def base_name(name: str) -> str:

@@ -16,6 +16,7 @@ from data.readers.files.text import check_names, read_lines, read_text
 NAME_FILES = ("classes.txt", "_darknet.labels", "predefined_classes.txt", "names.txt")
 MAX_BYTES = 1_000_000  # ours: a file of names is far smaller
 MAX_CLASSES = 100_000  # ours: more is a mistake, and a list of them fills the memory
+NamesFile = tuple[Path, list[str]]
 
 
 def is_name_file(name: str) -> bool:
@@ -118,82 +119,60 @@ class FolderNames:
         self.root = root
         places = {root, root / "data", root / "labels", *folders}
         places |= {p for f in folders for p in f.parents if root in p.parents}
-        self._files: dict[Path, tuple[Path, list[str]]] = {}
+        self._files: dict[Path, NamesFile] = {}
         for folder in sorted(p for p in places if p.is_dir()):
-            for file in sorted(p for p in folder.iterdir() if is_name_file(p.name)):
-                if file.is_file():
-                    self._add(folder, file, names_in(file))
-        self._given = list(given) if given is not None else None
-        self._source = source or root
+            found = sorted(p for p in folder.iterdir() if is_name_file(p.name))
+            if files := [(file, names_in(file)) for file in found if file.is_file()]:
+                self._files[folder] = _agreed(files)
         self._found: dict[tuple[Path, Path], list[str]] = {}
         if given is not None:
-            for file, names in self._files.values():
-                _check_same((self._source, given), (file, names))
-
-    def _add(self, folder: Path, file: Path, names: list[str]) -> None:
-        if folder in self._files:
-            _check_same(self._files[folder], (file, names))
-        self._files.setdefault(folder, (file, names))
+            first = (source or root, list(given))
+            self._files = {root: _agreed([first, *self._files.values()])}
 
     def all(self) -> list[str]:
         """The names of all folders, each once."""
-        if self._given is not None:
-            return self._given
         lists = [names for _, names in self._files.values()]
         return list(dict.fromkeys(name for names in lists for name in names))
 
     def problems(self) -> list[Problem]:
         """Numbers that have one name."""
-        lists = [(self._source, self._given)] if self._given else self._files.values()
         return [
             line
-            for file, names in lists
+            for file, names in self._files.values()
             for line in same_name_problems(file, enumerate(names))
         ]
 
     def __bool__(self) -> bool:
-        return self._given is not None or bool(self._files)
+        return bool(self._files)
 
     def of(self, label: Path, image: Path) -> list[str]:
         """The names that the numbers in a label file mean."""
-        if self._given is not None:
-            return self._given
         folders = label.parent, image.parent
         if folders not in self._found:
             self._found[folders] = self._nearest(folders)
         return self._found[folders]
 
     def _nearest(self, folders: tuple[Path, Path]) -> list[str]:
-        found = [
-            (len(folder.parts), *self._files[folder])
+        above = [
+            folder
             for start in dict.fromkeys(folders)
             for folder in (start, *start.parents)
             if folder in self._files
         ]
-        if not found:
-            return self._only()
-        deepest = max(depth for depth, _, _ in found)
-        (_, *first), *others = [row for row in found if row[0] == deepest]
-        for _, *other in others:
-            _check_same(first, other)
-        return first[1]
-
-    def _only(self) -> list[str]:
-        """For a folder without names: those of the others, where they are the same."""
-        first, *others = self._files.values()
-        for other in others:
-            _check_same(first, other)
-        return first[1]
+        deepest = max((len(folder.parts) for folder in above), default=0)
+        nearest = [self._files[f] for f in above if len(f.parts) == deepest]
+        # for a folder without names: those of the others, where they are the same
+        return _agreed(nearest or list(self._files.values()))[1]
 
 
-def _check_same(
-    first: tuple[Path, Sequence[str]], second: tuple[Path, Sequence[str]]
-) -> None:
-    """UserError where two lists name one number differently; one may be longer."""
-    pairs = enumerate(zip(first[1], second[1], strict=False))
-    for number, (a, b) in pairs:
-        if a.casefold() != b.casefold():
-            raise UserError(
-                f"{first[0]} and {second[0]} contradict each other: class {number} is "
-                f"{a!r} and {b!r}. Remove the wrong one."
-            )
+def _agreed(files: Sequence[NamesFile]) -> NamesFile:
+    """The first; UserError where another names a number differently, one may end."""
+    first, names = files[0]
+    for file, others in files[1:]:
+        for number, (a, b) in enumerate(zip(names, others, strict=False)):
+            if a.casefold() != b.casefold():
+                raise UserError(
+                    f"{first} and {file} contradict each other: class {number} is "
+                    f"{a!r} and {b!r}. Remove the wrong one."
+                )
+    return files[0]
