@@ -73,6 +73,7 @@ TARGETS = {
             "splits": "splits",
             "via": "via",
             "voc/layout": "voc_layout",
+            "voc/lists": "voc_layout",
             "voc/source": "voc",
             "voc/xml_file": "voc",
             "yolo/layout": "yolo_layout",

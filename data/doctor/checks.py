@@ -11,9 +11,10 @@ from data.doctor.boxes import check_boxes, check_priors
 from data.doctor.findings import Finding, findings
 from data.doctor.images import check_images
 from data.doctor.unread import check_unread
-from data.doctor.voc import KINDS, check_trees
+from data.doctor.voc import KINDS, check_voc
 from data.readers.annotation import Problem
 from data.readers.recognise import OpenDataset
+from data.readers.voc import VocSource
 
 TEXTS = {
     "error": "left out by the reader",
@@ -56,10 +57,10 @@ def check_dataset(
     `priors` (P, 4) are centers in 0..1.
     """
     sources = opened.sources
-    trees = [source.tree for source in sources if hasattr(source, "tree")]
-    found = check_trees(trees)
+    voc = [source for source in sources if isinstance(source, VocSource)]
+    found = check_voc(voc)
     lines = list(dict.fromkeys(line for d in datasets for line in d.problems))
-    if len(trees) == len(sources):  # looked at above, in other words
+    if len(voc) == len(sources):  # looked at above, in other words
         lines = [line for line in lines if line.id not in ("reader", *KINDS)]
     found += _problems(lines)
     found += check_unread([Path(source.root) for source in sources], datasets)

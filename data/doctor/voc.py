@@ -8,7 +8,7 @@ from base.errors import UserError
 from data.doctor.findings import Finding, findings
 from data.images import image_size
 from data.readers.files.text import MISSING
-from data.readers.voc.layout import Tree
+from data.readers.voc import VocSource
 from data.readers.voc.xml_file import VocObject
 
 KINDS = {  # id -> severity, text
@@ -33,15 +33,15 @@ KINDS = {  # id -> severity, text
 Places = dict[str, list[str]]  # by id
 
 
-def check_trees(trees: Sequence[Tree]) -> list[Finding]:
+def check_voc(sources: Sequence[VocSource]) -> list[Finding]:
     """Findings about files and coordinates of all annotations."""
     places: Places = defaultdict(list)
-    for tree in trees:
-        for stem, path in tree.annotations.items():
-            _check_annotation(tree, stem, path, places)
-        lacking = (k for k in tree.images if k not in tree.annotations)
-        paths = {path for key in lacking for path in tree.images[key]}
-        places["annotation-missing"] += map(str, sorted(paths - set(tree.claims)))
+    for source in sources:
+        for stem, path in source.annotations.items():
+            _check_annotation(source, stem, path, places)
+        lacking = (k for k in source.images if k not in source.annotations)
+        paths = {path for key in lacking for path in source.images[key]}
+        places["annotation-missing"] += map(str, sorted(paths - set(source.claims)))
     return [
         finding
         for id, (severity, text) in KINDS.items()
@@ -49,17 +49,17 @@ def check_trees(trees: Sequence[Tree]) -> list[Finding]:
     ]
 
 
-def _check_annotation(tree: Tree, stem: str, path: Path, places: Places) -> None:
+def _check_annotation(source: VocSource, stem: str, path: Path, places: Places) -> None:
     try:
-        annotation = tree.annotation(path)
+        annotation = source.annotation(path)
     except UserError as error:
         places["xml"].append(f"{path}: {error}")
         return
-    image = tree.image_of(stem, annotation.filename)
+    image = source.image_of(stem, annotation.filename)
     if image is None:
         places["image-missing"].append(f"{path}: {annotation.filename!r}")
         return
-    if tree.claims[image] > 1:
+    if source.claims[image] > 1:
         places["image-twice"].append(f"{path}: {annotation.filename!r}")
         return
     try:

@@ -18,75 +18,71 @@ class Foreign(NamedTuple):
     """keys: texts that one of the files holds, all of them; none: the name tells."""
 
     name: str
-    patterns: Sequence[str]
-    keys: Sequence[bytes]
+    patterns: str  # of files' names, as fnmatch has them, with spaces between
     instead: str
+    keys: Sequence[bytes] = ()
 
 
 COCO = "export COCO JSON"
 FOREIGN = (  # the format's own documentation names the files and keys
     Foreign(  # tensorflow.org/tutorials/load_data/tfrecord
         "TFRecord",
-        ("*.tfrecord", "*.tfrecords", "*.record", "*.tfrecord-*"),
-        (),
+        "*.tfrecord *.tfrecords *.record *.tfrecord-*",
         "export COCO JSON or Pascal VOC where it was made (Roboflow, CVAT have both)",
     ),
     Foreign(  # huggingface.co/docs/datasets
         "parquet or Arrow, as of Hugging Face",
-        ("*.parquet", "*.arrow"),
-        (),
+        "*.parquet *.arrow",
         "write the images to files and the boxes as COCO JSON or CSV",
     ),
     Foreign(  # huggingface.co/docs/datasets/image_dataset
         "Hugging Face's metadata.jsonl",
-        ("metadata.jsonl",),
-        (),
+        "metadata.jsonl",
         "write the boxes as COCO JSON or CSV",
     ),
     Foreign(  # docs.cvat.ai/docs/other/xml_format
-        "CVAT for video", ("*.xml",), (b"<track",), "export CVAT for images 1.1"
+        "CVAT for video", "*.xml", "export CVAT for images 1.1", (b"<track",)
     ),
     Foreign(  # openvinotoolkit.github.io/datumaro, formats/datumaro
         "Datumaro JSON",
-        ("*.json",),
-        (b'"items"', b'"categories"', b'"label'),
+        "*.json",
         "run: datum convert -if datumaro -f coco",
+        (b'"items"', b'"categories"', b'"label'),
     ),
     Foreign(  # docs.supervisely.com, Supervisely JSON format
-        "Supervisely", ("*.json",), (b'"classTitle"', b'"objects"'), COCO
+        "Supervisely", "*.json", COCO, (b'"classTitle"', b'"objects"')
     ),
     Foreign(  # developer.apple.com/documentation/createml; Roboflow
-        "CreateML JSON", ("*.json",), (b'"coordinates"', b'"annotations"'), COCO
+        "CreateML JSON", "*.json", COCO, (b'"coordinates"', b'"annotations"')
     ),
     Foreign(  # github.com/microsoft/VoTT
-        "VoTT JSON", ("*.json", "*.vott"), (b'"asset', b'"boundingBox"'), "export CSV"
+        "VoTT JSON", "*.json *.vott", "export CSV", (b'"asset', b'"boundingBox"')
     ),
     Foreign(  # doc.scalabel.ai
         "BDD100K or Scalabel JSON",
-        ("*.json",),
-        (b'"box2d"',),
+        "*.json",
         "run: python -m scalabel.label.to_coco",
+        (b'"box2d"',),
     ),
     Foreign(  # docs.labelbox.com, export
-        "Labelbox", ("*.json", "*.ndjson"), (b'"data_row"',), COCO
+        "Labelbox", "*.json *.ndjson", COCO, (b'"data_row"',)
     ),
     Foreign(  # docs.v7labs.com, Darwin JSON
-        "Darwin JSON of V7", ("*.json",), (b'"bounding_box"', b'"annotations"'), COCO
+        "Darwin JSON of V7", "*.json", COCO, (b'"bounding_box"', b'"annotations"')
     ),
     Foreign(  # docs.aws.amazon.com/sagemaker, output of labeling jobs
-        "SageMaker manifest", ("*.manifest",), (), "convert it to COCO JSON"
+        "SageMaker manifest", "*.manifest", "convert it to COCO JSON"
     ),
     Foreign(  # roboflow.com/formats: YOLO Keras TXT
-        "Roboflow's YOLO Keras TXT", ("_annotations.txt",), (), "export YOLOv8 or COCO"
+        "Roboflow's YOLO Keras TXT", "_annotations.txt", "export YOLOv8 or COCO"
     ),
     Foreign(  # roboflow.com/formats: Multiclass Classification
         "Roboflow's classes without boxes",
-        ("_classes.csv",),
-        (),
+        "_classes.csv",
         "an object detection project: export COCO",
     ),
     Foreign(  # motchallenge.net/instructions
-        "MOT", ("gt.txt",), (), "convert the frames to COCO JSON"
+        "MOT", "gt.txt", "convert the frames to COCO JSON"
     ),
 )
 # columns of CSV variants that hold a box in another way: x and width, a list
@@ -105,9 +101,9 @@ def describe(path: Path) -> str | None:
 
 
 def _fits(path: Path, foreign: Foreign) -> bool:
-    if not any(fnmatch(path.name.lower(), pattern) for pattern in foreign.patterns):
-        return False
-    return not foreign.keys or holds(path, foreign.keys)
+    name, patterns = path.name.lower(), foreign.patterns.split()
+    is_named = any(fnmatch(name, pattern) for pattern in patterns)
+    return is_named and (not foreign.keys or holds(path, foreign.keys))
 
 
 def _table(path: Path) -> str | None:

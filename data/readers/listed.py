@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def listed_sources(
     return [source] if files else []
 
 
+@dataclass
 class ListedSource:
     """Files of one data set.
 
@@ -52,34 +54,28 @@ class ListedSource:
     `task_2/a.jpg` are two images. Files are opened when the first question comes.
     """
 
-    def __init__(
-        self,
-        format_name: str,
-        root: Path,
-        files: Sequence[Path],
-        open_file: Callable[[Path, Path], ListedFile],
-        names_have_order: bool,
-    ) -> None:
-        self.format_name, self.root = format_name, root
-        self.names_have_order = names_have_order
-        self._paths, self._open_file = files, open_file
+    format_name: str
+    root: Path
+    paths: Sequence[Path]
+    open_file: Callable[[Path, Path], ListedFile]
+    names_have_order: bool
 
     @cached_property
     def _files(self) -> dict[Path, ListedFile]:
-        return {path: self._open_file(path, self.root) for path in self._paths}
+        return {path: self.open_file(path, self.root) for path in self.paths}
 
     @cached_property
     def _lists(self) -> dict[str | None, dict[str, tuple[Path, str]]]:
         """File and name of each key of each split."""
         lists: dict[str | None, dict[str, tuple[Path, str]]] = {}
-        splits = file_splits(self.root, self._paths)
-        first: dict[str, tuple[Path, str | None]] = {}
+        splits = file_splits(self.root, self.paths)
+        first: dict[str, str | None] = {}
         for path, file in self._files.items():
             folder = path.parent.relative_to(self.root).as_posix()
             for name, split in file.images.items():
                 split = split or splits[path]
                 key = name if folder == "." else f"{folder}/{name}"
-                _, its_split = first.setdefault(key, (path, split))
+                its_split = first.setdefault(key, split)
                 # train/a.jpg and val/a.jpg; what trainval shares with train is one
                 if its_split != split and "trainval" not in (its_split, split):
                     key = f"{split}/{key}"

@@ -167,20 +167,15 @@ def _keys(source: AnnotationSource, split: str, notes: list[str]) -> list[str] |
     if not lists:
         pool, origin = source.keys(None), "no lists"
     elif lists & {"trainval", "train"}:
-        pool = _trainval(source)
+        whole = {"trainval"} & lists or {"train", "val"} & lists
+        keys = (key for name in sorted(whole) for key in source.keys(name))
+        pool = list(dict.fromkeys(keys))
         origin = "no list val" if not holds_back else f"no list {split}"
     else:
         return None
     if split in ("trainval", "test"):
         return pool if split == "trainval" else None
     return _derived(source, split, pool, origin, notes)
-
-
-def _trainval(source: AnnotationSource) -> list[str]:
-    if "trainval" in source.lists:
-        return source.keys("trainval")
-    both = [name for name in ("train", "val") if name in source.lists]
-    return list(dict.fromkeys(key for name in both for key in source.keys(name)))
 
 
 def _derived(

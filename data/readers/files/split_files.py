@@ -102,10 +102,10 @@ class SplitFiles:
 
     def __init__(self, root: Path, files: Sequence[Path]) -> None:
         self._files: dict[str | None, list[Path]] = {}
-        folders = {file.parent.name for file in files if file.parent != root}
-        of_folder, of_file = splits_of(folders), splits_of(file.stem for file in files)
-        for file in files:
-            folder = file.parent.name if file.parent != root else ""
+        folders = {f: f.parent.name if f.parent != root else "" for f in files}
+        of_folder = splits_of(folders.values())
+        of_file = splits_of(file.stem for file in files)
+        for file, folder in folders.items():
             split = of_file.get(file.stem) or of_folder.get(folder)
             self._files.setdefault(split, []).append(file)
         self.root = root

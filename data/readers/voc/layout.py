@@ -1,163 +1,53 @@
-"""Where a VOC-like data set keeps its files, and its lists of splits."""
+"""Where a VOC-like data set keeps its files."""
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from base.errors import UserError
-from data.images import is_image_name, without_suffix
+from data.images import is_image_name
 from data.readers.annotation import Problem
-from data.readers.files.paths import files_under, folded
-from data.readers.files.text import read_lines
-from data.readers.splits import (
-    folder_notes,
-    is_split_name,
-    split_in_name,
-    splits_of,
-    unknown_lists,
-)
-from data.readers.voc.xml_file import VocAnnotation, base_name, read_annotation
+from data.readers.cvat import is_cvat
+from data.readers.files.paths import files_under
+from data.readers.splits import folder_notes, is_split_name, split_in_name, splits_of
+from data.readers.voc.lists import keys_in, list_files, subfolders
+from data.readers.voc.source import VocSource
 
 LAYOUTS = (  # folder of images, folders of annotations, compared in lower case
     ("jpegimages", ("annotations",)),  # VOC devkit
     ("images", ("annotations", "annots")),  # raccoon, kangaroo and many others
 )
 IN_WORDS = "Pascal VOC: JPEGImages/ + Annotations/, or XML beside the images"
-# VOC devkit, VOC2012/ImageSets/Main/aeroplane_train.txt: a list for each class
-OF_A_CLASS = re.compile(r".+_(train|val|trainval|test)$")
-MARK = re.compile(r"^(\S+)\s+(-1|0|1)$")  # its lines: a stem, and -1 for "not there"
 
 
-@dataclass(frozen=True)
-class Tree:
-    """Images with their annotations and the lists of their splits.
-
-    Keys are stems, with the folders below those of images and annotations in front:
-    `cam1/a`, `train/a`.
-    """
-
-    root: Path
-    images: dict[str, list[Path]]  # by key; a.jpg and a.png have one
-    annotations: dict[str, Path]  # XML files by key
-    lists: dict[str, list[str]]  # split -> keys; empty: split by hash
-    other_lists: dict[str, Path] = field(default_factory=dict)  # read when asked for
-    notes: Sequence[Problem] = ()
-    _parsed: dict[Path, VocAnnotation] = field(default_factory=dict)
-
-    def annotation(self, path: Path) -> VocAnnotation:
-        """The content of an XML file, parsed once; UserError as `read_annotation`."""
-        if path not in self._parsed:
-            self._parsed[path] = read_annotation(path)
-        return self._parsed[path]
-
-    @property
-    def stems(self) -> list[str]:
-        return sorted(self.annotations.keys() | self.images.keys())
-
-    def keys(self, name: str | None) -> list[str]:
-        """Keys of a list, or of all images and annotations."""
-        if name in self.other_lists:
-            return _keys_in(self.other_lists[name], self.stems, self.annotations)
-        return self.stems if name is None else self.lists[name]
-
-    def image_of(self, key: str, filename: str) -> Path | None:
-        """The image of an annotation that names `filename`.
-
-        Never one that has an annotation of its own.
-        """
-        if key in self.images:
-            named = (p for p in self.images[key] if p.name == filename)
-            return next(named, self.images[key][0])
-        folder, _, _ = key.rpartition("/")
-        stem = Path(filename).stem
-        other = f"{folder}/{stem}" if folder else stem
-        if other not in self.images:
-            same = [k for k in self.images if folded(k) in (folded(key), folded(other))]
-            other = same[0] if len(same) == 1 else ""
-        is_free = other in self.images and other not in self.annotations
-        return self.images[other][0] if is_free else None
-
-    @cached_property
-    def claims(self) -> Counter[Path | None]:
-        """How many annotations without an image of their own name an image."""
-        lone = {k: path for k, path in self.annotations.items() if k not in self.images}
-        return Counter(
-            self.image_of(key, self._filename(path)) for key, path in lone.items()
-        )
-
-    def _filename(self, path: Path) -> str:
-        try:
-            return self.annotation(path).filename
-        except UserError:  # reported when it is read
-            return ""
-
-    def problems(self) -> list[Problem]:
-        """What is wrong with lists and names."""
-        shared = [k for k in self.annotations if len(self.images.get(k, ())) > 1]
-        found = list(self.notes)
-        if shared:
-            names = ", ".join(path.name for path in self.images[shared[0]])
-            text = f"{self.root}: {len(shared)} annotations have several images, such"
-            text = f"{text} as {names}: the one that <filename> names is read."
-            found.append(Problem(text, "image-shared", "warning"))
-        return found + unknown_lists(self.root, "lists", self._unknown())
-
-    def _unknown(self) -> list[str]:
-        """Lists that are not of a class only, of images that splits have."""
-        known = {key for keys in self.lists.values() for key in keys}
-        return [
-            name
-            for name in self.other_lists
-            if not known
-            or not (OF_A_CLASS.match(name) or known.issuperset(self.keys(name)))
-        ]
-
-
-def find_trees(root: Path) -> list[Tree]:
-    """The trees under a folder, those without annotations too."""
-    if not root.is_dir():
+def find(path: Path) -> list[VocSource]:
+    """The VOC data sets under a folder; none where there is no XML file."""
+    if not path.is_dir():
         return []
-    devkits = [root, *_subfolders(root, "vocdevkit")]
-    years = [year for kit in devkits for year in _subfolders(kit, "voc2", prefix=True)]
-    places = [
-        (place, folders) for place in [*devkits, *years] if (folders := _folders(place))
-    ]
-    trees = [_read_tree(place, *folders) for place, folders in places]
-    return trees or [tree for tree in (_tree_beside(root),) if tree]
-
-
-def _subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:
-    def matches(folder: Path) -> bool:
-        lower = folder.name.lower()
-        return (lower.startswith(name) if prefix else lower == name) and folder.is_dir()
-
-    inside = root.iterdir() if root.is_dir() else ()
-    return sorted(folder for folder in inside if matches(folder))
+    devkits = [path, *subfolders(path, "vocdevkit")]
+    years = [year for kit in devkits for year in subfolders(kit, "voc2", prefix=True)]
+    places = (*devkits, *years)
+    found = [_read_folders(p, *folders) for p in places if (folders := _folders(p))]
+    found = [s for s in found or [_beside(path)] if s and s.annotations]
+    return [s for s in found if not all(map(is_cvat, s.annotations.values()))]
 
 
 def _folders(root: Path) -> tuple[Path, Path] | None:
     """The folders of images and of annotations in one of LAYOUTS."""
     for images_name, annotations_names in LAYOUTS:
-        images = _subfolders(root, images_name)
-        annotations = [f for name in annotations_names for f in _subfolders(root, name)]
+        images = subfolders(root, images_name)
+        annotations = [f for name in annotations_names for f in subfolders(root, name)]
         if images and annotations:
-            xmls = _subfolders(annotations[0], "xmls")  # Oxford-IIIT Pet
+            xmls = subfolders(annotations[0], "xmls")  # Oxford-IIIT Pet
             return images[0], (xmls or annotations)[0]
     return None
 
 
-def _read_tree(root: Path, images_folder: Path, annotations_folder: Path) -> Tree:
-    images = _images_in(images_folder)
-    annotations = _annotations_in(annotations_folder)
-    stems = sorted(images.keys() | annotations.keys())
-    lists, others = _read_lists(root, stems, annotations)
+def _read_folders(root: Path, image_folder: Path, xml_folder: Path) -> VocSource:
+    images, annotations = _images_in(image_folder), _annotations_in(xml_folder)
+    lists, others = _read_lists(root, images.keys() | annotations.keys(), annotations)
     notes: list[Problem] = []
     if not lists:  # JPEGImages/train/a.jpg, Annotations/train/a.xml
         lists, notes = _lists_of_folders(root, images.keys() | annotations.keys())
-    return Tree(root, images, annotations, lists, others, notes)
+    return VocSource(root, images, annotations, lists, others, notes)
 
 
 def _lists_of_folders(
@@ -205,7 +95,7 @@ def _annotations_in(folder: Path) -> dict[str, Path]:
     }
 
 
-def _tree_beside(root: Path) -> Tree | None:
+def _beside(root: Path) -> VocSource | None:
     """A folder for each split, or one whose XML files lie beside the images."""
     folders = {p.name: p for p in sorted(root.iterdir()) if p.is_dir()}
     images: dict[str, list[Path]] = {}
@@ -223,62 +113,22 @@ def _tree_beside(root: Path) -> Tree | None:
         others = [name for name, folder in beside.items() if _annotations_in(folder)]
         others += ["."] * any(p.suffix.lower() == ".xml" for p in root.iterdir())
         notes = [*notes, *_unused_folders(root, others, lists)]
-        return Tree(root, images, annotations, lists, notes=notes)
+        return VocSource(root, images, annotations, lists, notes=notes)
     is_beside = any(p.suffix.lower() == ".xml" for p in root.iterdir())
-    return _read_tree(root, root, root) if is_beside else None
+    return _read_folders(root, root, root) if is_beside else None
 
 
 def _read_lists(
-    root: Path, keys: Sequence[str], annotated: Iterable[str]
+    root: Path, keys: Collection[str], annotated: Iterable[str]
 ) -> tuple[dict[str, list[str]], dict[str, Path]]:
     """Lists of the splits by their words, and the files of all others."""
     lists: dict[str, list[str]] = {}
     others: dict[str, Path] = {}
-    for path in _list_files(root):
+    for path in list_files(root):
         if is_split_name(path.stem):
             split = split_in_name(path.stem)
-            found = [*lists.get(split, ()), *_keys_in(path, keys, annotated)]
+            found = [*lists.get(split, ()), *keys_in(path, keys, annotated)]
             lists[split] = list(dict.fromkeys(found))
         else:
             others[path.stem] = path
     return lists, others
-
-
-def _keys_in(path: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[str]:
-    """The keys that a list names: with their folders, without, or with more.
-
-    Those of annotations, where only upper and lower case differ from the image's.
-    """
-    known, by_stem, alike = set(keys), {}, {}
-    for key in keys:
-        by_stem.setdefault(folded(key.rpartition("/")[2]), []).append(key)
-    for key in annotated:
-        alike.setdefault(folded(key), []).append(key)
-
-    def whole(key: str) -> str:
-        same = alike.get(folded(key), [])
-        if not same and key not in known:
-            stem = base_name(key)
-            same = by_stem.get(folded(stem), [])
-            same = [k for k in same if k.rpartition("/")[2] == stem] or same
-        return key if key in same or len(same) != 1 else same[0]
-
-    listed = filter(None, map(_listed_key, read_lines(path)))
-    return list(dict.fromkeys(map(whole, listed)))
-
-
-def _list_files(root: Path) -> list[Path]:
-    for sets in _subfolders(root, "imagesets"):
-        for folder in (*_subfolders(sets, "main"), sets):
-            files = (p for p in sorted(folder.iterdir()) if p.is_file())
-            if found := [p for p in files if p.suffix.lower() == ".txt"]:
-                return found
-    return []
-
-
-def _listed_key(line: str) -> str:
-    """The key in a line; empty where a list of a class says that it is not there."""
-    if marked := MARK.match(line.strip()):
-        line = "" if marked[2] == "-1" else marked[1]
-    name = line.strip().replace("\\", "/").lstrip("./")
-    return without_suffix(name, ".xml")

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +86,7 @@ def _from_folder(root: Path, darknet: Path | None) -> "YoloSource | None":
         found, more = folder_lists(root)
         lists, problems = found | lists, [*problems, *more]
     source = YoloSource(root, lists, problems)
-    if not any(source.labelled()):
+    if not source.labelled:
         return None
     named = darknet and darknet_values(darknet).get("names")
     file = named and Finder([root, darknet.parent]).find(named)
@@ -121,6 +120,7 @@ class YoloSource:
         self._lists = {split: paths for split, paths in lists.items() if paths}
         self.lists = [split for split in self._lists if split]
 
+    @cached_property
     def labelled(self) -> "list[tuple[Path, Path]]":
         """Images with their label files."""
         paths = dict.fromkeys(path for paths in self._lists.values() for path in paths)
@@ -129,16 +129,15 @@ class YoloSource:
 
     def name_classes(self, names: Sequence[str] | None, file: Path | None) -> None:
         """Take the names of data.yaml, else those beside the labels, else numbers."""
-        pairs = self.labelled()
-        folders = {place.parent for pair in pairs for place in pair}
+        folders = {place.parent for pair in self.labelled for place in pair}
         self._names = FolderNames(self.root, folders, names, file)
         if not self._names:
-            numbers = _numbers_in([label for _, label in pairs])
+            numbers = _numbers_in([label for _, label in self.labelled])
             self._names = FolderNames(self.root, (), numbers)
 
     def check_not_pose(self, where: Path) -> None:
         """UserError where rows look like boxes with key points."""
-        labels = (label for _, label in islice(self.labelled(), SAMPLE))
+        labels = (label for _, label in self.labelled[:SAMPLE])
         check_not_pose((line for label in labels for line in read_lines(label)), where)
 
     def keys(self, split: str | None) -> list[str]:
