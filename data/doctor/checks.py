@@ -1,5 +1,6 @@
 """The data doctor: what is wrong with a data set; `python -m data` prints it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from data.dataset import Dataset
 from data.doctor.boxes import check_boxes, check_priors
 from data.doctor.findings import Finding, findings
 from data.doctor.images import check_images
-from data.doctor.unread import check_unread
 from data.doctor.voc import KINDS, check_voc
+from data.images import UNREAD_SUFFIXES, is_image_name
 from data.readers.annotation import Problem
+from data.readers.files.paths import files_under
 from data.readers.recognise import OpenDataset
 from data.readers.voc import VocSource
 
@@ -76,6 +78,22 @@ def _problems(lines: Sequence[Problem]) -> list[Finding]:
         finding
         for (id, severity), places in by_kind.items()
         for finding in findings(id, severity, TEXTS.get(id, TEXTS[severity]), places)
+    ]
+
+
+def check_unread(roots: Sequence[Path], datasets: Sequence[Dataset]) -> list[Finding]:
+    """Images under the folders that are in no split, and kinds that are not read."""
+    used = {sample.path.resolve() for d in datasets for sample in d.samples}
+    files = list(dict.fromkeys(f for root in roots for f in files_under(root)))
+    images = (f for f in files if is_image_name(f.name) and f.resolve() not in used)
+    folders = Counter(file.parent for file in images)
+    shown = (f for f in files if not f.name.startswith("."))
+    kinds = Counter(s for f in shown if (s := f.suffix.lower()) in UNREAD_SUFFIXES)
+    places = [f"{n} images in {place} are not read" for place, n in folders.items()]
+    words = [f"{n} images of {kind} are not read" for kind, n in kinds.items()]
+    return [
+        *findings("not-read", "warning", "images that no split has", places),
+        *findings("kind-not-read", "warning", "convert these to JPEG or PNG", words),
     ]
 
 

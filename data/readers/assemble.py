@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from base.boxes import area
 from base.errors import UserError
 from data.dataset import Dataset, Sample, truth_array
 from data.progress import map_in_threads
@@ -139,10 +138,7 @@ def image_of(annotated: Annotated, indices: dict[str, int]) -> Sample:
     ]
     areas_px = None
     if any(item.area_px is not None for item in objects):
-        areas_px = area(np.array([item.edges_px for item in objects], float))  # (M,)
-        for row, item in enumerate(objects):
-            if item.area_px is not None:
-                areas_px[row] = item.area_px
+        areas_px = np.array([_area_px(item) for item in objects])
     return Sample(
         annotated.path,
         annotated.size_wh,
@@ -152,6 +148,13 @@ def image_of(annotated: Annotated, indices: dict[str, int]) -> Sample:
         areas_px=areas_px,
         image_id=annotated.image_id,
     )
+
+
+def _area_px(item: Object) -> float:
+    if item.area_px is not None:
+        return item.area_px
+    left, top, right, bottom = item.edges_px
+    return (right - left) * (bottom - top)
 
 
 def names_of(sources: Sequence[AnnotationSource]) -> list[str]:
