@@ -76,14 +76,10 @@ class Finder:
     def _shortened(self, parts: Sequence[str]) -> Path | None:
         """Without leading folders, unless its own folder is there without the file."""
         path = self._without_first(parts)
-        is_below = parts[0] not in ("/", "..") and not parts[0].endswith(":")
-        if (
-            path
-            and is_below
-            and (own := self._exactly(parts[:-1]) or self._in_other_case(parts[:-1]))
-        ):
-            return path if own in path.parents else None
-        return path
+        if not path or parts[0] in ("/", "..") or parts[0].endswith(":"):
+            return path
+        own = self._exactly(parts[:-1]) or self._in_other_case(parts[:-1])
+        return path if own is None or own in path.parents else None
 
     def _without_first(self, parts: Sequence[str]) -> Path | None:
         folder, skipped = self._guess
