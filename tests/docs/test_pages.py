@@ -10,9 +10,22 @@ import pytest
 from training import options
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [*GUIDES, *(ROOT / "docs" / "results").glob("*.md")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"^(?:    |\$ )?\.?(?:venv/bin/)?python (\w+)\.py\b(.*)$", re.M)
+# blocks of code, tables and headings
+NOT_PROSE = re.compile(r"^```.*?^```|^    [^\n]*|^\|[^\n]*|^#[^\n]*", re.M | re.S)
+PRODUCTS = "Python|Keras|TensorFlow|Ray|supervision|License|PCIe|VIA|GTX|EPYC"
+NOT_A_FIGURE = re.compile(
+    r"`[^`]*`"  # code
+    r"|(?<=\])\([^)]*\)|https?://\S+"  # the targets of links
+    rf"|\b(?:{PRODUCTS}|CVAT for images|family|model) \d[\d.]*"
+    r"|\b[A-Za-z]\w*(?:-\d+)?"  # words: SSD300, mAP50, float16, AVX-512
+    r"|\b20(?:0[1-9]|[12]\d)\b"  # years
+    r"|\b\d+(?:\.\d+){2,}"  # versions
+)
+FIGURE = re.compile(r"\d[\d,.]*(?:(?:x|e-|\.\.)\d[\d.]*)*")
 SCRIPTS = ("train", "evaluate", "detect", "compare", "graft", "export")
 
 
@@ -60,3 +73,36 @@ def test_commands_have_known_options(name, words):
 
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 150
+
+
+def sentences(text):
+    """Those of a page's prose."""
+    blocks = re.split(r"\n\s*\n|^(?:- |\d+\. )", NOT_PROSE.sub("", text), flags=re.M)
+    for block in blocks:
+        yield from re.split(r"(?<=[.!?])[*)\"]*\s+", " ".join(block.split()))
+
+
+def figures(sentence):
+    return FIGURE.findall(NOT_A_FIGURE.sub("x", sentence))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("From 0.56 to\n68.4% in 1,200 steps.", 3),
+        ("Of 4000x3000 pixels 12. Then 2e-4 and 0..1", 2),
+        ("SSD300 on VOC 2007, mAP50 in `12 34 56`, Keras 3.15.1 and Python 3.11", 0),
+        ("[1 2](page.md#a-3), https://arxiv.org/abs/2107.08430", 2),
+        ("| 1 | 2 | 3 |\n\n    4 5 6\n\n```\n7 8 9\n```\n# 1 2 3", 0),
+        ("- 1 and 2\n- 3\n", 2),
+    ],
+)
+def test_what_a_figure_is(text, number):
+    assert max(len(figures(sentence)) for sentence in sentences(text)) == number
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.name)
+def test_no_sentence_has_more_than_two_figures(page):
+    text = page.read_text("utf-8")
+    crowded = [line for line in sentences(text) if len(figures(line)) > 2]
+    assert not crowded, "a table, a list or two sentences are read more easily"
