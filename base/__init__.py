@@ -14,15 +14,18 @@ from importlib import import_module
 from typing import Any
 
 
-def imported_on_use(package: str, modules: dict[str, str]) -> Callable[[str], Any]:
+def imported_on_use(
+    package: str, modules: dict[str, tuple[str, ...]]
+) -> Callable[[str], Any]:
     """A package's `__getattr__`: each public name comes from its module when asked for.
 
-    modules: public name -> module of the package.
+    modules: module of the package -> its public names.
     """
 
     def get(name: str) -> Any:
-        if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{modules[name]}"), name)
+        for module, names in modules.items():
+            if name in names:
+                return getattr(import_module(f"{package}.{module}"), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return get

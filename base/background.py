@@ -75,12 +75,8 @@ def _put(
             return ready.put(pair, timeout=0 if newest else WAIT)
         except queue.Full:
             if newest:
-                _drop_oldest(ready)
-
-
-def _drop_oldest(ready: queue.Queue) -> None:
-    with suppress(queue.Empty):  # it has just been taken
-        ready.get_nowait()
+                with suppress(queue.Empty):  # it has just been taken
+                    ready.get_nowait()
 
 
 class BackgroundWriter:
@@ -121,9 +117,5 @@ class BackgroundWriter:
         if self._error is not None:
             error, self._error = self._error, None
             # the thread goes on discarding: nothing is worked on after an error
-            self._work = _nothing
+            self._work = lambda *_: None
             raise error
-
-
-def _nothing(*_: Any) -> None:
-    pass

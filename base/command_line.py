@@ -3,16 +3,22 @@
 import argparse
 import math
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
+from types import FrameType
 from typing import Any, NoReturn
 
 from base.errors import UserError
 from base.memory import memory_line
 from base.renamed import current_options
+
+# Ctrl-C; SIGTERM is how systems and job queues ask a process to end
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,6 +63,16 @@ def tile_side(text: str) -> int:
     return int(text)
 
 
+def split_names(text: str | None) -> list[str]:
+    """The names between commas, each once; none of None.
+
+    >>> split_names("cat, dog,,cat")
+    ['cat', 'dog']
+    """
+    names = dict.fromkeys(name.strip() for name in (text or "").split(","))
+    return [name for name in names if name]
+
+
 def run_script(
     prog: str,
     run: Callable[[argparse.Namespace], int | None],
@@ -89,6 +105,20 @@ def run_script(
     except KeyboardInterrupt:
         print(f"{prog}: {when_stopped}", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def signals_handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Inside, both signals call `handler`; afterwards those of before hold again.
+
+    To be entered in the main thread.
+    """
+    before = {kind: signal.signal(kind, handler) for kind in SIGNALS}
+    try:
+        yield
+    finally:
+        for kind, earlier in before.items():
+            signal.signal(kind, earlier)
 
 
 def _set_up_process() -> None:

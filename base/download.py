@@ -2,8 +2,8 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path, PurePosixPath
-from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
@@ -81,20 +81,11 @@ def _download(url: str, part: Path) -> None:
         total = at + int(length) if length else None
         with part.open("r+b" if at else "wb") as file:
             file.seek(at)
-            _copy(response, file, tqdm(initial=at, total=total, **_progress(part)))
+            options = {"total": total, "initial": at, "unit": "B", "unit_scale": True}
+            with tqdm.wrapattr(file, "write", desc=part.stem, **options) as target:
+                shutil.copyfileobj(response, target, CHUNK)
     if total is not None and part.stat().st_size != total:
         raise OSError(f"broke off after {part.stat().st_size} of {total} bytes")
-
-
-def _progress(part: Path) -> dict:
-    return {"unit": "B", "unit_scale": True, "desc": part.stem}
-
-
-def _copy(source: IO[bytes], target: IO[bytes], progress: tqdm) -> None:
-    with progress:
-        while chunk := source.read(CHUNK):
-            target.write(chunk)
-            progress.update(len(chunk))
 
 
 def _hash(path: Path, wanted: str) -> str:

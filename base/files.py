@@ -5,11 +5,15 @@ flush to the disk, rename, flush the folder (Pillai et al., "All file systems ar
 created equal", OSDI 2014, sec. 4.4).
 """
 
+import csv
+import io
+import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from base.errors import UserError
 
@@ -51,6 +55,26 @@ def write_text(path: Path | str, text: str) -> None:
     """Write a text in UTF-8, whole or not at all."""
     # names of files that are not UTF-8 are escaped
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Dictionaries as lines under their keys; what a row lacks stays empty."""
+    text = io.StringIO(newline="")
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def numbered_names(name: str) -> Iterator[str]:
+    """The name, then the same with a number behind it, without end.
+
+    >>> [name for name, _ in zip(numbered_names("run"), range(3))]
+    ['run', 'run-2', 'run-3']
+    """
+    yield name
+    yield from (f"{name}-{number}" for number in itertools.count(2))
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -5,21 +5,15 @@ The names are imported on use, so that a script starts without matplotlib.
 
 from base import imported_on_use
 
-MODULES = {  # public name -> its module; ours
-    "class_table": "tables",
-    "markdown_table": "tables",
-    "text_table": "tables",
-    "plot_history": "curves",
-    "plot_precision_recall": "curves",
-    "class_colour": "drawing",
-    "contact_sheet": "drawing",
-    "draw_boxes": "drawing",
-    "draw_truth_and_detections": "drawing",
-    "draw_detections": "drawing",
-    "write_image": "drawing",
-    "VideoFile": "video",
-    "check_display": "window",
-    "show": "window",
+MODULES = {  # module -> its public names; ours
+    "tables": ("class_table", "markdown_table", "text_table"),
+    "curves": ("plot_history", "plot_precision_recall"),
+    "drawing": (
+        *("class_colour", "contact_sheet", "draw_boxes", "draw_detections"),
+        *("draw_truth_and_detections", "write_image"),
+    ),
+    "video": ("VideoFile",),
+    "window": ("check_display", "show"),
 }
-__all__ = list(MODULES)
+__all__ = [name for names in MODULES.values() for name in names]
 __getattr__ = imported_on_use(__name__, MODULES)

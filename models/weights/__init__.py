@@ -13,19 +13,11 @@ The names are imported on use: the command above starts without Keras.
 
 from base import imported_on_use
 
-MODULES = {  # public name -> its module; ours
-    "ModelMetadata": "metadata",
-    "SUFFIX": "metadata",
-    "WeightsFile": "read",
-    "ATTRIBUTE": "metadata",
-    "fill": "arrays",
-    "fold_batchnorm": "file",
-    "load": "file",
-    "read_detector": "read",
-    "read_weights": "read",
-    "folded_arrays": "arrays",
-    "save": "file",
-    "save_threshold": "file",
+MODULES = {  # module -> its public names; ours
+    "metadata": ("ATTRIBUTE", "SUFFIX", "ModelMetadata"),
+    "read": ("WeightsFile", "read_detector", "read_weights"),
+    "arrays": ("fill", "folded_arrays"),
+    "file": ("fold_batchnorm", "load", "save", "save_threshold"),
 }
-__all__ = list(MODULES)
+__all__ = [name for names in MODULES.values() for name in names]
 __getattr__ = imported_on_use(__name__, MODULES)
