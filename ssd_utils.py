@@ -215,15 +215,13 @@ def _own_priors(
         proposes = value > 0
         return proposal, proposes, proposes & (rank < greatest(rank, places))
 
-    def any_rejected(_: Tensor, rejected: Tensor) -> Tensor:
-        return ops.any(rejected)
-
     def next_round(at: Tensor, rejected: Tensor) -> tuple[Tensor, Tensor]:
         at = at + ops.cast(rejected, "int32")
         return at, propose(at)[2]
 
     at = ops.zeros_like(candidates[..., 0])  # (B, M): each object's present candidate
-    at, _ = ops.while_loop(any_rejected, next_round, (at, propose(at)[2]))
+    first = (at, propose(at)[2])
+    at, _ = ops.while_loop(lambda _, rejected: ops.any(rejected), next_round, first)
     proposal, proposes, _ = propose(at)
     own = ops.where(proposes, proposal, -ops.ones_like(proposal))
     return own, ops.any(at == num_proposals)
@@ -274,14 +272,12 @@ def suppress(
     suppresses = (overlaps > iou_threshold) & same_class & before  # (B, N, N)
     alive = ops.greater(scores, 0)  # (B, N)
 
-    def changed(_: Tensor, is_changed: Tensor) -> Tensor:
-        return is_changed
-
     def apply_rule(stay: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         new = alive & ~ops.any(suppresses & stay[:, None, :], axis=2)
         return new, ops.any(new != stay)
 
-    stay, _ = ops.while_loop(changed, apply_rule, (alive, ops.any(alive)))
+    first = (alive, ops.any(alive))
+    stay, _ = ops.while_loop(lambda _, is_changed: is_changed, apply_rule, first)
     return stay
 
 

@@ -7,7 +7,7 @@ A backbone's file defines BACKBONE, an architecture.Backbone, a neck's file
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from warnings import catch_warnings
 
 from base.errors import UserError, in_one_line
@@ -55,7 +55,12 @@ def build(architecture: Architecture, weights: str | None = None) -> "keras.Mode
     images = heads.images_input()
     preprocessing = architecture.preprocessing or architecture.definition.preprocessing
     x = Preprocess(preprocessing, name="preprocess")(images)
-    stages = _extract(architecture, x, weights)
+    definition, norm = architecture.definition, architecture.backbone_norm
+    with explained(weights, architecture.backbone):
+        if architecture.neck in STAGED:
+            stages = architecture.stages(x, weights, norm)
+        else:
+            stages = [definition.features(x, weights, norm)]
     # the backbone ends here
     stages = [
         keras.layers.Identity(name=name)(stage)
@@ -84,15 +89,6 @@ def backbone_layers(model: "keras.Model") -> list:
 
     ends = [layer.output for layer in model.layers if layer.name in ENDS]
     return keras.Model(model.input, ends).layers
-
-
-def _extract(architecture: Architecture, images: Any, weights: str | None) -> list:
-    """The maps that the neck begins with: three for those of STAGED, else one."""
-    with explained(weights, architecture.backbone):
-        norm = architecture.backbone_norm
-        if architecture.neck in STAGED:
-            return architecture.stages(images, weights, norm)
-        return [architecture.definition.features(images, weights, norm)]
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 
-from base.errors import UserError
+from base.errors import UserError, did_you_mean
 from base.keras_setup import import_keras
 from base.priors import LAYOUTS
 
@@ -135,12 +134,12 @@ class Architecture:
     @property
     def stages(self) -> Callable | None:
         """`Backbone.stages`, those of a classifier too; None where nothing has any."""
-        definition = self.definition
-        if definition.stages or not definition.application:
-            return definition.stages
+        own, classifier = self.definition.stages, self.definition.application
+        if own or not classifier:
+            return own
         from models import keras_applications
 
-        return partial(keras_applications.stages, definition.application, self.width)
+        return partial(keras_applications.stages, classifier, self.width)
 
     @property
     def is_depthwise(self) -> bool:
@@ -182,19 +181,16 @@ def check_backbone(name: str) -> None:
 
     classifiers = keras_applications.names()
     if name not in classifiers:
-        spelling = {known.lower(): known for known in [*classifiers, *BACKBONES]}
-        close = get_close_matches(name.lower(), spelling, n=1)
-        hint = f" Did you mean {spelling[close[0]]}?" if close else ""
         raise UserError(
             f"--backbone {name} is not known; choose from {', '.join(BACKBONES)}, or a "
-            f"classifier of keras.applications, such as MobileNetV3Large.{hint}"
+            f"classifier of keras.applications, such as MobileNetV3Large."
+            f"{did_you_mean(name, [*classifiers, *BACKBONES])}"
         )
 
 
 def _check_known(what: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
-        close = get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
         raise UserError(
-            f"--{what} {name} is not known; choose from {', '.join(known)}.{hint}"
+            f"--{what} {name} is not known; choose from {', '.join(known)}."
+            f"{did_you_mean(name, known)}"
         )

@@ -7,6 +7,7 @@ that halves the map.
 """
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -58,6 +59,21 @@ def classifier(
             raise UserError(f"--alpha {width}: {name} has one width.")
         options["alpha"] = width
     return make(weights=weights, **options)
+
+
+def cut(name: str, layer: str, prefix: str = "") -> Callable:
+    """`Backbone.features`: a classifier's map behind a layer; it has its own norms.
+
+    prefix: of the names that its layers get which Keras only numbers.
+    """
+
+    def features(images: Tensor, weights: str | None, norm: str) -> Tensor:
+        output = classifier(name, images, weights).get_layer(layer).output
+        if prefix:
+            give_lasting_names(keras.Model(images, output), prefix)
+        return output
+
+    return features
 
 
 def is_depthwise(name: str, width: float) -> bool:

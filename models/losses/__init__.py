@@ -17,13 +17,9 @@ def _matched_positives(truth: Tensor, priors: Tensor) -> Tensor:
     return ops.sum(ops.cast(positives, "float32"))
 
 
-def _expected_positives(truth: Tensor, priors: Tensor) -> Tensor:
-    return expected_positives(truth)
-
-
 LOSSES: dict[str, tuple[Callable, Callable]] = {
     "iou": (multibox_loss, _matched_positives),
-    "simota": (simota_loss, _expected_positives),
+    "simota": (simota_loss, expected_positives),
 }
 
 

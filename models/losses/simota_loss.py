@@ -51,7 +51,8 @@ def simota_loss(
     )
     matched = batched_gather(truth, matches)  # (B, P, 5)
     class_ids = ops.cast(ops.where(positives, matched[..., 4], 0.0), "int32")  # (B, P)
-    quality = ops.stop_gradient(_iou_pairs(boxes, matched[..., :4]))  # (B, P)
+    overlaps = iou(boxes[..., None, :], matched[..., None, :4])  # (B, P, 1, 1)
+    quality = ops.stop_gradient(overlaps[..., 0, 0])  # (B, P)
     log_score = ops.take_along_axis(log_scores, class_ids[..., None], axis=-1)[..., 0]
     cross_entropy = -ops.where(
         positives,
@@ -64,8 +65,8 @@ def simota_loss(
     if class_weights is not None:
         weights = ops.take(ops.convert_to_tensor(class_weights, "float32"), class_ids)
         cross_entropy, distance = cross_entropy * weights, distance * weights
-    if normaliser is None:
-        normaliser = ops.maximum(expected_positives(truth), 1.0)
+    num_positives = ops.maximum(expected_positives(truth), 1.0)
+    normaliser = num_positives if normaliser is None else normaliser
     offset_loss = ops.sum(distance) / normaliser
     class_loss = ops.sum(cross_entropy) / normaliser
     found = ops.cast(ops.argmax(logits, axis=-1), "int32")
@@ -77,12 +78,12 @@ def simota_loss(
         "box_loss": offset_loss,
         "class_loss": class_loss,
         "acc": ops.sum(right * scored) / num_scored,
-        "num_positives": ops.maximum(expected_positives(truth), 1.0),
+        "num_positives": num_positives,
         "num_scored": num_scored,
     }
 
 
-def expected_positives(truth: Tensor) -> Tensor:
+def expected_positives(truth: Tensor, _priors: Tensor = None) -> Tensor:
     """What the loss of a batch is divided by, from its truth (B, M, 5) alone."""
     return POSITIVES_PER_OBJECT * ops.sum(ops.cast(truth[..., 4] > 0, "float32"))
 
@@ -116,12 +117,3 @@ def match_simota(
     cost = ops.where(taken, cost, 2 * FAR)
     matches = ops.cast(ops.argmin(cost, axis=1), "int32")  # (B, P)
     return matches, ops.any(taken, axis=1)
-
-
-def _iou_pairs(boxes: Tensor, others: Tensor) -> Tensor:
-    """IoU (B, P) of each box (B, P, 4) with the other (B, P, 4) in its place."""
-    low = ops.maximum(boxes[..., :2], others[..., :2])
-    high = ops.minimum(boxes[..., 2:], others[..., 2:])
-    shared = ops.prod(ops.maximum(high - low, 0.0), axis=-1)
-    areas = [ops.prod(b[..., 2:] - b[..., :2], axis=-1) for b in (boxes, others)]
-    return shared / ops.maximum(areas[0] + areas[1] - shared, EPSILON)

@@ -69,23 +69,16 @@ def read(path: Path | str) -> Contents:
 
 @contextmanager
 def _checked(path: Path) -> Iterator[h5py.File]:
-    with _mapped(path) as data:
+    with (
+        path.open("rb") as mapped,
+        mmap.mmap(mapped.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
         _check_superblock(data)
         _check_heaps(data)
         with h5py.File(path, "r") as file:
             check_attributes(file, data)
             _check_group(file, data, set(), 0)
             yield file
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap]:
-    """The file's bytes, read as they are looked at."""
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        yield data
 
 
 def _check_group(

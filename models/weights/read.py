@@ -95,7 +95,7 @@ def read_weights(path: Path | str) -> WeightsFile:
     keras_legacy.refuse_archive(path)
     if pth.is_pth(path):
         tensors = pth.read_pth(path)
-        reader = yolox if yolox.is_state(tensors) else ssd300s
+        reader = yolox if yolox.MARKER in tensors else ssd300s
         return _named(WeightsFile(path, *reader.from_state(tensors, path)))
     if yolox.is_onnx(path):
         return _named(WeightsFile(path, *yolox.from_onnx(path)))
@@ -108,7 +108,8 @@ def read_weights(path: Path | str) -> WeightsFile:
                 raise UserError("description not understood: it names no network")
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-        return WeightsFile(path, TRAINED, _by_layer(contents), metadata)
+        stored = keras_legacy.stored_arrays(contents)
+        return WeightsFile(path, TRAINED, stored, metadata)
     if "layer_names" not in root:
         named = keras_legacy.keras3_arrays(contents)
         return WeightsFile(path, BACKBONE if named else UNNAMED, named)
@@ -134,16 +135,6 @@ def read_detector(path: Path | str) -> WeightsFile:
             "train.py."
         )
     return file
-
-
-def _by_layer(contents: hdf5.Contents) -> Arrays:
-    """Lists of arrays, in their order, by Keras' path of their layer."""
-    numbered: dict[str, dict[int, object]] = {}
-    for name, array in contents.arrays.items():
-        layer, _, number = name.rpartition("/")
-        if number.isdigit():
-            numbered.setdefault(layer.removesuffix("/vars"), {})[int(number)] = array
-    return {name: [a[n] for n in sorted(a)] for name, a in numbered.items()}
 
 
 def _fill_stored(model: keras.Model, stored: Arrays) -> None:

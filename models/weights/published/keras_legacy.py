@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -27,15 +28,23 @@ def keras3_arrays(contents: Contents) -> Arrays:
 
     Its groups are named by class and number; since Keras 3.5 an attribute has the name.
     """
-    arrays: Arrays = {}
-    for place, attributes in contents.attributes.items():
-        if place.endswith("/vars") and "name" in attributes:
-            name = _text(attributes["name"]).replace("/", "_")
-            keys = [key for key in contents.arrays if key.rpartition("/")[0] == place]
-            ordered = sorted(keys, key=lambda key: int(key.rpartition("/")[2]))
-            if ordered:
-                arrays[name] = [contents.arrays[key] for key in ordered]
-    return arrays
+    names = {
+        place.removesuffix("/vars"): _text(attributes["name"]).replace("/", "_")
+        for place, attributes in contents.attributes.items()
+        if place.endswith("/vars") and "name" in attributes
+    }
+    stored = stored_arrays(contents)
+    return {name: stored[place] for place, name in names.items() if place in stored}
+
+
+def stored_arrays(contents: Contents) -> Arrays:
+    """Lists of arrays, in their order, by Keras 3's path of their layer."""
+    numbered: dict[str, dict[int, Any]] = {}
+    for name, array in contents.arrays.items():
+        layer, _, number = name.rpartition("/")
+        if number.isdigit():
+            numbered.setdefault(layer.removesuffix("/vars"), {})[int(number)] = array
+    return {name: [a[n] for n in sorted(a)] for name, a in numbered.items()}
 
 
 def arrays_of(contents: Contents) -> Arrays:

@@ -36,11 +36,6 @@ CALIBRATION = (0.7, -1.5)
 LEVELS = (0, 1, 2)  # yolo_head.py: strides 8, 16, 32
 
 
-def is_state(tensors: dict[str, np.ndarray]) -> bool:
-    """Whether a PyTorch state is that of a YOLOX."""
-    return MARKER in tensors
-
-
 def is_onnx(path: Path | str) -> bool:
     """Whether a file may be an ONNX file."""
     with Path(path).open("rb") as file:
@@ -186,17 +181,13 @@ def _megvii_name(name: str) -> str:
     """dark2_1_m_0_conv2_dconv -> backbone.backbone.dark2.1.m.0.conv2.dconv."""
     if name == "stem":
         return "backbone.backbone.stem.conv"
-    parts = name.split("_")
-    if parts[0].startswith("dark"):
-        return ".".join(["backbone.backbone", *parts])
-    for whole in ("lateral_conv0", "reduce_conv1", "bu_conv1", "bu_conv2", "C3"):
-        if name.startswith(whole):
-            # C3_p4_m_0_conv1: the first two belong together
-            first, rest = "_".join(parts[:2]), parts[2:]
-            return ".".join(["backbone", first, *rest])
-    if parts[0] == "stems":
-        return ".".join(["head", *parts])
-    return ".".join(["head", "_".join(parts[:2]), *parts[2:]])
+    first, *rest = name.split("_")
+    if first.startswith("dark"):
+        return ".".join(["backbone.backbone", first, *rest])
+    part = "head" if first in ("stems", "cls", "reg", "obj") else "backbone"
+    if first != "stems":  # C3_p4_m_0_conv1: the first two belong together
+        first = f"{first}_{rest.pop(0)}"
+    return ".".join([part, first, *rest])
 
 
 def _onnx_arrays(path: str) -> Arrays:
