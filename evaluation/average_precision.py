@@ -86,10 +86,17 @@ def curves_of(matched: "Matched", class_names: Sequence[str]) -> list[ClassCurve
     curves = []
     for class_id, name in enumerate(class_names, start=1):
         rows = matched.counted(class_id)
-        num_truth = matched.num_truth[:, class_id - 1]  # (I,)
-        counts = int(num_truth.sum()), int((num_truth > 0).sum())
-        scores, right = matched.found[rows, 1], matched.right[rows]
-        curves.append(_curve(name, *counts, scores, right))
+        per_image = matched.num_truth[:, class_id - 1]  # (I,)
+        num_truth, num_images = int(per_image.sum()), int((per_image > 0).sum())
+        hits = np.cumsum(matched.right[rows])
+        precision = hits / np.arange(1, len(hits) + 1)
+        recall = hits / max(num_truth, 1)
+        areas = (float("nan"), float("nan"))
+        if num_truth:
+            points = average_precision_07(recall, precision)
+            areas = (points, average_precision_area(recall, precision))
+        figures = (matched.found[rows, 1], precision, recall, *areas)
+        curves.append(ClassCurve(name, num_truth, *figures, num_images))
     return curves
 
 
@@ -277,19 +284,6 @@ def _first_of_each(best_truth: np.ndarray, candidates: np.ndarray) -> np.ndarray
     right = np.zeros(len(best_truth), bool)
     right[rows[first]] = True
     return right
-
-
-def _curve(
-    name: str, num_truth: int, num_images: int, scores: np.ndarray, right: np.ndarray
-) -> ClassCurve:
-    hits = np.cumsum(right)
-    precision = hits / np.arange(1, len(hits) + 1)
-    recall = hits / max(num_truth, 1)
-    ap07 = average_precision_07(recall, precision) if num_truth else float("nan")
-    area = average_precision_area(recall, precision) if num_truth else float("nan")
-    return ClassCurve(
-        name, num_truth, scores, precision, recall, ap07, area, num_images
-    )
 
 
 def _envelope(precision: np.ndarray) -> np.ndarray:

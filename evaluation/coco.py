@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from base.boxes import to_pixels
 from base.errors import UserError
 from evaluation.average_precision import check_images
 from evaluation.own_ids import OwnIds
@@ -104,18 +105,18 @@ def evaluate_coco(
     from faster_coco_eval import COCO, COCOeval_faster
 
     check_images(detections, truths, difficult, len(class_names) + 1)
-    per_class = {name: _empty_summary(AP_NAMES[:3]) for name in class_names}
+    names = AP_NAMES + AR_NAMES
+    per_class = {name: dict.fromkeys(AP_NAMES[:3], math.nan) for name in class_names}
     if not sum(len(truth) for truth in truths):
-        return {**_empty_summary(AP_NAMES + AR_NAMES), "per_class": per_class}
+        return {**dict.fromkeys(names, math.nan), "per_class": per_class}
     truth_coco = COCO(
         to_coco(truths, difficult, sizes_wh, class_names, areas_px=areas_px)
     )
     results = to_results(detections, sizes_wh)
     evaluator = COCOeval_faster(
-        truth_coco, truth_coco.loadRes(results), "bbox", print_function=_silent
+        truth_coco, truth_coco.loadRes(results), "bbox", print_function=lambda *_: None
     )
     evaluator.run()
-    names = AP_NAMES + AR_NAMES
     stats = [float(value) for value in evaluator.stats[: len(names)]]
     summary = {
         name: value if value >= 0 else math.nan
@@ -172,7 +173,7 @@ def read_predictions(
 
 def _to_xywh_px(boxes: np.ndarray, size_wh: Sequence[int]) -> np.ndarray:
     # corners 0..1 (N, 4) -> x, y, width, height in pixels (N, 4)
-    corners = np.asarray(boxes, np.float64) * np.tile(np.asarray(size_wh, float), 2)
+    corners = to_pixels(np.asarray(boxes, np.float64), tuple(size_wh))
     return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
 
 
@@ -201,14 +202,6 @@ def to_results(
                 }
             )
     return results
-
-
-def _empty_summary(names: Sequence[str]) -> dict[str, float]:
-    return dict.fromkeys(names, math.nan)
-
-
-def _silent(*_: object) -> None:
-    pass
 
 
 def _read_list(path: str | Path) -> list[Any]:

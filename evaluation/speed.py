@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from base.constants import IMAGE_SIZE
 from base.errors import UserError
 
 DetectionLayer = Callable[[np.ndarray], Any]
-IMAGE_SIZE = 300  # pixels; SSD300's input
 WARM_UP = 3  # ours: calls that compile and fill caches, not timed
 ROUNDS = 30  # ours: timed calls; a median needs no more
 FEWEST, PATIENCE = 5, 30.0  # ours: rounds at least; seconds for each that is timed
@@ -58,7 +58,10 @@ def race(
             "Expected batch_size and rounds of at least 1. Received: "
             f"batch_size={batch_size}, rounds={rounds}"
         )
-    batch = _noise(batch_size) if images is None else _fill(images, batch_size)
+    if images is None:
+        shape = (batch_size, IMAGE_SIZE, IMAGE_SIZE, 3)
+        images = np.random.default_rng(0).integers(96, 160, shape, dtype=np.uint8)
+    batch = images[np.arange(batch_size) % len(images)]
     for detect in detects:
         for _ in range(WARM_UP):
             detect(batch)
@@ -80,24 +83,12 @@ def _figures(seconds: np.ndarray, batch_size: int) -> dict[str, float]:
     # Statistics", 3rd ed., sec. 3.2, by the normal approximation
     reach = 100 * NORMAL_95 * 0.5 / np.sqrt(len(seconds))
     ends = np.clip([50 - reach, 50 + reach], 0, 100)
-    quick, median, slow, slowest = np.percentile(seconds, [ends[0], 50, ends[1], 99])
+    shares = [ends[0], 50, ends[1], 99]
+    quick, median, slow, slowest = np.percentile(seconds, shares).tolist()
     return {
-        "fps": _per_second(batch_size, median),
-        "fps_low": _per_second(batch_size, slow),
-        "fps_high": _per_second(batch_size, quick),
-        "latency_ms_p50": float(median * 1e3),
-        "latency_ms_p99": float(slowest * 1e3),
+        "fps": batch_size / max(median, 1e-9),
+        "fps_low": batch_size / max(slow, 1e-9),
+        "fps_high": batch_size / max(quick, 1e-9),
+        "latency_ms_p50": median * 1e3,
+        "latency_ms_p99": slowest * 1e3,
     }
-
-
-def _per_second(count: int, seconds: float) -> float:
-    return float(count / max(seconds, 1e-9))
-
-
-def _noise(batch_size: int) -> np.ndarray:
-    shape = (batch_size, IMAGE_SIZE, IMAGE_SIZE, 3)
-    return np.random.default_rng(0).integers(96, 160, shape, dtype=np.uint8)
-
-
-def _fill(images: np.ndarray, batch_size: int) -> np.ndarray:
-    return images[np.arange(batch_size) % len(images)]

@@ -70,9 +70,7 @@ def plot_runs(
     """val acc and mAP50 of runs, by name, over their minutes or epochs."""
     figure = new_figure(8, 4.4)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    for axes, column, title in zip(
-        panels, ("mAP50", "val_acc"), ("mAP50", "val acc"), strict=True
-    ):
+    for axes, column in zip(panels, ("mAP50", "val_acc"), strict=True):
         for i, (name, rows) in enumerate(histories.items()):
             x = [r["seconds"] / 60 if over_time else r["epoch"] for r in rows]
             axes.plot(
@@ -85,7 +83,7 @@ def plot_runs(
                 clip_on=False,
                 label=name,
             )
-        frame_axes(axes, title, None)
+        frame_axes(axes, column.replace("_", " "), None)
         axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
         axes.set_xlabel("minutes" if over_time else "epoch", color=INK)
         axes.set_ylim(0, 1.02)

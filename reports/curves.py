@@ -26,28 +26,24 @@ MAX_NAMED = 20  # VOC has 20 classes; more curves are drawn grey, without names
 INK, GREY, GRID = "#333333", "#999999", "#E4E4E4"
 
 # axes title -> (column, label, colour, line style); the columns of a run's history
-LOSSES = (
-    ("loss", "train", BLUE, "-"),
-    ("val_loss", "validation", ORANGE, "-"),
-)
-PARTS = (
-    ("box_loss", "boxes, train", BLUE, "-"),
-    ("val_box_loss", "boxes, validation", ORANGE, "-"),
-    ("class_loss", "classes, train", BLUE, "--"),
-    ("val_class_loss", "classes, validation", ORANGE, "--"),
-)
-QUALITY = (
-    ("acc", "prior accuracy, train", BLUE, "--"),
-    ("val_acc", "prior accuracy, validation", ORANGE, "--"),
-    ("mAP50", "mAP50", GREEN, "-"),
-)
-RATE = (("lr", "learning rate", PURPLE, "-"),)
-PANELS = (
-    ("Loss", LOSSES),
-    ("Its two parts", PARTS),
-    ("Quality", QUALITY),
-    ("Learning rate", RATE),
-)
+PANELS = {
+    "Loss": (
+        ("loss", "train", BLUE, "-"),
+        ("val_loss", "validation", ORANGE, "-"),
+    ),
+    "Its two parts": (
+        ("box_loss", "boxes, train", BLUE, "-"),
+        ("val_box_loss", "boxes, validation", ORANGE, "-"),
+        ("class_loss", "classes, train", BLUE, "--"),
+        ("val_class_loss", "classes, validation", ORANGE, "--"),
+    ),
+    "Quality": (
+        ("acc", "prior accuracy, train", BLUE, "--"),
+        ("val_acc", "prior accuracy, validation", ORANGE, "--"),
+        ("mAP50", "mAP50", GREEN, "-"),
+    ),
+    "Learning rate": (("lr", "learning rate", PURPLE, "-"),),
+}
 
 
 def plot_history(
@@ -59,15 +55,17 @@ def plot_history(
     `box_loss`, `class_loss`, `acc`, the same with `val_`, and `mAP50`. A column that is
     missing, empty or not a number is left out. Raises UserError for an empty history.
     """
-    rows = _read_csv(history) if isinstance(history, str | Path) else list(history)
+    if isinstance(history, str | Path):
+        with Path(history).open(newline="", encoding="utf-8") as file:
+            history = list(csv.DictReader(file))
+    rows = list(history)
     if not rows:
         raise UserError(f"{path}: no epoch to draw, the history is empty")
     columns = _columns(rows)
     epochs = columns.get("epoch", np.arange(1.0, len(rows) + 1))
     figure = new_figure(10, 6.4)
-    for axes, (title, lines) in zip(
-        figure.subplots(2, 2, sharex=True).flat, PANELS, strict=True
-    ):
+    panels = figure.subplots(2, 2, sharex=True).flat
+    for axes, (title, lines) in zip(panels, PANELS.items(), strict=True):
         _plot_panel(axes, title, lines, epochs, columns)
     for axes in figure.axes[2:]:
         axes.set_xlabel("epoch")
@@ -92,7 +90,8 @@ def plot_precision_recall(
     frame_axes(axes, "Precision and recall", None)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     if threshold is not None:
-        _proxy_ring(axes, f"score ≥ {threshold:.2f}")
+        # an entry of the legend that tells what the rings are
+        _ring(axes, math.nan, math.nan, INK, f"score ≥ {threshold:.2f}")
     if present:
         mean = np.mean([curve.ap_area for curve in present])
         axes.set_title(f"mAP50 {mean:.3f}", loc="right", color=INK, fontsize=10)
@@ -101,11 +100,6 @@ def plot_precision_recall(
             frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5)
         )
     save_figure(figure, path)
-
-
-def _read_csv(path: str | Path) -> list[dict[str, str]]:
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -219,11 +213,6 @@ def _ring(
         label=label,
         clip_on=False,
     )
-
-
-def _proxy_ring(axes: Axes, label: str) -> None:
-    # an entry of the legend that tells what the rings are
-    _ring(axes, math.nan, math.nan, INK, label)
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
