@@ -1,7 +1,7 @@
 """From images of any size to named boxes: what stands between data and a network.
 
 - detector.py: Detector, for images as arrays or files
-- whole.py: all images of a data set through a network, for scoring
+- dataset.py: all images of a data set through a network, for scoring
 - stream.py: frames through a detector, reading and writing beside it
 - outputs.py: what detect.py leaves: drawings, videos, JSON, labels, crops
 

@@ -1,10 +1,12 @@
 """A whole data set through a network, for scoring."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from data import Batches, Sample
+from evaluation import ClassCurve, evaluate_coco, evaluate_voc
 from inference.detector import InferenceModel
 
 
@@ -19,6 +21,26 @@ def evaluate_detector(
     """
     detections, losses = network.validate(batches)
     return *decoded(batches, detections), losses
+
+
+def voc_curves(
+    samples: Sequence[Sample], detections: Sequence[np.ndarray], names: Sequence[str]
+) -> list[ClassCurve]:
+    """evaluate_voc of detections (K, 6) in samples, of classes by these names."""
+    truths = [sample.truth for sample in samples]
+    difficult = [sample.difficult for sample in samples]
+    return evaluate_voc(detections, truths, difficult, names)
+
+
+def coco_figures(
+    samples: Sequence[Sample], detections: Sequence[np.ndarray], names: Sequence[str]
+) -> dict[str, Any]:
+    """The same by evaluate_coco."""
+    truths = [sample.truth for sample in samples]
+    difficult = [sample.difficult for sample in samples]
+    sizes_wh = [sample.size_wh for sample in samples]
+    areas_px = [sample.areas_px for sample in samples]
+    return evaluate_coco(detections, truths, difficult, sizes_wh, names, areas_px)
 
 
 def decoded(

@@ -15,6 +15,7 @@ import numpy as np
 
 from base.boxes import to_whole_pixels
 from base.errors import UserError
+from base.files import numbered_names
 from base.image_files import MAX_SIDES
 from evaluation import ResultsFile
 from inference.sources import Frame, MediaSource
@@ -107,15 +108,12 @@ class Outputs:
 
     def _free_stem(self, stem: str, suffix: str) -> str:
         """The name, with a number where files of earlier runs have it."""
-        free, number = stem, 2
-        while (self.folder / f"{free}{suffix}").exists() or self._has_labels(free):
-            free, number = f"{stem}-{number}", number + 1
-        return free
-
-    def _has_labels(self, stem: str) -> bool:
-        folder = self.folder / "labels"
-        names = (f"{stem}.txt", f"{stem}_000000.txt")
-        return self._labels and any((folder / name).exists() for name in names)
+        for free in numbered_names(stem):
+            names = [f"{free}{suffix}"]
+            if self._labels:
+                names += [f"labels/{free}.txt", f"labels/{free}_000000.txt"]
+            if not any((self.folder / name).exists() for name in names):
+                return free
 
     def _write_class_names(self, path: Path) -> None:
         text = "".join(f"{name}\n" for name in self.class_names)
@@ -135,9 +133,8 @@ class Outputs:
             name = re.sub(r"[^\w .-]", "_", self.class_names[int(row[0]) - 1])
             folder = self.folder / "crops" / (name.strip(". ") or "_")
             folder.mkdir(parents=True, exist_ok=True)
-            path, number = folder / f"{stem}.jpg", 2
-            while path.exists():
-                path, number = folder / f"{stem}-{number}.jpg", number + 1
+            paths = (folder / f"{name}.jpg" for name in numbered_names(stem))
+            path = next(path for path in paths if not path.exists())
             part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
             if part.size:
                 write_image(path, part)

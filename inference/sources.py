@@ -9,7 +9,7 @@ it is asked for.
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -141,13 +141,19 @@ def _find(text: str) -> list[MediaSource]:
     if "://" in text:
         return [_stream(text)]
     if path.is_dir():
-        return _in_folder(path)
+        suffixes = ", ".join(SUFFIXES + VIDEO_SUFFIXES)
+        problem = (
+            f"no images or videos in this folder; expected files ending in {suffixes}"
+        )
+        return _shown(path.iterdir(), f"{path}: {problem}.")
     if path.is_file():
         return _listed(path) if path.suffix.lower() == ".txt" else [_file(text)]
     if text.isdecimal():
         return [MediaSource("camera", text)]
     if glob.has_magic(text):
-        return _matching(text)
+        names = glob.glob(text, recursive=True)  # noqa: PTH207, Path's refuses "/a/*"
+        problem = f"{text}: no image or video matches this pattern."
+        return _shown(map(Path, names), problem)
     raise UserError(f"{text}: there is no such file. Expected {WHAT_IS_TAKEN}.")
 
 
@@ -172,22 +178,10 @@ def _is_shown(path: Path) -> bool:
     )
 
 
-def _in_folder(folder: Path) -> list[MediaSource]:
-    found = [_file(str(path)) for path in sorted(folder.iterdir()) if _is_shown(path)]
+def _shown(paths: Iterable[Path], problem: str) -> list[MediaSource]:
+    found = [_file(str(path)) for path in sorted(paths) if _is_shown(path)]
     if not found:
-        raise UserError(
-            f"{folder}: no images or videos in this folder; expected files ending in "
-            f"{', '.join(SUFFIXES + VIDEO_SUFFIXES)}."
-        )
-    return found
-
-
-def _matching(pattern: str) -> list[MediaSource]:
-    names = glob.glob(pattern, recursive=True)  # noqa: PTH207, Path's refuses "/a/*"
-    paths = sorted(Path(name) for name in names)
-    found = [_file(str(path)) for path in paths if _is_shown(path)]
-    if not found:
-        raise UserError(f"{pattern}: no image or video matches this pattern.")
+        raise UserError(problem)
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from base.constants import TOP_K
-from base.errors import UserError
+from base.errors import UserError, in_one_line
 from inference.runtimes.exported import ExportedModel
 from models.weights.metadata import ModelMetadata
 
@@ -67,6 +67,11 @@ def files_of(path: Path) -> list[Path]:
     return [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file, of a folder, or of OpenVINO's pair."""
+    return sum(file.stat().st_size for file in files_of(path))
+
+
 def load(
     path: Path | str, threshold: float | None = None, top_k: int | None = None
 ) -> ExportedModel:
@@ -86,7 +91,9 @@ def load(
             f"{path}: its runtime is not installed: pip install {package}"
         ) from error
     except Exception as error:  # each runtime has errors of its own
-        raise UserError(f"{path}: {package} can't open it: {_line(error)}") from error
+        raise UserError(
+            f"{path}: {package} can't open it: {in_one_line(error)}"
+        ) from error
     if text is None:
         raise UserError(f"{path}: not written by export.py: it names no classes.")
     try:
@@ -99,13 +106,8 @@ def load(
             return run(images)
         except Exception as error:
             raise UserError(
-                f"{path}: {package} can't run it: {_line(error)}"
+                f"{path}: {package} can't run it: {in_one_line(error)}"
             ) from error
 
     least = metadata.threshold if threshold is None else threshold
     return ExportedModel(metadata, run_told, least, TOP_K if top_k is None else top_k)
-
-
-def _line(error: Exception) -> str:
-    """A runtime's message, which may be many lines, as one."""
-    return " ".join(str(error).split())[:300]
