@@ -15,7 +15,6 @@ import argparse
 import os
 import sys
 from contextlib import redirect_stdout
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
-    args = options.parse(argv, __doc__)
-    return run_script("train.py", run, args)
+    return run_script("train.py", run, options.parse(argv, __doc__))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -71,29 +69,25 @@ def run(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> None:
     """Machine, data, model, training, report."""
-    from data import Batches, use_one_thread_an_image
+    from data import use_one_thread_an_image
     from evaluation.cost import describe_cost
     from reports.tensorboard import Events
     from training import prepare, runs
     from training.fit import fit
     from training.hardware import batch_size
     from training.monitoring.failures import explained
-    from training.monitoring.samples import draw_batch
+    from training.monitoring.samples import draw_first_batch
     from training.recovery import resume
-    from training.runs import RunFolder
 
     use_one_thread_an_image()
     events = Events() if args.tensorboard else None
     device, precision = set_up(args, kept, replicas)
-
+    environment = resume.environment(device, precision)
     splits = (args.train_split, args.val_split)
     datasets = prepare.load_data(args.data, splits, args.classes, args.tile)
     train_set, _ = datasets
-    environment = resume.environment(device, precision)
     if kept:
-        resume.check_data(kept, datasets)
-        for line in resume.differences(kept, environment):
-            print(f"  {line}", file=sys.stderr)
+        resume.check(kept, datasets, environment)
     with replicas.scope():
         if kept:
             architecture = kept["architecture"]
@@ -101,12 +95,8 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         else:
             model, architecture = prepare.load_model(args, train_set.class_names)
     settings = prepare.settings_of(args, train_set)
-    is_auto = args.batch_size == batch_size.AUTO
-    if is_auto:
-        args.batch_size = batch_size.find_batch_size(
-            model, architecture, train_set, settings, device
-        )
-        settings = replace(settings, batch_size=args.batch_size)
+    is_auto = settings.batch_size == batch_size.AUTO
+    settings = batch_size.chosen(settings, model, architecture, train_set, device)
     warn(datasets, architecture.layout)
 
     name = f"{architecture.backbone}-{architecture.neck}-{train_set.name}"
@@ -115,26 +105,25 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
     else:
         folder = runs.new_run(args.output, name)
     print(f"{folder}: {describe_cost(model)}; {settings.length}")
-    batches = Batches(train_set, args.batch_size, seed=args.seed)
-    notes = prepare.notes_of(vars(args), precision, train_set)
-    header = resume.header(vars(args), architecture, datasets, environment)
     with runs.folder_of_worker(folder, replicas.worker) as own:
         if not kept:
             runs.write_split(own / "split.json", datasets)
-        draw_batch(batches.batch(0, 0), train_set.class_names, own / "train_batch.jpg")
-        output = RunFolder(own, notes, header, events and partial(events.write, own))
+        draw_first_batch(train_set, settings, own / "train_batch.jpg")
+        notes = prepare.notes_of(vars(args), precision, train_set)
+        header = resume.header(vars(args), architecture, datasets, environment)
+        on_epoch = events and partial(events.write, own)
+        output = runs.RunFolder(own, notes, header, on_epoch)
 
         def learn(settings: "TrainingConfig", resume: bool) -> list[dict]:
-            args.batch_size = settings.batch_size  # for header and notes
+            args.batch_size = settings.batch_size  # in header and notes too
             with explained(folder, settings, replicas):
                 return fit(
                     model, architecture, datasets, settings, output, resume, replicas
                 )
 
-        if is_auto:
-            history, settings = batch_size.fit_or_halve(learn, settings, own)
-        else:
-            history = learn(settings, bool(kept))
+        history, settings = batch_size.fit_or_halve(
+            learn, settings, own, bool(kept), is_auto
+        )
         if history:
             report(args, own, history, settings, architecture, device, datasets)
     if not settings.is_over(history):

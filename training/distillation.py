@@ -7,7 +7,6 @@ network learns another's hidden layer.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import keras
 from keras import ops
@@ -86,7 +85,9 @@ class DistillationTrainer(Trainer):
         self, predictions: Tensor, truth: Tensor, images: Tensor
     ) -> dict[str, Tensor]:
         wanted = self.teacher(images, training=False)
-        pairs = zip(as_list(predictions), as_list(wanted), strict=True)
+        # of a model's outputs a single one comes alone
+        flatten = keras.tree.flatten
+        pairs = zip(flatten(predictions), flatten(wanted), strict=True)
         distances = [
             self.distance(
                 ops.cast(found, "float32"),
@@ -95,8 +96,3 @@ class DistillationTrainer(Trainer):
             for found, one in pairs
         ]
         return dict.fromkeys(PARTS, 0.0) | {"loss": sum(distances) / len(distances)}
-
-
-def as_list(outputs: Any) -> list:
-    """A model's outputs, of which a single one comes alone."""
-    return outputs if isinstance(outputs, list | tuple) else [outputs]

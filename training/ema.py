@@ -8,6 +8,7 @@ from keras import ops
 
 from base.compiled import compiled
 from ssd_utils import Tensor
+from training.variables import assign, copies
 
 DECAY = 0.99  # ours: remembers some hundred steps; docs/results/options.md
 RAMP = 10  # as tf.train.ExponentialMovingAverage: (1 + steps) / (10 + steps) at first
@@ -22,7 +23,7 @@ class WeightEMA:
     def __init__(self, model: keras.Model) -> None:
         self.weights = model.weights
         self.steps = 0
-        self.values = [ops.copy(weight.value) for weight in self.weights]
+        self.values = copies(self.weights)
 
     def update(self) -> None:
         """The weights of the step that was just made join the average."""
@@ -34,12 +35,12 @@ class WeightEMA:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The model has the average's weights inside, its own again afterwards."""
-        kept = [ops.copy(weight.value) for weight in self.weights]
+        kept = copies(self.weights)
         try:
-            _assign(self.weights, self.values)
+            assign(self.weights, self.values)
             yield
         finally:
-            _assign(self.weights, kept)
+            assign(self.weights, kept)
 
 
 def _blend(old: list[Tensor], new: list[Tensor], decay: Tensor) -> list[Tensor]:
@@ -47,8 +48,3 @@ def _blend(old: list[Tensor], new: list[Tensor], decay: Tensor) -> list[Tensor]:
         ops.cast(decay, a.dtype) * a + ops.cast(1 - decay, a.dtype) * b
         for a, b in zip(old, new, strict=True)
     ]
-
-
-def _assign(weights: list[keras.Variable], values: list[Tensor]) -> None:
-    for weight, value in zip(weights, values, strict=True):
-        weight.assign(value)

@@ -15,8 +15,9 @@ from models.losses import PARTS, loss_of, normaliser_of
 from ssd_utils import Tensor, make_priors
 from training.hardware import filter_gradient, silu_gradient
 from training.hardware.replicas import Replicas
-from training.recovery.non_finite import MAX_IN_A_ROW, are_finite, copies, in_words
+from training.recovery.non_finite import MAX_IN_A_ROW, are_finite, in_words
 from training.schedule import Schedule
+from training.variables import assign, copies
 
 
 class Trainer(keras.Model):
@@ -99,14 +100,14 @@ class Trainer(keras.Model):
         share; `rate` is the learning rate.
         """
         variables = self.detector.variables + self.optimizer.variables
-        kept = copies(variables) if self.skip_non_finite else []
+        kept = copies(variables) if self.skip_non_finite else None
         self.optimizer.learning_rate = rate
         parts = self._update_by_parts(images, truth)
         if math.isfinite(parts["loss"]) and are_finite(self.detector.weights):
             self._skipped_in_a_row = 0
             return parts
-        for variable, value in zip(variables, kept, strict=self.skip_non_finite):
-            variable.assign(value)
+        if kept is not None:
+            assign(variables, kept)
         self._skipped_in_a_row += 1
         if not self.skip_non_finite or self._skipped_in_a_row > MAX_IN_A_ROW:
             raise FloatingPointError(in_words(parts, rate, self._skipped_in_a_row))

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
-from pathlib import Path
 from shlex import quote
 
 import keras
@@ -19,7 +18,7 @@ from training.monitoring.progress_bar import progress_bar
 from training.monitoring.validation import Evaluator
 from training.monitoring.whole_split import describe_part, score_whole, scored_part
 from training.recovery.checkpoint_writer import CheckpointWriter
-from training.recovery.interrupt import Interrupt
+from training.recovery.interrupt import interruptible
 from training.runs import RunFolder, best_row, write_history
 from training.state import State, TrainingConfig
 
@@ -63,12 +62,8 @@ def fit(
     """
     replicas = replicas or Replicas()
     train_set, val_set = datasets
-    batches = Batches(
-        train_set,
-        settings.update_size,
-        settings.seed,
-        share=(replicas.worker, replicas.workers),
-    )
+    share = (replicas.worker, replicas.workers)
+    batches = Batches(train_set, settings.update_size, settings.seed, share=share)
     num_steps = settings.epochs and settings.epochs * batches.steps_per_epoch
     state = State(model, architecture, settings, num_steps, replicas)
     part = scored_part(val_set, len(train_set))
@@ -77,20 +72,34 @@ def fit(
     check = Evaluator(model, architecture, part, settings.batch_size)
     checkpoints = CheckpointWriter(output, state)
     checkpoints.begin(resume)
-    at = state.schedule.step
-    bar = progress_bar(num_steps, at)
-    with bar, Interrupt() as interrupt, suppress(Stopped):
+    _train_epochs(state, batches, check, output, checkpoints)
+    if state.is_over:
+        _finish(state, (part, val_set), output, checkpoints)
+    report_unreadable(batches.broken | check.batches.broken)
+    return state.history
 
-        def is_wished() -> bool:  # of several workers all stop at the same step
-            return replicas.total(float(interrupt.wished)) > 0
+
+def _train_epochs(
+    state: State,
+    batches: Batches,
+    check: Evaluator,
+    output: RunFolder,
+    checkpoints: CheckpointWriter,
+) -> None:
+    """Until the training is over, or somebody asks for its end."""
+    bar = progress_bar(state.schedule.num_steps, state.schedule.step)
+    with bar, interruptible() as interrupt, suppress(Stopped):
+
+        def stop_if_wished() -> None:  # of several workers all at the same step
+            if state.replicas.total(float(interrupt.wished)) > 0:
+                checkpoints.save()
+                raise Stopped
 
         def on_step(parts: dict | None) -> None:
             _show(bar, parts, state, batches)
             if state.ema and parts:
                 state.ema.update()
-            if is_wished():
-                checkpoints.save()
-                raise Stopped
+            stop_if_wished()
             checkpoints.save_if_due()
 
         while not state.is_over:
@@ -100,16 +109,10 @@ def fit(
             with closing(rest), _located(state, batches):
                 row = train_epoch(state.trainer, rest, state.schedule, on_step, totals)
             _end_epoch(state, row, check, output)
-            bar.write(_line(state.history[-1], settings))
+            bar.write(_line(state.history[-1], state.settings))
             _warn_stuck(state, check, bar)
             checkpoints.save()
-            if is_wished():
-                raise Stopped
-    if state.is_over:
-        _finish(state, (part, val_set), output, checkpoints)
-    _warn_never_thawed(state, output.folder)
-    report_unreadable(batches.broken | check.batches.broken)
-    return state.history
+            stop_if_wished()
 
 
 def _finish(
@@ -121,7 +124,11 @@ def _finish(
     """Of a training whose last epoch is over: score all images, say that it is over."""
     part, val_set = scored
     if state.settings.has_stalled(state.history):
-        print(_stalled_line(state))
+        best = max(row["mAP50"] for row in state.history)
+        print(
+            f"ended early: the best mAP50, {best:.3f}, has not been passed in "
+            f"{state.settings.patience} epochs (--patience)"
+        )
     before = [dict(row) for row in state.history]
     if not state.settings.is_over(state.history):
         # the clock ran out while weights and checkpoint were written
@@ -131,15 +138,10 @@ def _finish(
     if state.history != before:
         write_history(output.folder / "history.csv", state.history)
         checkpoints.save()
-
-
-def _stalled_line(state: State) -> str:
-    """Why a training ended before its time."""
-    best = max(row["mAP50"] for row in state.history)
-    return (
-        f"ended early: the best mAP50, {best:.3f}, has not been passed in "
-        f"{state.settings.patience} epochs (--patience)"
-    )
+    if state.frozen:
+        epochs, folder = state.settings.freeze_epochs, quote(str(output.folder))
+        line = NEVER_THAWED.format(len(state.history), epochs, folder)
+        print(line, file=sys.stderr)
 
 
 @contextmanager
@@ -148,15 +150,10 @@ def _located(state: State, batches: Batches) -> Iterator[None]:
     try:
         yield
     except FloatingPointError as error:
-        where = _where(state, batches, state.epoch_totals.steps)
-        raise FloatingPointError(f"{where}: {error}") from error
-
-
-def _where(state: State, batches: Batches, step: int) -> str:
-    """A step in words, with its images."""
-    indices = batches.indices(state.epoch, step)
-    samples = ", ".join(str(batches.dataset.samples[i].path) for i in indices)
-    return f"epoch {state.epoch + 1}, step {step + 1} (images {samples})"
+        where = f"epoch {state.epoch + 1}, step {state.epoch_totals.steps + 1}"
+        indices = batches.indices(state.epoch, state.epoch_totals.steps)
+        samples = ", ".join(str(batches.dataset.samples[i].path) for i in indices)
+        raise FloatingPointError(f"{where} (images {samples}): {error}") from error
 
 
 def _end_epoch(state: State, row: dict, check: Evaluator, output: RunFolder) -> None:
@@ -209,14 +206,6 @@ def _warn_stuck(state: State, check: Evaluator, bar: tqdm) -> None:
     if problem := diagnose(state.history, check, progress):
         bar.write(advice(problem, progress, state.settings, state.architecture.norm))
         state.warned = True
-
-
-def _warn_never_thawed(state: State, folder: Path) -> None:
-    if state.frozen and state.is_over:
-        line = NEVER_THAWED.format(
-            len(state.history), state.settings.freeze_epochs, quote(str(folder))
-        )
-        print(line, file=sys.stderr)
 
 
 def _show(bar: tqdm, parts: dict | None, state: State, batches: Batches) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from base.command_line import split_names
 from base.errors import UserError
 from data import (
     Dataset,
@@ -47,8 +48,7 @@ def load_data(
     """
     if folders is None:
         print(f"no --data: the demo set, {DEMO}")
-    given = list(dict.fromkeys(n.strip() for n in (class_names or "").split(",")))
-    given = [name for name in given if name] or None
+    given = split_names(class_names) or None
     opened = open_dataset(folders or [DEMO])
     train_set = opened.split(splits[0], given)
     val_set = opened.split(splits[1], train_set.class_names)

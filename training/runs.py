@@ -1,19 +1,18 @@
 """A run's own folder: never another's, history and summary written whole."""
 
 import csv
-import io
 import json
 import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from base.errors import UserError
-from base.files import write_text
+from base.files import csv_text, numbered_names, write_text
 from training import RUNS
 from training.recovery import checkpoint
 
@@ -100,14 +99,10 @@ def new_run(output: str | None, name: str) -> Path:
             folder = Path(output)
             folder.mkdir(parents=True, exist_ok=True)
             return folder
-        number = 1
-        while True:
-            folder = RUNS / (name if number == 1 else f"{name}-{number}")
-            try:
-                folder.mkdir(parents=True)
-                return folder
-            except FileExistsError:
-                number += 1
+        for numbered in numbered_names(name):
+            with suppress(FileExistsError):
+                (RUNS / numbered).mkdir(parents=True)
+                return RUNS / numbered
     except OSError as error:
         raise UserError(f"--output: the folder can't be made: {error}") from error
 
@@ -166,15 +161,11 @@ def write_history(path: Path, rows: list[dict]) -> None:
     Columns that only later rows have, of a run that goes on with a newer version, come
     last.
     """
-    text = io.StringIO(newline="")
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, columns)
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
-        )
-    write_text(path, text.getvalue())
+    lines = [
+        {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+        for row in rows
+    ]
+    write_text(path, csv_text(lines))
 
 
 def best_row(history: list[dict]) -> dict:

@@ -17,6 +17,7 @@ from training.hardware.replicas import Replicas
 from training.optimiser import make_optimiser
 from training.recovery import checkpoint
 from training.schedule import Schedule
+from training.variables import assign
 
 
 @dataclass(frozen=True)
@@ -178,8 +179,8 @@ class State:
             for group, values in self._values().items()
         }
         arrays = checkpoint.read_arrays(path, expected)
-        _assign(self.model.variables, arrays["model"])
-        _assign(self.trainer.optimizer.variables, arrays["optimiser"])
+        assign(self.model.variables, arrays["model"])
+        assign(self.trainer.optimizer.variables, arrays["optimiser"])
         if self.ema:
             self.ema.values = [ops.convert_to_tensor(a) for a in arrays["average"]]
             self.ema.steps = state["average_steps"]
@@ -226,8 +227,3 @@ class State:
             "optimiser": self.trainer.optimizer.variables,
         }
         return {**groups, "average": self.ema.values} if self.ema else groups
-
-
-def _assign(variables: Sequence[keras.Variable], values: Sequence[Any]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

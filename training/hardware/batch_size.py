@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
-from keras import ops
 
 from base.memory import available_bytes, is_out_of_memory, resident_bytes
 from data import Batches, Dataset
@@ -14,6 +13,7 @@ from training.hardware.devices import Device
 from training.hardware.memory import peak_bytes
 from training.recovery import checkpoint
 from training.state import State, TrainingConfig
+from training.variables import assign, copies
 
 AUTO = "auto"
 DEFAULT = 8  # where the system does not tell its memory; that of --batch-size
@@ -23,27 +23,29 @@ MIN_UPDATES = 16  # ours: in an epoch; a few hundred images keep small batches
 FREE_SHARE = 0.8  # ours: the rest is for the loader and for validation
 
 
-def find_batch_size(
+def chosen(
+    settings: TrainingConfig,
     model: keras.Model,
     architecture: Architecture,
     train_set: Dataset,
-    settings: TrainingConfig,
     device: Device,
-) -> int:
-    """The largest power of two of which a training step fits; says so.
+) -> TrainingConfig:
+    """Settings with a number in place of AUTO: the largest power of two that fits.
 
     The model is left as it was. A processor's memory must not run out, since systems
     end a process then: there the next size is tried only if twice what the last one
     took is free.
     """
+    if settings.batch_size != AUTO:
+        return settings
     free = None if device.capability else available_bytes()
     if not device.capability and free is None:
         print(f"--batch-size auto: {DEFAULT}, the free memory is not known")
-        return DEFAULT
-    before, kept = resident_bytes(), [ops.copy(v.value) for v in model.variables]
+        return replace(settings, batch_size=DEFAULT)
+    before, kept = resident_bytes(), copies(model.variables)
     # frozen at first or not, the backbone learns in the end
-    settings = replace(settings, freeze_epochs=0, batch_size=1)
-    trainer = State(model, architecture, settings, num_steps=1).trainer
+    tried = replace(settings, freeze_epochs=0, batch_size=1)
+    trainer = State(model, architecture, tried, num_steps=1).trainer
 
     def step(size: int) -> None:
         update_size = size * settings.accumulate
@@ -55,11 +57,10 @@ def find_batch_size(
 
     most = largest_useful(len(train_set), settings.accumulate)
     size = largest_that_fits(step, most, may_double)
-    for variable, value in zip(model.variables, kept, strict=True):
-        variable.assign(value)
+    assign(model.variables, kept)
     why = "of which a step fits" if size < most else f"for {len(train_set)} images"
     print(f"--batch-size auto: {size}, the largest {why}")
-    return size
+    return replace(settings, batch_size=size)
 
 
 def largest_useful(num_images: int, accumulate: int) -> int:
@@ -97,20 +98,21 @@ def fit_or_halve(
     fit: Callable[[TrainingConfig, bool], list[dict]],
     settings: TrainingConfig,
     folder: Path,
+    resume: bool = False,
+    halves: bool = True,
 ) -> tuple[list[dict], TrainingConfig]:
-    """`fit(settings, resume)`, with half the batch where memory runs out at once.
+    """`fit(settings, resume)`; if `halves`, with half the batch where memory runs out.
 
     Again and again as long as the checkpoint in `folder` is that of before the first
     step: from there it begins anew. A training that has made progress ends with its
     error. Returns the history and the settings that it was made with.
     """
-    resume = False
     while True:
         try:
             return fit(settings, resume), settings
         except Exception as error:
-            is_first = settings.batch_size > 1 and is_out_of_memory(error)
-            if not is_first or _has_progress(folder):
+            may_halve = halves and settings.batch_size > 1 and is_out_of_memory(error)
+            if not may_halve or _has_progress(folder):
                 raise
         # outside the except: its traceback holds the memory of the failed step
         settings, resume = replace(settings, batch_size=settings.batch_size // 2), True

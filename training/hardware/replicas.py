@@ -136,7 +136,8 @@ class Mirrored(Replicas):
         @tf.function(autograph=False)
         def step(images: tf.Tensor, truth: tf.Tensor) -> dict:
             parts = self.strategy.run(learn, args=(images, truth))
-            return {name: self._mean(part) for name, part in parts.items()}
+            mean = partial(self.strategy.reduce, "MEAN", axis=None)
+            return {name: mean(part) for name, part in parts.items()}
 
         def together(images: np.ndarray, truth: np.ndarray) -> dict:
             with self._others_there():
@@ -168,9 +169,6 @@ class Mirrored(Replicas):
             if self.workers == 1:
                 raise
             raise ConnectionError(LOST) from error
-
-    def _mean(self, values: Any) -> "tf.Tensor":
-        return self.strategy.reduce("MEAN", values, axis=None)
 
     def _divided(self, array: np.ndarray) -> Any:
         """Each device's part of this worker's share."""

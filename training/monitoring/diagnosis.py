@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from enum import Enum
 
-import keras
 import numpy as np
 
+from base.boxes import iou
 from evaluation.average_precision import MATCH_IOU
-from ssd_utils import iou
 from training import RATES
 from training.monitoring.validation import Evaluator
 from training.runs import best_row
@@ -127,6 +126,5 @@ def ignores_input(
 
 def _is_right(row: np.ndarray, truth: np.ndarray) -> bool:
     """Whether a detection (6,) lies on one of the objects (M, 5) of its class."""
-    others = truth[truth[:, 4] == row[0], :4].astype("float32")
-    overlap = iou(row[None, 2:].astype("float32"), others)
-    return bool((keras.ops.convert_to_numpy(overlap) >= MATCH_IOU).any())
+    others = truth[truth[:, 4] == row[0], :4]
+    return bool((iou(row[2:], others) >= MATCH_IOU).any())

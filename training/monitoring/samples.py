@@ -1,13 +1,10 @@
 """Images of a run: what the network learns from, what it finds afterwards."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from base.errors import UserError
-from data import Dataset, plain
+from data import Batches, Dataset, plain
 from reports.drawing import (
     contact_sheet,
     draw_boxes,
@@ -17,19 +14,19 @@ from reports.drawing import (
 
 if TYPE_CHECKING:  # images are drawn without Keras
     from inference.runtimes.keras_file import KerasModel
+    from training.state import TrainingConfig
 
 SAMPLES = 8  # images of a data set that are drawn; ours
 
 
-def draw_batch(
-    batch: tuple[np.ndarray, np.ndarray], class_names: Sequence[str], path: Path
-) -> None:
-    """Images uint8 (B, H, W, 3) of a batch with the boxes of its truth (B, M, 5)."""
+def draw_first_batch(dataset: Dataset, settings: "TrainingConfig", path: Path) -> None:
+    """The first images that a training sees, with the boxes of their objects."""
+    batch = Batches(dataset, settings.batch_size, settings.seed).batch(0, 0)
     images = []
     for image, truth in zip(*batch, strict=True):
         rows = truth[truth[:, 4] > 0]
         class_ids = rows[:, 4].astype(int)
-        labels = [class_names[class_id - 1] for class_id in class_ids]
+        labels = [dataset.class_names[class_id - 1] for class_id in class_ids]
         images.append(draw_boxes(image, rows[:, :4], labels, class_ids))
     write_image(path, contact_sheet(images, columns=4))
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from data import Batches, Dataset
-from evaluation import best_threshold, evaluate_voc, mean_ap
-from inference.dataset import decoded
+from evaluation import best_threshold, mean_ap
+from inference.dataset import decoded, voc_curves
 from inference.runtimes.keras_file import validate
 from models import Architecture
 from models.detection_layer import with_detections
@@ -46,12 +46,8 @@ class Evaluator:
         """Figures (`val_loss` and its parts, `val_acc`, `mAP50`), threshold, F1."""
         detections, means = validate(self.predictor, self.layout, self.batches)
         self.samples, self.detections = decoded(self.batches, detections)
-        self.curves = evaluate_voc(
-            self.detections,
-            [sample.truth for sample in self.samples],
-            [sample.difficult for sample in self.samples],
-            self.dataset.class_names,
-        )
+        scored = (self.samples, self.detections)
+        self.curves = voc_curves(*scored, self.dataset.class_names)
         figures = {f"val_{name}": value for name, value in means.items()}
         mean = np.nan_to_num(mean_ap(self.curves)["mAP50"])
         return {**figures, "mAP50": float(mean)}, *best_threshold(self.curves)

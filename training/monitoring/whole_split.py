@@ -64,15 +64,11 @@ def score_whole(state: State, dataset: Dataset, folder: Path) -> None:
         check = Evaluator(model, state.architecture, dataset, settings.batch_size)
         _score(check, best, path)
     else:
-        _keep(path, folder / "last.weights.h5")
+        described = weights.read_detector(folder / "last.weights.h5").metadata
+        weights.save_threshold(path, described.threshold, described.f1)
 
 
 def _score(check: Evaluator, row: dict, path: Path) -> None:
     figures, threshold, f1 = check()
     row.update({f"{WHOLE}{name}": value for name, value in figures.items()})
     weights.save_threshold(path, threshold, f1)
-
-
-def _keep(path: Path, other: Path) -> None:
-    described = weights.read_detector(other).metadata
-    weights.save_threshold(path, described.threshold, described.f1)

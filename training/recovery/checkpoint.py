@@ -7,7 +7,8 @@ anything. The dictionary is its first member, JSON as bytes. Arrays come in grou
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,26 +77,20 @@ def read_arrays(
         }
 
 
-class _open_checked:
+@contextmanager
+def _open_checked(path: Path) -> Iterator[zipfile.ZipFile]:
     """A checkpoint's zip; whatever is wrong inside becomes one UserError."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> zipfile.ZipFile:
-        try:
-            self.members = zipfile.ZipFile(self.path)
-        except FileNotFoundError as error:
-            raise UserError(f"{self.path}: there is no such file.") from error
-        except Exception as error:  # zipfile raises almost anything on broken bytes
-            raise UserError(f"{self.path}: no checkpoint, or cut short.") from error
-        return self.members
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        self.members.close()
-        # numpy and zipfile raise almost anything here as well
-        if isinstance(error, Exception):
-            raise UserError(f"{self.path}: not a sound checkpoint: {error}") from error
+    try:
+        members = zipfile.ZipFile(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file.") from error
+    except Exception as error:  # zipfile raises almost anything on broken bytes
+        raise UserError(f"{path}: no checkpoint, or cut short.") from error
+    try:
+        with members:
+            yield members
+    except Exception as error:  # numpy and zipfile do here as well
+        raise UserError(f"{path}: not a sound checkpoint: {error}") from error
 
 
 def _read(

@@ -12,11 +12,6 @@ from ssd_utils import Tensor
 MAX_IN_A_ROW = 10  # ours: so many bad batches are no accident, the training is lost
 
 
-def copies(variables: Sequence[keras.Variable]) -> list[Tensor]:
-    """Their values, which a later assignment leaves alone."""
-    return compiled(_copy)([variable.value for variable in variables])
-
-
 def are_finite(variables: Sequence[keras.Variable]) -> bool:
     """Whether no number in any of them is NaN or infinite."""
     return bool(compiled(_all_finite)([variable.value for variable in variables]))
@@ -28,10 +23,6 @@ def in_words(parts: dict, rate: float, in_a_row: int) -> str:
     figures = ", ".join(f"{name} {value:.4g}" for name, value in parts.items())
     again = f" {in_a_row} times in a row" if in_a_row > 1 else ""
     return f"{what} not finite{again} ({figures}) at the learning rate {rate:.3g}"
-
-
-def _copy(values: list[Tensor]) -> list[Tensor]:
-    return [ops.copy(value) for value in values]
 
 
 def _all_finite(values: list[Tensor]) -> Tensor:

@@ -1,9 +1,11 @@
 """What a checkpoint says of its run, and whether the run can go on here."""
 
 import os
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
@@ -37,20 +39,13 @@ def environment(device: Device, precision: str) -> dict:
         "backend": f"{backend} {version(backend)}",
         "Keras": keras.version(),
         "numpy": np.__version__,
-        "OpenCV": version_of_opencv(),
+        "OpenCV": cv2.__version__,
         "device": device.name,
         "processor's flags": " ".join(sorted(device.flags)),
         "threads": os.cpu_count(),
         "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""),
         "precision": precision,
     }
-
-
-def version_of_opencv() -> str:
-    """Whichever of its packages is installed."""
-    import cv2
-
-    return cv2.__version__
 
 
 def read_header(folder: Path) -> dict:
@@ -71,6 +66,13 @@ def read_header(folder: Path) -> dict:
         }
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: no checkpoint of train.py: {error}") from error
+
+
+def check(kept: dict, datasets: tuple[Dataset, ...], environment: dict) -> None:
+    """UserError where the data are others; lines on stderr where the machine is."""
+    check_data(kept, datasets)
+    for line in differences(kept, environment):
+        print(f"  {line}", file=sys.stderr)
 
 
 def check_data(kept: dict, datasets: tuple[Dataset, ...]) -> None:

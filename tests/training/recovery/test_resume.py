@@ -11,7 +11,7 @@ from data import Batches
 from tests.helpers.tiny import assert_same, dataset, result, train
 from training.engine import Trainer
 from training.recovery import checkpoint, checkpoint_writer
-from training.recovery.interrupt import Interrupt
+from training.recovery.interrupt import interruptible
 
 
 class Crash(Exception):
@@ -96,7 +96,7 @@ def test_the_first_signal_ends_after_the_step(kind, tmp_path, monkeypatch, capfd
 
 
 def test_the_second_signal_ends_at_once():
-    with pytest.raises(KeyboardInterrupt), Interrupt() as interrupt:
+    with pytest.raises(KeyboardInterrupt), interruptible() as interrupt:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupt.wished
         os.kill(os.getpid(), signal.SIGINT)

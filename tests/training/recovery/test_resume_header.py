@@ -5,6 +5,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_surroundings(monkeypatch):
         "backend": f"{backend} {version(backend)}",
         "Keras": keras.version(),
         "numpy": np.__version__,
-        "OpenCV": resume.version_of_opencv(),
+        "OpenCV": cv2.__version__,
         "device": "some processor",
         "processor's flags": "avx2 fma",
         "threads": 5,
