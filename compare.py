@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from base.command_line import Parser, run_script
+from base.command_line import Parser, run_script, split_names
 from base.errors import UserError
 from training import EPOCHS, RUNS
 
@@ -79,7 +79,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.check_above_0(args, "seeds", "epochs", "minutes")
     if args.rounds < 0:
         parser.error("--rounds must be 0 or above")
-    args.backbones = [b.strip() for b in (args.backbones or "").split(",") if b.strip()]
+    args.backbones = split_names(args.backbones)
     try:
         args.adapter_filters = [int(n) for n in args.adapter_filters.split(",")]
     except ValueError:
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         if failed is None:
             print("stopped; the same command goes on.")
             return 130
-    paths = [*args.runs, *runs.finished_runs(args.output)]
+    paths = [*args.runs, *filter(runs.is_finished, runs.find_runs(args.output))]
     if not paths:
         raise UserError(f"{args.output}: no training came to its end.")
     report(args, [exports.read(path) for path in dict.fromkeys(paths)])

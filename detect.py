@@ -17,8 +17,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from base.command_line import Parser, run_script, tile_side
-from base.errors import UserError
+from base.command_line import Parser, run_script, split_names, tile_side
+from base.errors import UserError, did_you_mean
 from base.keras_setup import keep_weights_in_order
 from models.weights.hub import DEFAULT
 
@@ -85,20 +85,23 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend; 130 after Ctrl-C."""
-    args = parse(argv)
-    return run_script("detect.py", run, args, "stopped; what was found is written.")
+    return run_script(
+        "detect.py", run, parse(argv), "stopped; what was found is written."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, detect, draw, write; 2 where nothing could be read."""
     from base.background import BackgroundWriter
+    from base.files import new_file
     from inference.sources import count_frames, find_sources, read_frames
     from reports import check_display, show
 
     sources = find_sources(args.sources)
     if args.show:
         check_display()
-    check_json(args.json)
+    if args.json not in (None, "-"):
+        new_file("--json", args.json, ".json")
     import inference
 
     options = (args.top_k, args.batch_size, args.tile or False)
@@ -152,25 +155,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if num_frames else 2
 
 
-def check_json(name: str | None) -> None:
-    """UserError where --json names something else than a new JSON file or -."""
-    from base.files import new_file
-
-    if name not in (None, "-"):
-        new_file("--json", name, ".json")
-
-
 def class_ids(names: str | None, class_names: list[str]) -> list[int]:
     """Indices from 1 of the classes that --classes names; all without it."""
-    from difflib import get_close_matches
-
-    given = [name.strip() for name in (names or "").split(",") if name.strip()]
+    given = split_names(names)
     for name in given:
         if name not in class_names:
-            close = get_close_matches(name, class_names, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
             raise UserError(
-                f"--classes {name}: this detector knows {', '.join(class_names)}.{hint}"
+                f"--classes {name}: this detector knows {', '.join(class_names)}."
+                f"{did_you_mean(name, class_names)}"
             )
     return [class_names.index(name) + 1 for name in given or class_names]
 

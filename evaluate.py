@@ -77,8 +77,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
-    args = parse(argv)
-    return run_script("evaluate.py", run, args)
+    return run_script("evaluate.py", run, parse(argv))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -177,14 +176,11 @@ def score(
     class_names: list[str],
 ) -> "tuple[list[ClassCurve], dict[str, dict], dict[str, float]]":
     """Curves by class, COCO's figures by class name, and those of all classes."""
-    from evaluation import best_threshold, evaluate_coco, evaluate_voc, mean_ap
+    from evaluation import best_threshold, mean_ap
+    from inference.dataset import coco_figures, voc_curves
 
-    truths = [sample.truth for sample in samples]
-    difficult = [sample.difficult for sample in samples]
-    sizes_wh = [sample.size_wh for sample in samples]
-    areas_px = [sample.areas_px for sample in samples]
-    curves = evaluate_voc(detections, truths, difficult, class_names)
-    coco = evaluate_coco(detections, truths, difficult, sizes_wh, class_names, areas_px)
+    curves = voc_curves(samples, detections, class_names)
+    coco = coco_figures(samples, detections, class_names)
     per_class = coco.pop("per_class")
     threshold, f1 = best_threshold(curves)
     scores = {**mean_ap(curves), **coco, "threshold": threshold, "f1": f1}
@@ -243,12 +239,8 @@ def speed_of(detect: "Callable[[np.ndarray], Any]", batches: "Batches") -> dict:
     images, _ = batches.batch(0, 0)
     many = measure_fps(detect, batches.batch_size, images=images)
     one = measure_fps(detect, 1, images=images)
-    return {
-        "fps": many["fps"],
-        "fps_batch_size": batches.batch_size,
-        "latency_ms_p50": one["latency_ms_p50"],
-        "latency_ms_p99": one["latency_ms_p99"],
-    }
+    latencies = {name: one[name] for name in ("latency_ms_p50", "latency_ms_p99")}
+    return {"fps": many["fps"], "fps_batch_size": batches.batch_size, **latencies}
 
 
 if __name__ == "__main__":

@@ -68,8 +68,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0; 1 where the proof fails; 2 after one line of what to mend."""
-    args = parse(argv)
-    return run_script("export.py", run, args)
+    return run_script("export.py", run, parse(argv))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,17 +12,18 @@ learns to reproduce what the teacher sees at the hint layer, on any images. With
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from base.command_line import Parser, run_script, suggest_command
 from base.files import new_file
 from base.keras_setup import import_keras
-from models import Architecture
 
 if TYPE_CHECKING:
     import keras
 
     from data import Dataset
+    from models import Architecture
     from models.weights.metadata import ModelMetadata
 
 # ours: see docs/weights.md
@@ -76,8 +77,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 2 after one line that says what to mend."""
-    args = parse(argv)
-    return run_script("graft.py", run, args)
+    return run_script("graft.py", run, parse(argv))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -119,16 +119,8 @@ def load_models(
     teacher = source.build()  # whole: what a teacher lacks can't be imitated
     hint_layer(teacher)  # or a UserError, before anything is built on it
     theirs = source.architecture
-    architecture = Architecture(
-        backbone=args.backbone,
-        width=args.alpha,
-        num_classes=theirs.num_classes,
-        adapter_filters=theirs.adapter_filters,
-        neck=theirs.neck,
-        norm=theirs.norm,
-        layout=theirs.layout,
-        reuse=theirs.reuse,
-    )
+    asked = {"backbone": args.backbone, "width": args.alpha}
+    architecture = replace(theirs, **asked, pretrained=False, preprocessing=None)
     student, architecture = initialise.initialise_weights(
         architecture, args.weights, source.class_names
     )
@@ -159,7 +151,7 @@ def read_val_set(
 
 
 def score(
-    model: "keras.Model", architecture: Architecture, val_set: "Dataset"
+    model: "keras.Model", architecture: "Architecture", val_set: "Dataset"
 ) -> float:
     """mAP50."""
     from training.monitoring.validation import Evaluator

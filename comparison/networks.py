@@ -24,7 +24,7 @@ from evaluation import race
 from evaluation.cost import count_gflops
 from inference.dataset import evaluate_detector
 from inference.detector import InferenceModel
-from inference.runtimes import files_of
+from inference.runtimes import files_of, size_of
 from inference.runtimes.keras_file import KerasModel
 
 BATCH_SIZE = 8  # evaluate.py's default
@@ -58,11 +58,10 @@ def load(compared: Compared, dataset: Dataset) -> ComparedModel:
             f"{path}: expected the classes {', '.join(dataset.class_names)}. "
             f"Received: {', '.join(model.class_names)}; compare runs of one data set."
         )
-    size = sum(part.stat().st_size for part in files_of(path))
     cost = {
         "parameters_m": parameters / 1e6,
         "gflops": gflops,
-        "weights_mb": size / 1e6,
+        "weights_mb": size_of(path) / 1e6,
     }
     return ComparedModel(path, model, cost)
 

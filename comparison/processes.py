@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from base.command_line import signals_handled
 from base.files import remove_unfinished
 from comparison.runs import is_finished
 from training.recovery import checkpoint
@@ -49,10 +50,5 @@ def train(script: Path, folder: Path, options: Sequence[str]) -> int:
         if number == signal.SIGTERM:  # Ctrl-C reaches the whole group by itself
             process.send_signal(number)
 
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = {kind: signal.signal(kind, hand_on) for kind in kinds}
-    try:
+    with signals_handled(hand_on):
         return process.wait()
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

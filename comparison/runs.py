@@ -21,18 +21,6 @@ NOT_SETTINGS = ("seed", "output", "resume", "tensorboard")
 TRAINING = ("minutes", "epochs", "train_images_per_second", "peak_memory_gib")
 # of a summary
 NEEDED = {"options", "architecture", "class_names", "precision", "minutes", "best"}
-LIST_HEADERS = (
-    "run",
-    "model",
-    "data",
-    "epochs",
-    "minutes",
-    "mAP50",
-    "at epoch",
-    "val acc",
-    "images/s",
-    "state",
-)
 
 
 class _Options(dict):
@@ -168,11 +156,6 @@ def find_runs(root: Path) -> list[Path]:
     return sorted(path.parent for path in root.rglob("history.csv"))
 
 
-def finished_runs(root: Path) -> list[Path]:
-    """Folders below `root` whose runs were trained to their end."""
-    return [folder for folder in find_runs(root) if is_finished(folder)]
-
-
 def is_finished(folder: Path) -> bool:
     """Whether all of a run was trained and its summary is written."""
     path = folder / "summary.json"
@@ -187,23 +170,25 @@ def list_runs(root: Path) -> str:
             rows.append(_row(read_run(folder), root))
         except UserError as error:
             silent.append(str(error))
-    lines = [text_table(LIST_HEADERS, rows)] if rows else [f"{root}: no runs there."]
+    lines = [f"{root}: no runs there."]
+    if rows:
+        lines = [text_table(list(rows[0]), [list(row.values()) for row in rows])]
     return "\n".join([*lines, *silent])
 
 
-def _row(run: Run, root: Path) -> Sequence[Any]:
+def _row(run: Run, root: Path) -> dict[str, Any]:
+    """Its line of the list, by column."""
     summary, best = run.summary, run.summary["best"]
     data = run.data or ["the demo set"]
-    state = "finished" if summary.get("finished", True) else "stopped"
-    return (
-        run.folder.relative_to(root),
-        run.model,
-        ",".join(Path(part).name for part in data),
-        len(run.history),
-        f"{summary['minutes']:.1f}",
-        best["mAP50"],
-        best["epoch"],
-        best["val_acc"],
-        f"{run.images_per_second:.1f}",
-        state,
-    )
+    return {
+        "run": run.folder.relative_to(root),
+        "model": run.model,
+        "data": ",".join(Path(part).name for part in data),
+        "epochs": len(run.history),
+        "minutes": f"{summary['minutes']:.1f}",
+        "mAP50": best["mAP50"],
+        "at epoch": best["epoch"],
+        "val acc": best["val_acc"],
+        "images/s": f"{run.images_per_second:.1f}",
+        "state": "finished" if summary.get("finished", True) else "stopped",
+    }

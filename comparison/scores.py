@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data import Sample
-from evaluation import Matched, curves_of, evaluate_coco, match_detections, mean_ap
+from evaluation import Matched, curves_of, match_detections, mean_ap
+from inference.dataset import coco_figures
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,7 @@ def score(
     found = detected.detections
     matched = match_detections(found, truths, difficult, len(class_names) + 1)
     curves = curves_of(matched, class_names)
-    coco = evaluate_coco(
-        found,
-        truths,
-        difficult,
-        [sample.size_wh for sample in samples],
-        class_names,
-        [sample.areas_px for sample in samples],
-    )
+    coco = coco_figures(samples, found, class_names)
     per_class = {
         curve.class_name: {
             "mAP50": curve.ap_area,

@@ -5,28 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from keras import ops
 
+from base.boxes import iou
 from data import Batches
-from evaluation import evaluate_voc, mean_ap, measure_fps
-from inference.dataset import evaluate_detector
+from evaluation import mean_ap, measure_fps
+from inference.dataset import evaluate_detector, voc_curves
 from inference.detector import InferenceModel
-from inference.runtimes import files_of
+from inference.runtimes import size_of
 from reports.tables import text_table
-from ssd_utils import iou
 
 SAME_BOX = 1e-3  # the most a float32 file's box may differ, in 0..1 of the image
 SAME_SCORE = 1e-2  # ours: the same for a score; a GPU's TF32 alone changes some 1e-3
 PARTNER_IOU = 0.5  # ours: less overlap, and two boxes are not one object's
 MEGABYTE = 1e6  # bytes
 HEADERS = (
-    "",
-    "mAP50",
-    "boxes differ",
-    "scores differ",
-    "unpaired",
-    "ms an image",
-    "MB",
+    *("", "mAP50", "boxes differ", "scores differ", "unpaired"),
+    *("ms an image", "MB"),
 )
 
 
@@ -66,22 +60,12 @@ def prove(
     figures, found = [], []
     for network, path in zip((before, after), paths, strict=True):
         samples, detections, _ = evaluate_detector(network, batches)
-        curves = evaluate_voc(
-            detections,
-            [sample.truth for sample in samples],
-            [sample.difficult for sample in samples],
-            batches.dataset.class_names,
-        )
+        curves = voc_curves(samples, detections, batches.dataset.class_names)
         images, _ = batches.batch(0, 0)
         milliseconds = measure_fps(network, 1, images=images)["latency_ms_p50"]
         found.append(detections)
         figures.append(Figures(mean_ap(curves)["mAP50"], milliseconds, size_of(path)))
     return *figures, difference(*found, after.metadata.threshold)
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, of a folder, or of OpenVINO's pair."""
-    return sum(file.stat().st_size for file in files_of(path))
 
 
 def difference(
@@ -107,7 +91,7 @@ def _partners(rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, int]:
     """Differences (N, 2) in box and score from partners; how many rows have none."""
     if not len(rows):
         return np.zeros((0, 2)), 0
-    overlaps = ops.convert_to_numpy(iou(rows[:, 2:], others[:, 2:]))  # (M, P)
+    overlaps = iou(rows[:, None, 2:], others[None, :, 2:])  # (M, P)
     overlaps = overlaps * (rows[:, None, 0] == others[None, :, 0])
     has_partner = overlaps.max(axis=1) >= PARTNER_IOU
     partner = others[overlaps.argmax(axis=1)][has_partner]

@@ -62,7 +62,8 @@ def measure(path: str, sample: str) -> list[float]:
 
 def megabytes(path: str) -> float:
     """Size of a file, of a folder, or of OpenVINO's pair."""
-    from exporting.proof import MEGABYTE, size_of
+    from exporting.proof import MEGABYTE
+    from inference.runtimes import size_of
 
     return size_of(Path(path)) / MEGABYTE
 

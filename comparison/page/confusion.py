@@ -29,11 +29,6 @@ class Box:
     corners: np.ndarray
     other: int = 0
 
-    @property
-    def is_mistake(self) -> bool:
-        """Whether it counts against the model."""
-        return self.kind != "TP"
-
 
 def classify_errors(score: Score, samples: Sequence[Sample]) -> list[list[Box]]:
     """The boxes of each image: true positives are those of VOC.
@@ -94,7 +89,9 @@ def confusion(classified: Sequence[Sequence[Box]], num_classes: int) -> np.ndarr
 
 def worst(classified: Sequence[Sequence[Box]], count: int) -> list[int]:
     """The images with the most mistakes, at most `count`; surer mistakes first."""
-    mistakes = [[box.score for box in boxes if box.is_mistake] for boxes in classified]
+    mistakes = [
+        [box.score for box in boxes if box.kind != "TP"] for boxes in classified
+    ]
     order = sorted(
         range(len(classified)), key=lambda i: (-len(mistakes[i]), -sum(mistakes[i]))
     )

@@ -46,14 +46,11 @@ def write(
         figures["map_vs_fps.png"] = plot_map_vs_fps(points)
     if histories:
         figures["curves.png"] = plot_runs(histories, over_time)
+    drawn = []
     for name, figure in figures.items():
         save_figure(figure, folder / name)
-    drawn = [
-        as_svg(figure, Path(name).stem.replace("_", " "))
-        for name, figure in figures.items()
-    ]
-    text = _page(entries, dataset, about, drawn)
-    write_text(folder / "report.html", text)
+        drawn.append(as_svg(figure, Path(name).stem.replace("_", " ")))
+    write_text(folder / "report.html", _page(entries, dataset, about, drawn))
 
 
 def trained(entries: Sequence[Entry]) -> list[Run]:
@@ -120,27 +117,23 @@ def _page(
     num_classes = len(dataset.class_names) + 1
     judged = [classify_errors(entry.scores[0], dataset.samples) for entry in entries]
     several = any(len(entry.runs) > 1 for entry in entries)
-    return (
-        _templates()
-        .get_template("page.html")
-        .render(
-            title=dataset.name,
-            lead=f"{_lead(entries, dataset)} {sentence(picks)}",
-            warnings=warnings(entries, dataset),
-            picks=picks,
-            entries=entries,
-            columns=table.shown(entries),
-            map_meaning=table.COLUMNS[0].meaning,
-            class_names=dataset.class_names,
-            seeds=SEEDS[several],
-            speed_note=_speed_note(about),
-            plots=drawn,
-            confusions=[confusion(boxes, num_classes) for boxes in judged],
-            about=about,
-            css=(HERE / "page.css").read_text("utf-8"),
-            js=(HERE / "page.js").read_text("utf-8"),
-            data=page_data(entries, judged, dataset),
-        )
+    page = _templates().get_template("page.html")
+    return page.render(
+        title=dataset.name,
+        lead=f"{_lead(entries, dataset)} {sentence(picks)}",
+        warnings=warnings(entries, dataset),
+        picks=picks,
+        entries=entries,
+        columns=table.shown(entries),
+        map_meaning=table.COLUMNS[0].meaning,
+        class_names=dataset.class_names,
+        seeds=SEEDS[several],
+        plots=drawn,
+        confusions=[confusion(boxes, num_classes) for boxes in judged],
+        about=about,
+        css=(HERE / "page.css").read_text("utf-8"),
+        js=(HERE / "page.js").read_text("utf-8"),
+        data=page_data(entries, judged, dataset),
     )
 
 
@@ -173,9 +166,3 @@ def _lead(entries: Sequence[Entry], dataset: Dataset) -> str:
     objects = sum(int((~sample.difficult).sum()) for sample in dataset.samples)
     models = f"{len(entries)} model{'s' if len(entries) > 1 else ''}"
     return f"{models}, scored on {len(dataset)} images with {objects} objects."
-
-
-def _speed_note(about: Mapping[str, str]) -> str:
-    if "speed" not in about:
-        return "Speed was not measured (--rounds 0)."
-    return f"Measured side by side: {about['speed']}."

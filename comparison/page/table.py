@@ -1,11 +1,10 @@
 """The comparison as a table: for the terminal, as CSV, as Markdown."""
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from base.files import csv_text
 from comparison.entries import Entry
 from reports import markdown_table, text_table
 
@@ -124,8 +123,4 @@ def as_csv(entries: Sequence[Entry]) -> str:
             for name, value in entry.per_class(figure).items():
                 line[f"{figure} {name}"] = value
         lines.append(line)
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(lines[0]))
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    return csv_text(lines)

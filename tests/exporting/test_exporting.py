@@ -15,8 +15,9 @@ import detect
 import exporting
 from base.constants import MIN_SCORE
 from exporting import FORMATS
-from exporting.proof import difference, size_of
+from exporting.proof import difference
 from inference import runtimes
+from inference.runtimes import size_of
 from models import BACKBONES
 from models.weights.metadata import ModelMetadata
 from tests.helpers.exportables import (

@@ -15,9 +15,9 @@ import evaluate
 from base.constants import MIN_SCORE
 from comparison.scores import Detected, score
 from data import Batches
-from exporting.proof import size_of
 from inference import runtimes
 from inference.dataset import evaluate_detector
+from inference.runtimes import size_of
 from models import weights
 from tests.helpers import comparisons, exportables, tiny
 from training.monitoring.validation import Evaluator
