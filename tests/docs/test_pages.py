@@ -60,7 +60,7 @@ def commands():
                 while words and words[0].startswith("$"):
                     words.pop(0)
                 words = [re.sub(r"^\$\w+$", "x", word) for word in words]
-                if "F" in words:  # stands for a format
+                if "--help" in words or "F" in words:  # F stands for a format
                     continue
                 yield pytest.param(name, words, id=f"{page.name}: {name} {rest}"[:80])
 
@@ -106,3 +106,17 @@ def test_no_sentence_has_more_than_two_figures(page):
     text = page.read_text("utf-8")
     crowded = [line for line in sentences(text) if len(figures(line)) > 2]
     assert not crowded, "a table, a list or two sentences are read more easily"
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.name)
+def test_a_guide_names_what_a_visitor_has(page):
+    text = page.read_text("utf-8")
+    assert "../shared" not in text
+    assert not re.search(r"^    .*python .* [A-Z]( |$)", text, re.M), "what is it?"
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.name)
+def test_a_guide_opens_with_what_is_typed(page):
+    first, *_ = re.findall(r"^(?:    |```python\n)\S.*", page.read_text("utf-8"), re.M)
+    before = page.read_text("utf-8").partition(first)[0]
+    assert len(before.splitlines()) < (25 if page.name == "README.md" else 8)

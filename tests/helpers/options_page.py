@@ -32,6 +32,8 @@ SCRIPTS = {
 HEAD = """\
 # All options
 
+    python train.py --help
+
 Every option of every script, as `--help` tells it. Names of earlier versions are still
 understood. This page is written by `python -m tests.helpers.options_page`.
 
