@@ -140,7 +140,7 @@ def choose(sources: Sequence[AnnotationSource], split: str) -> SplitAssignment:
 
 
 def is_val(stem: str) -> bool:
-    """Whether the automatic split puts a image into val.
+    """Whether the automatic split puts an image into val.
 
     A hash of the name alone: images that come later move none of the others,
     and every machine and every Python decides alike.
