@@ -17,6 +17,7 @@ from training.hardware.replicas import Replicas
 from training.optimiser import make_optimiser
 from training.recovery import checkpoint
 from training.schedule import Schedule
+from training.variable_groups import assign_state, read_state
 from training.variables import assign
 
 
@@ -180,7 +181,7 @@ class State:
         }
         arrays = checkpoint.read_arrays(path, expected)
         assign(self.model.variables, arrays["model"])
-        assign(self.trainer.optimizer.variables, arrays["optimiser"])
+        assign_state(self.trainer.optimizer, arrays["optimiser"])
         if self.ema:
             self.ema.values = [ops.convert_to_tensor(a) for a in arrays["average"]]
             self.ema.steps = state["average_steps"]
@@ -224,6 +225,6 @@ class State:
     def _values(self) -> dict[str, Sequence[Any]]:
         groups = {
             "model": self.model.variables,
-            "optimiser": self.trainer.optimizer.variables,
+            "optimiser": read_state(self.trainer.optimizer),
         }
         return {**groups, "average": self.ema.values} if self.ema else groups

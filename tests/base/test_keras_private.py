@@ -36,7 +36,7 @@ def test_it_is_there_and_takes_the_same(owner, name, parameters):
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_an_optimiser_calls_what_it_overrides(name, monkeypatch):
     kind, called = OPTIMISERS[name][0], []
-    for method in ("update_step", "_all_reduce_sum_gradients"):
+    for method in ("update_step", "_use_weight_decay", "_all_reduce_sum_gradients"):
         original = getattr(kind, method)
 
         def noted(self, *args, method=method, original=original):
@@ -48,7 +48,7 @@ def test_an_optimiser_calls_what_it_overrides(name, monkeypatch):
     optimiser = make_optimiser(name, [variable], [variable], 0.5)
     optimiser.learning_rate = 0.1
     optimiser.apply([ops.ones(3)])
-    assert "update_step" in called
+    assert {"update_step", "_use_weight_decay"} <= set(called)
     if keras.backend.backend() == "tensorflow":  # the others have no such sum
         assert "_all_reduce_sum_gradients" in called
 

@@ -8,6 +8,7 @@ from keras import ops
 from models import Architecture, build
 from training.ema import WeightEMA
 from training.optimiser import OPTIMISERS, make_optimiser
+from training.variable_groups import assign_state, read_state
 
 
 @pytest.mark.core
@@ -15,12 +16,10 @@ from training.optimiser import OPTIMISERS, make_optimiser
 def test_decay_spares_scales_and_shifts(name, slim_squeezenet):
     model = build(Architecture("squeezenet", 3))
     optimiser = make_optimiser(name, model.trainable_variables)
-    decayed = {
-        v.name for v in model.trainable_variables if optimiser._use_weight_decay(v)
-    }
-    assert decayed == {"kernel"}
-    spared = {v.name for v in model.trainable_variables} - decayed
-    assert spared == {"bias", "gamma", "beta"}
+    names = [{v.name for v in group.variables} for group in optimiser.groups]
+    (decayed,) = optimiser.decayed
+    assert names[decayed] == {"kernel"}
+    assert names[1 - decayed] == {"bias", "gamma", "beta"}
 
 
 def dense():
@@ -58,6 +57,70 @@ def test_some_variables_learn_slower(name):
         assert kernel == pytest.approx(np.full((2, 2), 0.99), abs=1e-4)
     assert steps[1.0] == pytest.approx([-0.01, -0.01], rel=1e-3)
     assert steps[0.25] == pytest.approx(steps[1.0] / 4, rel=1e-5)
+
+
+def stack():
+    """Layers whose variables are of two rates, decayed and not."""
+    model = keras.Sequential([keras.Input((3,))])
+    for size in (4, 5, 2):
+        model.add(keras.layers.Dense(size))
+    slow = model.layers[1].trainable_variables
+    return model.trainable_variables, slow
+
+
+def updated(make, values, gradients, accumulate):
+    """Variables and state after an update for each list of gradients."""
+    variables, slow = stack()
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    optimiser = make(variables, slow, accumulate)
+    for some in gradients:
+        optimiser.apply([ops.convert_to_tensor(g) for g in some], variables)
+    return [ops.convert_to_numpy(v) for v in variables], read_state(optimiser)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_groups_compute_what_each_variable_would(name, accumulate):
+    """Against the class that goes variable by variable; its state too."""
+    rng = np.random.default_rng(0)
+    shapes = [tuple(v.shape) for v in stack()[0]]
+    values = [rng.normal(size=shape).astype("float32") for shape in shapes]
+    gradients = [
+        [rng.normal(size=shape).astype("float32") for shape in shapes] for _ in range(5)
+    ]
+    made = []
+
+    def make(variables, slow, accumulate):
+        optimiser = make_optimiser(name, variables, slow, 0.3, accumulate)
+        optimiser.learning_rate = 1e-2
+        made.append(optimiser)
+        return optimiser
+
+    grouped = updated(make, values, gradients, accumulate)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.optimiser._is_mirrored", lambda: True)
+        apart = updated(make, values, gradients, accumulate)
+    assert len(made[0].groups) == 4 and not hasattr(made[1], "groups")
+    for some, others in zip(grouped, apart, strict=True):
+        for received, expected in zip(some, others, strict=True):
+            assert received.dtype == expected.dtype
+            np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_state_comes_back(is_mirrored):
+    variables, slow = stack()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.optimiser._is_mirrored", lambda: is_mirrored)
+        optimiser = make_optimiser("adamw", variables, slow, 0.3, accumulate=2)
+    rng = np.random.default_rng(0)
+    state = [rng.normal(size=a.shape).astype(a.dtype) for a in read_state(optimiser)]
+    assign_state(optimiser, state)
+    for received, expected in zip(read_state(optimiser), state, strict=True):
+        np.testing.assert_array_equal(received, expected)
 
 
 @pytest.mark.core
