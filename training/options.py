@@ -67,7 +67,9 @@ def resumed(args: argparse.Namespace, options: dict) -> argparse.Namespace:
         raise UserError(
             f"--resume only adds to a run: this one takes --{name} above {planned:g}."
         )
-    options = {**vars(args), **current_run_options(options), "resume": args.resume}
+    # a run without `ema` is from before there was one
+    defaults = {**vars(args), "ema": False}
+    options = {**defaults, **current_run_options(options), "resume": args.resume}
     from data.downloads.named import NAMED  # here: --help is quick
 
     options["data"] = args.data or options["data"]
@@ -179,8 +181,11 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--weigh-classes", action="store_true",
         help="rare classes count more in the loss, by the root of their frequency; "
         "for classes of very different frequency")
-    group.add_argument("--ema", action="store_true",
-        help="score and keep the moving average of the weights; for long trainings")
+    group.add_argument("--no-ema", dest="ema", action="store_false",
+        help="score and keep the weights of the last step, not the moving average of "
+        "the weights; for a comparison with trainings without it")
+    group.add_argument("--ema", action="store_true", default=True,
+        help=argparse.SUPPRESS)  # the default since 2026-12
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
         help="auto goes by the hardware; when the loss is not finite: float32; "
         "default: %(default)s")

@@ -87,8 +87,8 @@ def tables(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    """An option's line; empty for --help."""
-    if isinstance(action, argparse._HelpAction):
+    """An option's line; empty for --help and what --help does not show."""
+    if isinstance(action, argparse._HelpAction) or action.help == argparse.SUPPRESS:
         return ""
     text = parser._get_formatter()._expand_help(action) if action.help else ""
     what, when, default = split_help(text)

@@ -14,7 +14,7 @@ from training.options import parse, resumed
 from training.prepare import class_weights, load_data, load_model, settings_of
 from training.state import TrainingConfig
 
-DEFAULT = TrainingConfig(60)
+DEFAULT = TrainingConfig(60, ema=True)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ DEFAULT = TrainingConfig(60)
         ("--freeze 5", {"freeze_epochs": 5}),
         ("--freeze-epochs 1", {"freeze_epochs": 1}),
         ("--backbone-lr-scale 0.1", {"backbone_lr_scale": 0.1}),
-        ("--ema", {"ema": True}),
+        ("--no-ema", {"ema": False}),
         ("--skip-non-finite", {"skip_non_finite": True}),
         ("--seed 7", {"seed": 7}),
     ],
@@ -172,5 +172,7 @@ def test_a_run_of_an_earlier_version_goes_on():
     assert (taken.priors, taken.alpha, taken.ema) == ("coco", 0.5, True)
     assert (taken.skip_non_finite, taken.freeze, taken.tile) == (True, 3, 300)
     assert taken.weights == "coco"
+    del options["average"]
+    assert not resumed(parse(["--resume", "R"]), dict(options)).ema
     with pytest.raises(ValueError, match="--schedule is gone"):
         resumed(parse(["--resume", "R"]), {**options, "schedule": "steps"})
