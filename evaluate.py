@@ -14,6 +14,7 @@ images already.
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from base.command_line import Parser, run_script, tile_side
@@ -65,7 +66,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="write all figures there; for programs")
     parser.add_argument("--plot", metavar="FILE",
         help="where the precision-recall curves go; default: beside the weights or "
-        "the predictions, as NAME.SPLIT.png or, with tiles, NAME.SPLIT.tiles.png")
+        "the predictions, as NAME.SPLIT.png or, with tiles, NAME.SPLIT.tiles.png, "
+        "numbered where that is taken")
     # fmt: on
     args = parser.parse_args(argv)
     parser.check_above_0(args, "batch_size", "tile")
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
     """Detections, figures, table, files."""
     import inference
     from base.constants import MIN_SCORE
-    from base.files import output_file
+    from base.files import new_file, numbered_names
     from data import open_dataset, report_problems, use_one_thread_an_image
     from models.weights.hub import resolve_weights
     from reports import class_table, plot_precision_recall
@@ -95,9 +97,11 @@ def run(args: argparse.Namespace) -> None:
         args.weights = resolve_weights(args.weights)
     source = args.weights or args.predictions
     stem = source.removesuffix(".json").removesuffix(".weights.h5")
-    default = f"{stem}.{args.split}{'.tiles' if args.tile else ''}.png"
-    plot = output_file("--plot", args.plot or default, ".png")
-    json_file = output_file("--json", args.json, ".json") if args.json else None
+    stem += f".{args.split}{'.tiles' if args.tile else ''}"
+    names = (f"{name}.png" for name in numbered_names(stem))
+    default = next(name for name in names if not Path(name).exists())
+    plot = new_file("--plot", args.plot or default, ".png")
+    json_file = new_file("--json", args.json, ".json") if args.json else None
     opened = open_dataset(args.data)  # mistakes show before Keras is loaded
     model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None
 

@@ -101,30 +101,22 @@ def move_out(folder: Path, mark: str) -> None:
         os.replace(path, folder.with_name(path.name + mark))  # noqa: PTH105
 
 
-def output_file(flag: str, path: Path | str, suffix: str) -> Path:
+def new_file(flag: str, path: Path | str, suffix: str) -> Path:
     """The path of a file that a flag asks for, checked before the work begins.
 
-    UserError where it does not end in `suffix` (so that no image or weights file is
-    overwritten by mistake), is a folder, or its folder can't be made.
+    UserError where something has that name already, where it does not end in `suffix`,
+    or its folder can't be made: many minutes must not end without a file.
     """
     path = Path(path)
-    if not path.name.lower().endswith(suffix) or path.is_dir():
+    if path.exists():
+        raise UserError(f"{flag} {path} exists already; name a new file.")
+    if not path.name.lower().endswith(suffix):
         raise UserError(f"{flag} {path}: expected a file name ending in {suffix}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{flag} {path}: its folder can't be made: {error}") from error
     return path
-
-
-def new_file(flag: str, path: Path | str, suffix: str) -> Path:
-    """The same for a name that nothing has yet; else UserError.
-
-    Scripts ask before they work: many minutes must not end without a file.
-    """
-    if Path(path).exists():
-        raise UserError(f"{flag} {path} exists already; name a new file.")
-    return output_file(flag, path, suffix)
 
 
 def _sync(path: Path) -> None:

@@ -36,13 +36,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 1 where a finding must be repaired."""
-    from base.files import output_file
+    from base.files import new_file
     from data import doctor
     from data.doctor.findings import table
     from data.doctor.plot import plot_boxes
     from data.readers.recognise import open_dataset
 
-    plot = args.plot and output_file("--plot", args.plot, ".png")
+    plot = args.plot and new_file("--plot", args.plot, ".png")
     priors = make_priors(args.priors)
     opened = open_dataset(args.folders)
     datasets = doctor.read_splits(opened)

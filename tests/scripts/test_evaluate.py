@@ -108,5 +108,20 @@ def test_evaluate_perfect_predictions(split, shapes, tmp_path, capsys):
     for rows in found:
         rows[:, 0] = rows[:, 0] % len(dataset.class_names) + 1
     write_results(path, found, sizes, names)
-    assert evaluate.main([*options, "--json", str(figures_path)]) == 0
-    assert strict_json(figures_path)["mAP50"] < 0.2
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    for option in ("--json", "--plot"):
+        taken = (
+            figures_path if option == "--json" else tmp_path / f"perfect.{split}.png"
+        )
+        capsys.readouterr()
+        assert evaluate.main([*options, option, str(taken)]) == 2
+        assert "exists already" in capsys.readouterr().err
+    wrong_path = tmp_path / "wrong.json"
+    assert evaluate.main([*options, "--json", str(wrong_path)]) == 0
+    assert strict_json(wrong_path)["mAP50"] < 0.2
+    after = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    assert before.items() <= after.items()
+    assert {p.name for p in set(after) - set(before)} == {
+        "wrong.json",
+        f"perfect.{split}-2.png",
+    }
