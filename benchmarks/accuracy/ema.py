@@ -2,7 +2,7 @@
 
     python -m benchmarks.accuracy.ema [--data raccoon bccd helmet voc2007] [--seeds 3]
 
-train.py --ema by its defaults, some epochs long; its last checkpoint holds the average
+train.py by its defaults, some epochs long; its last checkpoint holds the average
 and the weights themselves, so both are scored on all validation images of the same
 training. Prints a Markdown table.
 """
@@ -26,7 +26,7 @@ DATA = {
     "helmet": (SHARED / "helmet", "train", "val", 5),
     "voc2007": (SHARED / "voc2007", "train", "val", 2),
 }
-HEADERS = ("data", "epochs", "seed", "mAP50", "--ema", "AP", "--ema: AP")
+HEADERS = ("data", "epochs", "seed", "--no-ema", "mAP50", "--no-ema: AP", "AP")
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def train_and_score(
         output = Path(temporary) / "run"
         options = ["--data", folder, "--train-split", train_split]
         options += ["--val-split", val_split, "--epochs", epochs, "--seed", seed]
-        status = train.main([*map(str, options), "--ema", "--output", str(output)])
+        status = train.main([*map(str, options), "--output", str(output)])
         if status:
             raise SystemExit(status)
         model, metadata = weights.load(output / "last.weights.h5")
