@@ -68,7 +68,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
     try:
         _check_bytes(path, path.stat().st_size)
         with path.open("rb") as file:
-            size_wh, _, _ = _header(path, file)
+            size_wh, _, _ = _header(str(path), file)
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}).") from error
     return size_wh
@@ -87,33 +87,37 @@ def read_image(path: Path | str, min_side: int = 0) -> np.ndarray:
     path = Path(path)
     try:
         _check_bytes(path, path.stat().st_size)
-        data = np.fromfile(path, np.uint8)  # cv2.imread fails on Unicode on Windows
+        raw = path.read_bytes()  # cv2.imread fails on Unicode on Windows
     except OSError as error:
         raise Unreachable(f"{path}: can't be read ({error.strerror}).") from error
-    raw = data.tobytes()
-    size_wh, kind, orientation = _header(path, io.BytesIO(raw))
+    return decode_image(raw, str(path), min_side)
+
+
+def decode_image(raw: bytes, name: str, min_side: int = 0) -> np.ndarray:
+    """`read_image` of a file's bytes; `name` stands in the message of a UserError."""
+    size_wh, kind, orientation = _header(name, io.BytesIO(raw))
     if not _is_whole(raw, kind):
-        raise UserError(f"{path}: the {kind} file is cut off before its end.")
+        raise UserError(f"{name}: the {kind} file is cut off before its end.")
     if kind == "TIFF":
-        return _read_tiff(path, raw)
+        return _decode_tiff(name, raw)
     flags = _decode_flags(size_wh, kind, min_side) | cv2.IMREAD_IGNORE_ORIENTATION
     is_rgb = DECODES_RGB and kind == "JPEG"
     if is_rgb:
         flags = flags & ~cv2.IMREAD_COLOR | cv2.IMREAD_COLOR_RGB
     try:
-        image = cv2.imdecode(data, flags)
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:  # the image may be sound
-            raise MemoryError(f"{path}: {error.err}") from error
-        raise UserError(f"{path}: can't be decoded ({error.err}).") from error
+            raise MemoryError(f"{name}: {error.err}") from error
+        raise UserError(f"{name}: can't be decoded ({error.err}).") from error
     if image is None:
-        raise UserError(f"{path}: can't be decoded, the {kind} data is broken.")
+        raise UserError(f"{name}: can't be decoded, the {kind} data is broken.")
     if not is_rgb:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return _upright(image, orientation)  # (H, W, 3)
 
 
-def _read_tiff(path: Path, raw: bytes) -> np.ndarray:
+def _decode_tiff(name: str, raw: bytes) -> np.ndarray:
     """Pixels (H, W, 3) of the first page.
 
     By Pillow, which turns them itself and refuses broken data; OpenCV makes it noise.
@@ -124,12 +128,12 @@ def _read_tiff(path: Path, raw: bytes) -> np.ndarray:
                 grey = (np.asarray(image) >> 8).astype(np.uint8)
                 return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
             if image.mode in ("I", "F"):
-                raise UserError(f"{path}: its numbers have not 8 or 16 bits.")
+                raise UserError(f"{name}: its numbers have not 8 or 16 bits.")
             return np.array(image.convert("RGB"))
     except (MemoryError, UserError):
         raise
     except Exception as error:  # Pillow raises almost anything on broken data
-        raise UserError(f"{path}: can't be decoded ({error}).") from error
+        raise UserError(f"{name}: can't be decoded ({error}).") from error
 
 
 def _check_bytes(path: Path, num_bytes: int) -> None:
@@ -137,7 +141,7 @@ def _check_bytes(path: Path, num_bytes: int) -> None:
         raise UserError(f"{path}: {num_bytes} bytes, at most {MAX_BYTES} are read.")
 
 
-def _header(path: Path, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, int]:
+def _header(name: str, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, int]:
     """Upright (width, height), format and EXIF orientation of an open file."""
     try:
         with Image.open(file, formats=FORMATS) as image:
@@ -146,13 +150,13 @@ def _header(path: Path, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, 
             orientation = _orientation(image)
     except Image.UnidentifiedImageError as error:
         raise UserError(
-            f"{path}: not an image of a known format ({', '.join(FORMATS)})."
+            f"{name}: not an image of a known format ({', '.join(FORMATS)})."
         ) from error
     except Exception as error:  # Pillow raises almost anything on a broken header
-        raise UserError(f"{path}: broken header ({error}).") from error
+        raise UserError(f"{name}: broken header ({error}).") from error
     if width * height > MAX_PIXELS:
         raise UserError(
-            f"{path}: {width}x{height} pixels, at most {MAX_PIXELS} are decoded."
+            f"{name}: {width}x{height} pixels, at most {MAX_PIXELS} are decoded."
         )
     sideways = orientation in SIDEWAYS
     return ((height, width) if sideways else (width, height)), kind, orientation

@@ -5,9 +5,12 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from data.images import EXIF_ORIENTATION, read_image
 from tests.helpers.detectors import colour_detector, scene
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -24,15 +27,52 @@ def ray_detect(monkeypatch):
     return module
 
 
-def test_a_worker_of_ray(ray_detect, monkeypatch):
+@pytest.fixture
+def worker(ray_detect, monkeypatch):
+    """Its Worker, which finds red patches in images of the folder photos."""
     monkeypatch.setattr("inference.load", lambda **_: colour_detector())
-    worker = ray_detect.Worker(None, batch_size=2)
-    images = [scene((50, 40), red=(10, 10, 30, 30)), scene((80, 60))]
-    batch = {"path": np.array(["a/1.jpg", "a/2.jpg"]), "image": np.array([0, 0], "O")}
-    batch["image"][:] = images
+    return ray_detect.Worker(None, batch_size=2, root="/photos")
+
+
+def batch_of(files):
+    """What Ray gives of files: their paths and their bytes."""
+    return {
+        "path": np.array([f"/photos/{name}" for name in files], "O"),
+        "bytes": np.array([*files.values()], "O"),
+    }
+
+
+def png(image):
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+
+
+def test_a_worker_of_ray(worker):
+    red = png(scene((50, 40), red=(10, 10, 30, 30)))
+    batch = batch_of({"a/1.png": red, "b/1.png": red, "2.png": png(scene((80, 60)))})
     rows = worker(batch)
-    assert rows["image"] == ["1.jpg"] and rows["class_name"] == ["red"]
-    np.testing.assert_allclose(rows["bbox"], [[10, 10, 20, 20]], atol=2)
+    assert rows["image"] == ["a/1.png", "b/1.png"] and rows["class_name"] == ["red"] * 2
+    np.testing.assert_allclose(rows["bbox"], [[10, 10, 20, 20]] * 2, atol=2)
     assert len({len(column) for column in rows.values()}) == 1
-    nothing = worker({name: column[1:] for name, column in batch.items()})
+    nothing = worker({name: column[2:] for name, column in batch.items()})
     assert not any(nothing.values()) and nothing.keys() == rows.keys()
+
+
+def test_a_worker_of_ray_turns_by_exif(worker, tmp_path):
+    upright = scene((50, 40), red=(10, 5, 30, 25))
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = 6
+    path = tmp_path / "a.png"
+    Image.fromarray(upright).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    np.testing.assert_array_equal(read_image(path), upright)
+    rows = worker(batch_of({"a.png": path.read_bytes()}))
+    np.testing.assert_allclose(rows["bbox"], [[10, 5, 20, 20]], atol=2)
+
+
+def test_a_worker_of_ray_leaves_out_a_broken_image(worker, capsys):
+    red = png(scene((50, 40), red=(10, 10, 30, 30)))
+    files = {"cut.png": red[:-40], "empty.jpg": b"", "1.png": red}
+    assert worker(batch_of(files))["image"] == ["1.png"]
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in told] == ["cut.png", "empty.jpg"]
+    del files["1.png"]
+    assert not any(worker(batch_of(files)).values())
