@@ -9,6 +9,7 @@ import detect
 import evaluate
 import export
 import train
+from data import __main__ as doctor
 from tests.helpers.scripts import QUICK
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
@@ -35,6 +36,7 @@ def test_from_training_to_detection(hosts, shapes, untrained, tmp_path):
     data = ["--data", str(shapes)]
     options = [*data, "--output", str(run), *QUICK, "--weights", "none"]
     assert train.main(options) == 0
+    assert doctor.main([str(shapes)]) in (0, 1)
     image = next((shapes / "JPEGImages").iterdir())
     scored = ["--weights", str(run / "best.weights.h5"), *data]
     assert evaluate.main([*scored, "--plot", str(tmp_path / "curves.png")]) == 0
