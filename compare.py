@@ -37,28 +37,32 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--backbones", metavar="A,B,...",
         help="NAME, NAME/NECK or NAME@ALPHA as train.py knows them")
     group.add_argument("--adapter-filters", default="256", metavar="256,512",
-        help="width of the adapted map, or both to compare them; default: %(default)s")
+        help="width of the adapted map, or both; for a comparison of the widths; "
+        "default: %(default)s")
     group.add_argument("--freeze", default="no", choices=("no", "yes", "both"),
         help="keep the backbone as it is; for few images; default: %(default)s")
     group.add_argument("--seeds", type=int, default=1, metavar="N",
         help="train each N times; when backbones are close: 3; default: %(default)s")
     group.add_argument("--weights", nargs="+", default=[], metavar="[NAME=]VALUE",
-        help="what to start from, as train.py's --weights; with NAME= for one backbone")
+        help="what to start from, as train.py's --weights; with NAME= for one "
+        "backbone; for a start from your own files; default: as train.py's")
     group.add_argument("--runs", nargs="+", type=Path, default=[], metavar="RUN|FILE",
         help="runs of train.py that are there already, or what export.py wrote")
     group = parser.add_argument_group("data and budget")
     group.add_argument("--data", nargs="+", metavar="FOLDER",
         help="annotated images; default: those of the first of --runs that tells")
     group.add_argument("--train-split", default="train", metavar="NAME",
-        help="learns; default: %(default)s")
+        help="learns; for data whose splits have other names; default: %(default)s")
     group.add_argument("--val-split", default="val", metavar="NAME",
-        help="chooses best weights and threshold; default: %(default)s")
+        help="chooses best weights and threshold; for data whose splits have other "
+        "names; default: %(default)s")
     group.add_argument("--split", default="val", metavar="NAME",
         help="the images that are scored: the last weights on those of --val-split, "
-        "else the best; default: %(default)s")
+        "else the best; for figures to publish: test; default: %(default)s")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N",
-        help=f"length of each training; default: {EPOCHS}")
+        help="length of each training; for few images more, for thousands fewer; "
+        f"default: {EPOCHS}")
     length.add_argument("--minutes", type=float, metavar="M",
         help="the same by the clock; for backbones of different speed")
     group = parser.add_argument_group("output")

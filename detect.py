@@ -59,7 +59,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "for a slow processor; default: %(default)s")
     group.add_argument("--tile", type=tile_side, nargs="?", const=True, metavar="N",
         help="cut large images into tiles of N pixels, without N as large as the "
-        "images of the training; for small objects in large images")
+        "images of the training; for small objects in large images; default: whole "
+        "images")
     group = parser.add_argument_group("output")
     group.add_argument("--output", default="detections", metavar="FOLDER",
         help="where images and videos go; default: %(default)s")
@@ -72,7 +73,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="what each box shows, in crops/CLASS/ of the output; for another "
         "classifier, or to sort by hand")
     group.add_argument("--show", action="store_true",
-        help="open a window; q or Esc ends")
+        help="open a window, q or Esc ends; for a camera")
     group.add_argument("--quiet", action="store_true",
         help="say nothing but what goes wrong; for scripts")
     # fmt: on

@@ -52,12 +52,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER",
         help="annotated images")
     parser.add_argument("--split", default="val", metavar="NAME",
-        help="val, test, ...; default: %(default)s")
+        help="is scored: val, test, ...; for figures to publish: test; "
+        "default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
         help="images at a time; for little memory smaller; default: %(default)s")
     parser.add_argument("--tile", type=tile_side, nargs="?", const=True, metavar="N",
         help="cut large images into tiles of N pixels, without N as large as the "
-        "images of the training; for small objects in large images")
+        "images of the training; for small objects in large images; default: whole "
+        "images")
     parser.add_argument("--save-threshold", action="store_true",
         help="keep the threshold of best F1 in the weights file; when these images "
         "are more like the later ones than the validation split was, and not the test "

@@ -54,11 +54,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="annotated images for proof and calibration; when those of the training "
         "are elsewhere now; default: those of the training")
     group.add_argument("--split", metavar="NAME",
-        help="proves; default: the training's validation split, or val")
+        help="proves; for data whose splits have other names; default: the "
+        "training's validation split, or val")
     group.add_argument("--train-split", metavar="NAME",
-        help="calibrates int8; default: that of the training, or train")
+        help="calibrates int8; for data whose splits have other names; default: that "
+        "of the training, or train")
     group.add_argument("--tolerance", type=float, default=1.0, metavar="POINTS",
-        help="how much of mAP50, 0..100, may be lost; default: %(default)s")
+        help="how much of mAP50, 0..100, may be lost; when int8 loses more and speed "
+        "is worth it: more; default: %(default)s")
     # fmt: on
     args = parser.parse_args(argv)
     if not 0 <= args.tolerance <= 100:

@@ -42,31 +42,38 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--backbone", required=True, metavar="NAME",
         help="the new backbone: a name of train.py's --backbone")
     parser.add_argument("--alpha", type=float, default=1.0, metavar="A",
-        help="width of a MobileNet; default: %(default)s")
+        help="width of a MobileNet; for a smaller and faster network: 0.25; "
+        "default: %(default)s")
     parser.add_argument("--weights", default="imagenet", metavar="imagenet|FILE",
-        help="the new backbone's; default: %(default)s")
+        help="the new backbone's; for a backbone of your own: its file; "
+        "default: %(default)s")
     parser.add_argument("--images", required=True, metavar="FOLDER",
         help="images, at any depth; their annotations are not looked at")
     parser.add_argument("--train-backbone", action="store_true",
         help="it learns too, not only the adapter; when there are many images and "
         "minutes")
-    parser.add_argument("--targets", nargs="+", default=["hint_layer"], choices=TARGETS,
+    parser.add_argument("--targets", nargs="+", default=TARGETS[:1], choices=TARGETS,
         help="what to reproduce: the hint layer, the six maps, the heads' outputs; "
-        "default: %(default)s")
+        "for a comparison of what is reproduced; default: hint_layer")
     parser.add_argument("--distance", default="l2", choices=DISTANCES,
-        help="between what is reproduced and the original; default: %(default)s")
+        help="between what is reproduced and the original; for a comparison with l2; "
+        "default: %(default)s")
     parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M",
-        help="length of the training; default: %(default)s")
+        help="length of the training; for --train-backbone or many images: more; "
+        "default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N",
         help="images at a time; for little memory smaller; default: %(default)s")
     parser.add_argument("--lr", type=float, default=LR, metavar="RATE",
-        help="peak of the learning rate; default: %(default)s")
+        help="peak of the learning rate; when the loss is not finite: a quarter; "
+        "default: %(default)s")
     parser.add_argument("--data", nargs="+", metavar="FOLDER",
         help="annotated images to score teacher and graft on")
     parser.add_argument("--split", default="val", metavar="NAME",
-        help="that is scored; default: %(default)s")
+        help="that is scored; for data whose splits have other names; "
+        "default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, metavar="N",
-        help="of the adapter and of augmentation; default: %(default)s")
+        help="of the adapter and of augmentation; for a second training of the same; "
+        "default: %(default)s")
     parser.add_argument("--output", default="weights/graft.weights.h5", metavar="FILE",
         help="the new detector; default: %(default)s")
     # fmt: on

@@ -27,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folders", nargs="+", metavar="FOLDER",
         help="annotated images or annotation files")
     parser.add_argument("--priors", default="voc", choices=LAYOUTS,
-        help="priors that boxes are held against; default: %(default)s")
+        help="priors that boxes are held against; for a training with other --priors; "
+        "default: %(default)s")
     parser.add_argument("--plot", metavar="FILE.png",
         help="sizes and aspect ratios of boxes against the priors")
     # fmt: on

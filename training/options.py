@@ -100,13 +100,16 @@ def _data_options(group: argparse._ArgumentGroup) -> None:
     """Which images."""
     group.add_argument("--data", nargs="+", metavar="FOLDER",
         help="annotated images, see docs/data.md, or voc2007, voc0712, coco2017; "
-        "without it, the demo set, examples/blood_cells")
+        "default: the demo set, examples/blood_cells")
     group.add_argument("--classes", metavar="A,B,...",
-        help="class names; default: those found in the annotations")
+        help="class names; for fewer classes, or another order; default: those found "
+        "in the annotations")
     group.add_argument("--train-split", default="train", metavar="NAME",
-        help="train, trainval, ...; default: %(default)s")
+        help="learns: train, trainval, ...; for data whose splits have other names; "
+        "default: %(default)s")
     group.add_argument("--val-split", default="val", metavar="NAME",
-        help="chooses best weights and threshold; default: %(default)s")
+        help="chooses best weights and threshold; for data whose splits have other "
+        "names; default: %(default)s")
     group.add_argument("--tile", type=tile_side, nargs="?", const=TILE_PX, metavar="N",
         help=f"cut large images into tiles of N pixels, without N {TILE_PX}; for "
         "objects that shrinking would lose; default: whole images")
@@ -116,29 +119,36 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
     """Which network, and what it starts from."""
     group.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME",
         help=f"{', '.join(BACKBONES)}, or a classifier of keras.applications such as "
-        "MobileNetV3Large; default: %(default)s")
+        "MobileNetV3Large; for another speed or size, docs/backbones.md; "
+        "default: %(default)s")
     group.add_argument("--alpha", type=float, default=1.0, metavar="A",
-        help="width of a MobileNet; default: %(default)s")
+        help="width of a MobileNet; for a smaller and faster network: 0.25; "
+        "default: %(default)s")
     group.add_argument("--neck", choices=NECKS,
-        help="which layers stand between backbone and heads; default: that of the "
-        "detector in --weights, or yolox for yolox_nano, light for squeezenet, ssd for "
+        help="which layers stand between backbone and heads; for the paper's network: "
+        "ssd, for a smaller one: light; default: that of the detector in --weights, or "
+        "yolox for yolox_nano, light for squeezenet, ssd for "
         "other names in small letters, native for classifiers of keras.applications")
     group.add_argument("--adapter-filters", type=int, choices=(256, 512),
-        help="width of the adapted 38x38 map; default: that of --weights, or 256")
+        help="width of the adapted 38x38 map; for the paper's width: 512; default: "
+        "that of --weights, or 256")
     group.add_argument("--norm", choices=NORMS,
         help="BatchNormalization in all that starts from nothing, or the published "
-        "plain network; default: that of --weights, or batch")
+        "plain network; for the paper's network: none; default: that of --weights, or "
+        "batch")
     group.add_argument("--priors", choices=LAYOUTS,
-        help="sizes and ratios of the prior boxes; default: those of --weights, or voc")
+        help="sizes and ratios of the prior boxes; for smaller objects: coco; default: "
+        "those of --weights, or voc")
     group.add_argument("--weights", metavar="none|imagenet|voc|coco|FILE",
         help="what to start from. A FILE of a backbone or of any detector, and the "
         "published voc and coco, give each layer that fits by name and shape, and the "
-        "classes by name. ImageNet's backbone is taken if they bring none; default: "
-        "the detector in weights/ with yolox_nano; with others imagenet where there is "
+        "classes by name. ImageNet's backbone is taken if they bring none; for a "
+        "start from your own detector, or none to start from nothing; default: the "
+        "detector in weights/ with yolox_nano; with others imagenet where there is "
         "one, none for the demo set")
     group.add_argument("--reuse", choices=REUSES,
         help="deep: VGG's block4 and block5 too, and its dense layers where --weights "
-        "is the full classifier's file; default: backbone")
+        "is the full classifier's file; for vgg16 and vgg19; default: backbone")
 
 
 def _backbone_options(group: argparse._ArgumentGroup) -> None:
@@ -147,7 +157,8 @@ def _backbone_options(group: argparse._ArgumentGroup) -> None:
         help="keep the backbone as it is, for N epochs or, without N, the whole "
         "training; for few images and little time; default: all layers learn")
     group.add_argument("--backbone-lr-scale", type=float, metavar="S",
-        help="the backbone learns at S times the rate; default: 1; after the default "
+        help="the backbone learns at S times the rate; for images like those of the "
+        "pretraining smaller, for others larger; default: 1; after the default "
         "detector 0.1 where it knows a class of the data, else 0.3")
 
 
@@ -173,7 +184,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="update once in N batches, as a batch N times larger would but for "
         "its normalisation; for a small --batch-size; default: %(default)s")
     group.add_argument("--optimizer", default="adamw", choices=RATES,
-        help="who turns gradients into updates; default: %(default)s")
+        help="who turns gradients into updates; for the paper's optimiser: sgd; "
+        "default: %(default)s")
     group.add_argument("--lr", type=float, metavar="RATE",
         help="peak of the learning rate; when the loss is not finite: a quarter; "
         "default: "
@@ -190,7 +202,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="auto goes by the hardware; when the loss is not finite: float32; "
         "default: %(default)s")
     group.add_argument("--devices", type=_number_or_all, metavar="N|all",
-        help="how many GPUs share each batch, see docs/scaling.md; default: one")
+        help="how many GPUs share each batch, see docs/scaling.md; for a machine "
+        "with several; default: one")
     group.add_argument("--seed", type=int, default=0, metavar="N",
         help="of weights, order and augmentation; for a second training of the same; "
         "default: %(default)s")
@@ -198,7 +211,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="undo and count steps whose loss is not finite, instead of stopping; for "
         "a few bad images")
     group.add_argument("--tensorboard", action="store_true",
-        help="also write the curves into the run's folder for TensorBoard")
+        help="also write the curves into the run's folder; for TensorBoard")
     group.add_argument("--output", metavar="FOLDER",
         help="the run's folder; default: a new one in runs/")
     group.add_argument("--resume", metavar="FOLDER",

@@ -31,15 +31,27 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "written", nargs="?", metavar="OUT", help="the same as --output OUT"
     )
-    parser.add_argument("--keep", metavar="A,B,...", help="only these classes")
+    parser.add_argument(
+        "--keep",
+        metavar="A,B,...",
+        help="only these classes; for a detector that knows more than you look for; "
+        "default: all",
+    )
     parser.add_argument(
         "--classes",
         metavar="A,B,...|voc|coco",
-        help="what the classes of a published detector are called, in their order: "
-        "its file holds no names",
+        help="what the classes are called, in their order; for a published detector: "
+        "its file holds no names; default: those in the file",
     )
-    parser.add_argument("--half", action="store_true", help="store float16")
-    parser.add_argument("--licence", metavar="TEXT", help="the line that OUT carries")
+    parser.add_argument(
+        "--half", action="store_true", help="store float16; for a file of half the size"
+    )
+    parser.add_argument(
+        "--licence",
+        metavar="TEXT",
+        help="the line that OUT carries; for a file to publish; default: that in the "
+        "file",
+    )
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
     return run_script(PROG, run, parser.parse_args(argv))
 

@@ -122,8 +122,10 @@ def _default(action: argparse.Action) -> str:
         return "required"
     if action.nargs == 0:
         return "off"
-    is_plain = isinstance(action.default, int | float | str)
-    return str(action.default) if is_plain else ""
+    if action.default in (None, []):
+        return "none"
+    is_list = isinstance(action.default, list | tuple)
+    return " ".join(action.default) if is_list else str(action.default)
 
 
 def _anchor(name: str) -> str:
