@@ -26,7 +26,8 @@ DATA = {
     "helmet": (SHARED / "helmet", "train", "val", 5),
     "voc2007": (SHARED / "voc2007", "train", "val", 2),
 }
-HEADERS = ("data", "epochs", "seed", "--no-ema", "mAP50", "--no-ema: AP", "AP")
+HEADERS = ("data", "epochs", "seed")
+HEADERS += ("mAP50, last step", "mAP50, average", "AP, last step", "AP, average")
 
 
 def main() -> None:

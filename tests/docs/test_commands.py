@@ -162,7 +162,7 @@ def test_the_commands_of_a_page_run(commands, place, capsys):
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/detection.md"])
 def test_the_program_of_a_page_runs(page, place):
     (code,) = re.findall(
-        r"^    from inference .*\n(?:    .*\n)+", page.read_text(), re.M
+        r"^    from inference .*\n(?:(?:    .*)?\n)+", page.read_text(), re.M
     )
     names = {"array": read_image(place / "street.jpg")}
     exec(textwrap.dedent(code), names)
