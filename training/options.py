@@ -178,8 +178,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--batch-size", type=_number_or_auto, default=8,
         metavar="N|auto",
         help="images in memory at a time; auto: the largest power of two that fits, "
-        "at most 64; for little memory smaller, with --accumulate; default: "
-        "%(default)s")
+        "at most 64 and so that an epoch has at least 16 updates; for little memory "
+        "smaller, with --accumulate; default: %(default)s")
     group.add_argument("--accumulate", type=int, default=1, metavar="N",
         help="update once in N batches, as a batch N times larger would but for "
         "its normalisation; for a small --batch-size; default: %(default)s")
