@@ -4,6 +4,8 @@ pip install fiftyone
 python -m data convert my_images coco --to coco
 python detect.py coco/images --weights FILE --json found.json --threshold 0.05
 python examples/fiftyone_mistakes.py coco found.json
+
+FILE: a detector of these classes in their order, as a training on them gives it.
 """
 
 import json
@@ -16,10 +18,13 @@ import fiftyone as fo
 
 def main(folder: str, results: str, split: str = "val") -> None:
     """Open the app, the images with the most false positives first."""
+    labels = Path(folder) / "annotations" / f"instances_{split}.json"
+    categories = json.loads(labels.read_text("utf-8"))["categories"]
+    class_names = {category["id"]: category["name"] for category in categories}
     dataset = fo.Dataset.from_dir(
         dataset_type=fo.types.COCODetectionDataset,
         data_path=f"{folder}/images",
-        labels_path=f"{folder}/annotations/instances_{split}.json",
+        labels_path=str(labels),
         label_field="truth",
         include_id=False,
     )
@@ -29,21 +34,22 @@ def main(folder: str, results: str, split: str = "val") -> None:
     dataset.compute_metadata()
     for sample in dataset.iter_samples(autosave=True):
         size = (sample.metadata.width, sample.metadata.height)
-        sample["found"] = detections(
-            rows[sample.filename], size, dataset.default_classes
-        )
+        sample["found"] = detections(rows[sample.filename], size, class_names)
     dataset.evaluate_detections("found", gt_field="truth", eval_key="eval")
     fo.launch_app(dataset.sort_by("eval_fp", reverse=True)).wait()
 
 
 def detections(
-    rows: list[dict], size_wh: tuple[int, int], class_names: list[str]
+    rows: list[dict], size_wh: tuple[int, int], class_names: dict[int, str]
 ) -> fo.Detections:
-    """COCO results of one image; FiftyOne counts boxes in 0..1 of its sides."""
+    """COCO results of one image; FiftyOne counts boxes in 0..1 of its sides.
+
+    class_names: by category id.
+    """
     return fo.Detections(
         detections=[
             fo.Detection(
-                label=class_names[row["category_id"] - 1],
+                label=class_names[row["category_id"]],
                 bounding_box=[
                     value / side
                     for value, side in zip(row["bbox"], size_wh * 2, strict=True)

@@ -1,6 +1,6 @@
 """Follow objects through a video: our detections, ByteTrack's numbers.
 
-pip install supervision
+pip install supervision trackers
 python examples/track.py clip.mp4 tracked.mp4 [best.weights.h5]
 """
 

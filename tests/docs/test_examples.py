@@ -1,9 +1,11 @@
 """What the programs of examples/ make of detections; their own packages aside."""
 
+import json
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -21,7 +23,11 @@ def ray_detect(monkeypatch):
     """examples/ray_detect.py, without Ray."""
     monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
     monkeypatch.setattr(sys, "path", [*sys.path])
-    spec = spec_from_file_location("ray_detect", EXAMPLES / "ray_detect.py")
+    return load_example("ray_detect")
+
+
+def load_example(name):
+    spec = spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -76,3 +82,34 @@ def test_a_worker_of_ray_leaves_out_a_broken_image(worker, capsys):
     assert [line.split(":")[0] for line in told] == ["cut.png", "empty.jpg"]
     del files["1.png"]
     assert not any(worker(batch_of(files)).values())
+
+
+def test_fiftyone_names_classes_by_the_ids_of_the_annotations(tmp_path, monkeypatch):
+    fiftyone = mock.MagicMock()
+    fiftyone.Detection = fiftyone.Detections = SimpleNamespace
+    monkeypatch.setitem(sys.modules, "fiftyone", fiftyone)
+    samples = [SampleStandIn(filename=name) for name in ("1.jpg", "2.jpg")]
+    dataset = fiftyone.Dataset.from_dir.return_value
+    dataset.iter_samples.return_value = samples
+    labels = tmp_path / "coco/annotations/instances_val.json"
+    labels.parent.mkdir(parents=True)
+    categories = [{"id": 7, "name": "dog"}, {"id": 2, "name": "cat"}]
+    labels.write_text(json.dumps({"categories": categories}))
+    row = {"image_id": "1.jpg", "bbox": [10, 10, 20, 5], "score": 0.5}
+    results = tmp_path / "found.json"
+    results.write_text(json.dumps([{**row, "category_id": id} for id in (2, 7)]))
+    load_example("fiftyone_mistakes").main(str(tmp_path / "coco"), str(results))
+    found = samples[0]["found"].detections
+    assert [one.label for one in found] == ["cat", "dog"]
+    assert found[0].bounding_box == [0.1, 0.2, 0.2, 0.1]  # of 100 by 50 pixels
+    assert not samples[1]["found"].detections
+
+
+class SampleStandIn(dict):
+    """A sample of FiftyOne: fields by name, and what it knows of its file."""
+
+    metadata = SimpleNamespace(width=100, height=50)
+
+    @property
+    def filename(self):
+        return self["filename"]
