@@ -48,6 +48,7 @@ KEYS = (
 # label_studio/data_import/uploader.py: 8 hexadecimal digits of a UUID come before
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 SIZES = ("original_width", "original_height")
+KEPT = (*SIZES, "image_rotation", "to_name")  # of a result, beside its value
 GEOMETRY = {"x", "points", "vertices", "rle"}  # what tells a region from a choice
 
 
@@ -72,20 +73,23 @@ class _File(ListedFile):
     def __init__(self, path: Path, root: Path) -> None:
         self.path = path
         self._tasks: dict[str, _Task] = {}
-        for number, task in enumerate(decode(path, list[dict[str, Any]], FORMAT)):
-            self._add(task, f"{path}: task {task.get('id', number)}")
+        tasks = [
+            _read_task(task, f"{path}: task {task.get('id', number)}")
+            for number, task in enumerate(decode(path, list[dict[str, Any]], FORMAT))
+        ]
+        targets = {
+            str(r.get("to_name")) for _, task in tasks for r in task.regions or ()
+        }
+        for images, task in tasks:
+            for name, part in _by_image(images, task, targets).items():
+                self._add(name, part)
         self.images = dict.fromkeys(self._tasks)
         regions = [r for task in self._tasks.values() for r in task.regions or ()]
         self.class_names = sorted({n for region in regions if (n := _name(region))})
         self.paths = _find_images(Finder(image_folders(path, root)), self._tasks)
 
-    def _add(self, item: dict[str, Any], where: str) -> None:
-        is_min = not isinstance(item.get("data"), dict)
-        name = _image_name(item if is_min else item["data"])
-        if name is None:
-            raise UserError(f"{where}: names no image among its data.")
-        task = _task_min(item, where) if is_min else _task(item, where)
-        known = self._tasks.get(name)
+    def _add(self, name: str, task: _Task) -> None:
+        where, known = task.where, self._tasks.get(name)
         if known and known.where != where:
             raise UserError(
                 f"{where}: {name} stands in {known.where.rpartition(': ')[2]} as well: "
@@ -122,6 +126,39 @@ def _find_images(finder: Finder, names: Iterable[str]) -> dict[str, Path | None]
     return found | {lacking[b]: p for b, p in others.items() if p and p not in taken}
 
 
+def _read_task(item: dict[str, Any], where: str) -> tuple[dict[str, str], _Task]:
+    """The names of a task's images by their keys in its data, and the task."""
+    is_min = not isinstance(item.get("data"), dict)
+    images = _image_names(item if is_min else item["data"])
+    if not images:
+        raise UserError(f"{where}: names no image among its data.")
+    return images, _task_min(item, where) if is_min else _task(item, where)
+
+
+def _by_image(images: dict[str, str], task: _Task, targets: set) -> dict[str, _Task]:
+    """The task of each image; of several images, by the keys that regions name.
+
+    targets: `to_name` of all regions of the file; other images (thumbnails, say) are
+        not read.
+    """
+    if len(set(images.values())) == 1:
+        return dict.fromkeys(images.values(), task)
+    parts: dict[str, list] = {n: [] for k, n in images.items() if k in targets}
+    for region in task.regions or ():
+        if (key := str(region.get("to_name"))) not in images:
+            raise UserError(
+                f"{task.where}: has several images, {', '.join(images)}; whose a "
+                f"region with to_name {key!r:.80} is can't be known. Export JSON, not "
+                "JSON-MIN, and write the image's key as to_name, or leave one image."
+            )
+        parts[images[key]].append(region)
+    is_open = task.regions is None
+    return {
+        name: task._replace(regions=None if is_open else parts.get(name, []))
+        for name in parts or images.values()
+    }
+
+
 def _task(item: dict[str, Any], where: str) -> _Task:
     """The annotation of a task: not one that was skipped (was_cancelled)."""
     given = item.get("annotations", item.get("completions"))
@@ -150,7 +187,7 @@ def _merged(results: Any) -> Iterator[dict[str, Any]]:
     for number, item in enumerate(results if isinstance(results, list) else []):
         value = item.get("value") if isinstance(item, dict) else None
         if isinstance(value, dict):
-            about = {k: item[k] for k in (*SIZES, "image_rotation") if k in item}
+            about = {k: item[k] for k in KEPT if k in item}
             region = regions.setdefault(str(item.get("id", number)), {})
             region.update({**about, **value})
     yield from (region for region in regions.values() if GEOMETRY & set(region))
@@ -165,11 +202,19 @@ def _task_min(item: dict[str, Any], where: str) -> _Task:
     return _Task(regions, where, [], str(item.get("created_at")))
 
 
-def _image_name(data: dict[str, Any]) -> str | None:
-    """The path in the address of the first value that names an image."""
-    values = [data.get("image"), *data.values()]
-    names = (_path_of(value) for value in values if isinstance(value, str))
-    return next((n for n in names if is_image_name(n.rpartition("/")[2])), None)
+def _image_names(data: dict[str, Any]) -> dict[str, str]:
+    """The paths in the addresses of all images, by key; one that ends another is it."""
+    paths = {k: _path_of(value) for k, value in data.items() if isinstance(value, str)}
+    names = {k: p for k, p in paths.items() if is_image_name(p.rpartition("/")[2])}
+
+    def whole(name: str) -> str:
+        longer = (n for n in names.values() if len(n) > len(name))
+        same = (
+            n for n in longer if n.endswith(f"/{name}") or _without_digits(n) == name
+        )
+        return next(same, name)
+
+    return {key: whole(name) for key, name in names.items()}
 
 
 def _path_of(address: str) -> str:

@@ -271,3 +271,46 @@ def test_an_image_that_is_gone_never_takes_another_s(tmp_path):
     dataset = read_dataset(tmp_path, "trainval")
     assert [sample.path.name for sample in dataset.samples] == ["a.png"]
     assert "2 images of export.json are not there" in dataset.problems[0]
+
+
+def of_two_images(*regions, number=1):
+    data = {side: f"/data/upload/1/{side}{number}.png" for side in ("left", "right")}
+    results = [result(CAT | {"x": x}, id=str(x), to_name=to) for to, x in regions]
+    return {"id": number, "data": data, "annotations": [annotation(results)]}
+
+
+def images_of_two(tmp_path, *tasks):
+    images = [f"{side}{n}.png" for side in ("left", "right") for n in (1, 2)]
+    return write(tmp_path, {**dict.fromkeys(images), "a.json": list(tasks)})
+
+
+def test_regions_of_two_images_go_where_to_name_says(tmp_path):
+    both = of_two_images(("right", 50), ("left", 25))
+    root = images_of_two(tmp_path, both, of_two_images(("left", 0), number=2))
+    assert sorted(boxes(root)) == [
+        ("left1", "cat", (15, 2, 45, 18)),
+        ("left2", "cat", (0, 2, 30, 18)),
+        ("right1", "cat", (30, 2, 60, 18)),
+    ]
+    assert len(read_dataset(root, "trainval")) == 4  # right2 shows nothing
+
+
+@pytest.mark.parametrize("to_name", ["image", None, ["left"]])
+def test_regions_of_one_of_two_images_are_refused(tmp_path, to_name):
+    root = images_of_two(tmp_path, of_two_images(("left", 0), (to_name, 25)))
+    with pytest.raises(ValueError, match=r"task 1: has several images, left, right"):
+        read_dataset(root, "trainval")
+
+
+def test_json_min_of_two_images_is_refused(tmp_path):
+    item = minimal([CAT], image="left1.png") | {"right": "right1.png"}
+    with pytest.raises(ValueError, match=r"task 1: has several images, image, right"):
+        read_dataset(images_of_two(tmp_path, item), "trainval")
+
+
+def test_an_image_that_no_region_names_is_not_read(tmp_path):
+    item = task([annotation([result(CAT)])])
+    item["data"] |= {"thumbnail": "small/a.png", "file": "a.png", "id": "7"}
+    write(tmp_path, {"0a1b2c3d-a.png": None, "small/a.png": None, "p.json": [item]})
+    assert [name for name, *_ in boxes(tmp_path)] == ["0a1b2c3d-a"]
+    assert len(read_dataset(tmp_path, "trainval")) == 1
