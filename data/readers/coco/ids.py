@@ -46,9 +46,18 @@ def _text(number: Id) -> str:
 
 
 def in_both_forms(by_id: dict[Id, str]) -> dict[Id, str]:
-    """The same names by numbers and by texts: files mix them."""
+    """The same names by numbers and by texts: files mix them.
+
+    A number is first the text that is written so, 1 that of "1"; else the only one that
+    means it, "01" but not "01" or "001".
+    """
     texts = {_text(number): name for number, name in by_id.items()}
-    numbers = {int(t): name for t, name in texts.items() if t.isdecimal()}
+    alike: dict[int, set[str]] = {}
+    for text in texts:
+        if text.isdecimal():
+            alike.setdefault(int(text), set()).add(text)
+    exact = {number: same & {str(number)} or same for number, same in alike.items()}
+    numbers = {n: texts[min(same)] for n, same in exact.items() if len(same) == 1}
     return {**numbers, **texts, **by_id}
 
 

@@ -172,3 +172,25 @@ def test_the_image_ids_stay_with_the_images(tmp_path):
     dataset = read_dataset(two_images(tmp_path), "trainval")
     assert [p.image_id for p in dataset.samples] == [7, 8]
     assert dataset.category_ids == {c["id"]: c["name"] for c in CATEGORIES}
+
+
+@pytest.mark.parametrize(
+    ("ids", "number", "stem"),
+    [
+        (("1", "01"), 1, "a"),
+        (("01", "1"), 1, "b"),
+        (("1", "01"), "01", "b"),
+        (("01", "2"), 1, "a"),
+        (("01", "001"), 1, None),  # which of them can't be known
+    ],
+)
+def test_ids_that_are_one_number(tmp_path, ids, number, stem):
+    def mix(content):
+        for image, text in zip(content["images"], ids, strict=True):
+            image["id"] = text
+        content["annotations"] = [annotation(1, number, (15, 2, 30, 16))]
+
+    dataset = read_dataset(two_images(tmp_path, mix), "trainval")
+    with_boxes = [image.path.stem for image in dataset.samples if len(image.truth)]
+    assert with_boxes == ([stem] if stem else [])
+    assert [line.id for line in dataset.problems] == ([] if stem else ["image-id"])
