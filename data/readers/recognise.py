@@ -7,7 +7,7 @@ A new format is one module that keeps to `annotation.py`, and one name in FORMAT
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from itertools import islice
@@ -19,7 +19,7 @@ from base.errors import UserError
 from data.dataset import Dataset
 from data.downloads.named import NAMED, download_dataset
 from data.images import UNREAD_SUFFIXES
-from data.readers.annotation import AnnotationSource, Problem
+from data.readers.annotation import AnnotationSource, Missing, Problem
 from data.readers.assemble import read_split
 from data.readers.files.paths import files_under
 from data.readers.folders import SplitFolders
@@ -106,12 +106,9 @@ def _paths(root: Path | str) -> list[Path]:
 def _find(path: Path) -> tuple[list[AnnotationSource], list[Problem]]:
     inside = _unpacked(path)
     formats = [_module(name) for name in FORMATS]
-    for number, module in enumerate(formats, start=1):
-        if sources := module.find(inside):
-            others = _other_formats(inside, sources[0].format_name, FORMATS[number:])
-            return sources, others
-    if sources := _in_subfolders(formats, inside):
-        return sources, []
+    sources, notes = _first_format(inside)
+    if sources := sources or _in_subfolders(_first_format, inside, notes):
+        return sources, notes
     from data.readers import foreign  # msgspec is not needed to detect
 
     if line := foreign.describe(inside):
@@ -124,41 +121,85 @@ def _find(path: Path) -> tuple[list[AnnotationSource], list[Problem]]:
     )
 
 
+def _first_format(path: Path) -> tuple[list[AnnotationSource], list[Problem]]:
+    """The data sets of the first format that is found; notes on further ones."""
+    for number, name in enumerate(FORMATS, start=1):
+        if sources := _module(name).find(path):
+            return sources, _other_formats(path, sources, FORMATS[number:])
+    return [], []
+
+
 def _module(name: str) -> ModuleType:
     return import_module(f"data.readers.{name}")
 
 
-def _other_formats(path: Path, first: str, names: Sequence[str]) -> list[Problem]:
+def _other_formats(
+    path: Path, first: Sequence[AnnotationSource], names: Sequence[str]
+) -> list[Problem]:
     """A note where files of further formats lie in a folder."""
     if not path.is_dir():
         return []
     endings = {file.suffix.lower() for file in files_under(path)}
-    others = [
-        module.IN_WORDS.partition(":")[0]
-        for name in names
-        if ENDINGS.get(name, ".json") in endings
-        and _is_in(module := _module(name), path)
-    ]
+    others = []
+    for name in names:
+        if ENDINGS.get(name, ".json") in endings:
+            module = _module(name)
+            try:
+                sources = module.find(path) or _in_subfolders(
+                    lambda folder, module=module: (module.find(folder), []), path, []
+                )
+            except UserError:
+                others.append(module)
+                continue
+            _check_not_mixed(path, first, sources)
+            others += [module] * bool(sources)
     if not others:
         return []
-    text = f"{path}: read as {first}; not read: {', '.join(others)}."
+    words = ", ".join(module.IN_WORDS.partition(":")[0] for module in others)
+    text = f"{path}: read as {first[0].format_name}; not read: {words}."
     return [Problem(text, "format-not-read", "note")]
 
 
-def _is_in(module: ModuleType, path: Path) -> bool:
-    """Whether files of a format lie in a folder, sound or not."""
+def _check_not_mixed(
+    path: Path, first: Sequence[AnnotationSource], others: Sequence[AnnotationSource]
+) -> None:
+    """UserError where an image that one format takes for empty has objects in another.
+
+    Of the first format's sources those that have `unlabelled` take any for empty.
+    """
+    empty = {p.resolve() for s in first for p in getattr(s, "unlabelled", ())}
+    shown = [
+        image
+        for source in others
+        for key in (source.keys(None) if empty else ())
+        if (image := _image_with_objects(source, key)) and image.resolve() in empty
+    ]
+    if shown:
+        raise UserError(
+            f"{path}: {len(shown)} images have no label in {first[0].format_name} but "
+            f"objects in {others[0].format_name}, the first is {shown[0]}; they "
+            "would be taken for empty. Give each format a folder of its own."
+        )
+
+
+def _image_with_objects(source: AnnotationSource, key: str) -> Path | None:
     try:
-        return bool(module.find(path))
-    except UserError:
-        return True
+        annotated = source.read(key)
+    except (UserError, Missing):
+        return None
+    return annotated.path if annotated.objects else None
 
 
 def _in_subfolders(
-    formats: Sequence[ModuleType], root: Path, depth: int = DEPTH
+    find: Callable[[Path], tuple[list[AnnotationSource], list[Problem]]],
+    root: Path,
+    notes: list[Problem],
+    depth: int = DEPTH,
 ) -> list[AnnotationSource]:
     """The data sets in the folders of a folder: CVAT's tasks, train/ and test/.
 
-    Where the folders' names tell splits, all that is in them belongs to those.
+    Where the folders' names tell splits, all that is in them belongs to those. What
+    `find` says beside a folder's data sets is put into `notes`.
     """
     if not root.is_dir() or not depth:
         return []
@@ -169,8 +210,9 @@ def _in_subfolders(
     parts: list[tuple[str, str, AnnotationSource]] = []
     for folder in folders:
         inner = _unpacked(folder)
-        here = (sources for module in formats if (sources := module.find(inner)))
-        sources = next(here, None) or _in_subfolders(formats, inner, depth - 1)
+        sources, told = find(inner)
+        notes += told
+        sources = sources or _in_subfolders(find, inner, notes, depth - 1)
         split = splits.get(folder.name, folder.name)
         parts += [(folder.name, split, s) for s in sources if splits and not s.lists]
         found += [s for s in sources if s.lists or not splits]

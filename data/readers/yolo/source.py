@@ -127,6 +127,13 @@ class YoloSource:
         pairs = ((p, self._labels.find(p)) for p in paths if is_image_name(p.name))
         return [(image, label) for image, label in pairs if label]
 
+    @property
+    def unlabelled(self) -> list[Path]:
+        """Images without a label file, which are taken for empty."""
+        paths = dict.fromkeys(path for paths in self._lists.values() for path in paths)
+        images = (path for path in paths if is_image_name(path.name))
+        return [path for path in images if not self._labels.find(path)]
+
     def name_classes(self, names: Sequence[str] | None, file: Path | None) -> None:
         """Take the names of data.yaml, else those beside the labels, else numbers."""
         folders = {place.parent for pair in self.labelled for place in pair}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data import read_dataset
+from data.__main__ import main
 from data.readers import recognise
 from data.readers.annotation import Annotated, Object
 from tests.helpers.voc_files import write_image, write_voc
@@ -228,3 +229,37 @@ def test_a_format_that_is_not_read_is_named(tmp_path, case):
     with pytest.raises(ValueError, match=r"\.$") as error:
         read_dataset(tmp_path, "train")
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "xmls"),
+    [
+        (("a", "b"), ("c",)),
+        (("a",), ("a", "b", "c")),
+        (("train/a",), ("val/b",)),
+        (("site1/a",), ("site2/imgs/b",)),
+    ],
+)
+def test_an_image_that_only_another_format_annotates_is_not_empty(
+    tmp_path, capsys, labels, xmls
+):
+    for name in labels:
+        write_image(tmp_path / f"{name}.png", (60, 30))
+        (tmp_path / f"{name}.txt").write_text("0 0.5 0.5 0.4 0.4")
+    for name in xmls:
+        folder, _, stem = name.rpartition("/")
+        write_voc(tmp_path / folder, {stem: [BOX]}, folders=(".", "."))
+    assert main([str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "no label in YOLO but objects in Pascal VOC" in told
+    assert told.count("\n") == 1
+
+
+def test_two_formats_that_annotate_the_same_are_noted(tmp_path):
+    write_voc(tmp_path, {"a": [BOX], "b": []}, folders=(".", "."))
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.4 0.4")
+    dataset = read_dataset(tmp_path, "trainval")
+    assert [line.id for line in dataset.notes if hasattr(line, "id")] == [
+        "label-missing",
+        "format-not-read",
+    ]
