@@ -43,8 +43,8 @@ def child(folder: Path, name: str) -> Path:
 class LabelFiles:
     """The label files of images: in labels/ for images/, else beside the image.
 
-    Upper and lower case may differ where the label is no other image's. Folders are
-    listed once.
+    `a.txt`, else `a.jpg.txt`; UserError where both hold boxes. Upper and lower case may
+    differ where the label is no other image's. Folders are listed once.
     """
 
     def __init__(self) -> None:
@@ -57,13 +57,22 @@ class LabelFiles:
         if folder not in self._folders:
             self._folders[folder] = labels_folder(folder)
         for place in (self._folders[folder], folder):
-            if place and (name := self._name_in(place, image)):
-                return place / name
+            if not place:
+                continue
+            name = self._name_in(place, image, image.stem)
+            whole = self._name_in(place, image, image.name)
+            if name and whole and holds_rows(place / whole):
+                raise UserError(
+                    f"{place / name} and {place / whole} are both labels of "
+                    f"{image.name}. Remove the wrong one."
+                )
+            if name or whole:
+                return place / (name or whole)
         return None
 
-    def _name_in(self, place: Path, image: Path) -> str | None:
-        names = self._listing(place).get(folded(image.stem), ())
-        same = [name for name in names if Path(name).stem == image.stem]
+    def _name_in(self, place: Path, image: Path, stem: str) -> str | None:
+        names = self._listing(place).get(folded(stem), ())
+        same = [name for name in names if Path(name).stem == stem]
         if same:  # .txt before .TXT
             return max(same)
         others = [name for name in names if not _has_image(image.parent, name)]
@@ -80,7 +89,8 @@ class LabelFiles:
 
 def _has_image(folder: Path, label: str) -> bool:
     stem = Path(label).stem
-    return any((folder / f"{stem}{suffix}").exists() for suffix in SUFFIXES)
+    names = [f"{stem}{suffix}" for suffix in SUFFIXES] + [stem] * is_image_name(stem)
+    return any((folder / name).exists() for name in names)
 
 
 def labels_folder(folder: Path) -> Path | None:
@@ -116,7 +126,8 @@ def _lacking(folder: Path, images: Sequence[Path]) -> Iterator[Path]:
     labels = labels_folder(folder)
     beside = labels is None or not labels.is_dir()
     labels = folder if beside else labels
-    there = {folded(str(path.relative_to(folder).with_suffix(""))) for path in images}
+    names = [path.relative_to(folder) for path in images]
+    there = {folded(str(n)) for name in names for n in (name, name.with_suffix(""))}
     for file in files_under(labels):
         if not is_list(file) or is_name_file(file.name):
             continue
@@ -139,7 +150,8 @@ def stray_labels(root: Path, listed: Iterable[Path]) -> list[Path]:
     return [
         file
         for file in files
-        if not is_name_file(file.name) and _bare(file, labels) not in there
+        if not is_name_file(file.name)
+        and there.isdisjoint((name := _bare(file, labels), without_suffix(name)))
     ]
 
 

@@ -89,6 +89,22 @@ def test_labels_whose_case_differs_are_matched(tmp_path, flat):
     assert len(dataset) == 4 and not dataset.problems and not dataset.notes
 
 
+@pytest.mark.parametrize("labels", ["", "labels/"])
+def test_a_label_may_be_called_as_the_whole_image(tmp_path, labels):
+    images = "images/" if labels else ""
+    files = {f"{images}{name}": None for name in ("a.png", "b.png", "c.bmp")}
+    names = ("a.png.txt", "b.txt", "c.bmp.TXT")
+    root = write(tmp_path, files | {f"{labels}{name}": ROW for name in names})
+    dataset = read_dataset(root, "trainval")
+    assert [len(sample.truth) for sample in dataset.samples] == [1, 1, 1]
+    assert not dataset.problems
+    (root / f"{labels}b.png.txt").write_text("a caption")
+    assert not read_dataset(root, "trainval").problems
+    (root / f"{labels}b.png.txt").write_text(ROW)
+    with pytest.raises(UserError, match=r"b.txt and .*b.png.txt are both labels of"):
+        read_dataset(root, "trainval")
+
+
 def test_a_label_of_another_image_is_not_taken(tmp_path):
     files = {"a.png": None, "A.png": None, "A.txt": ROW, "data.yaml": NAMES}
     dataset = read_dataset(write(tmp_path, files), "trainval")
