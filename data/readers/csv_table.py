@@ -31,6 +31,7 @@ from data.readers.files.split_files import (
 )
 from data.readers.files.text import check_names, table_rows
 from data.readers.outlines import as_number
+from data.readers.splits import split_in_name
 
 IN_WORDS = "CSV: filename,xmin,ymin,xmax,ymax,class"
 COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinanet, ours
@@ -42,6 +43,8 @@ COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinan
     "name": ("class", "labelname", "label", "class_name", "name"),
     "width": ("width", "image_width", "img_width"),  # of the image, as TFOD
     "height": ("height", "image_height", "img_height"),
+    # of the image: ours; AutoML and Vertex AI (set, ml_use)
+    "split": ("split", "set", "subset", "partition", "ml_use", "usage"),
     "crowd": ("isgroupof",),  # Open Images: more than five objects in one box
 }
 SIDES = ("left", "top", "right", "bottom")
@@ -153,13 +156,16 @@ class _Table(AnnotationFile):
     def __init__(self, path: Path, root: Path, classes: dict[str, str]) -> None:
         self.path = path
         self.images: dict[str, list[_Row]] = {}
+        self.splits: dict[str, str] = {}
         at, _, has_header = columns = _columns(path)
         known: set[str] = set()
         filled = (item for item in table_rows(path) if item[1])
         for line, cells in islice(filled, int(has_header), None):
             _check_cells(f"{path}: line {line}", cells, columns)
-            sample = cells[at["image"]].strip().replace("\\", "/")
-            rows = self.images.setdefault(sample.removeprefix("./"), [])
+            sample = cells[at["image"]].strip().replace("\\", "/").removeprefix("./")
+            rows = self.images.setdefault(sample, [])
+            if "split" in at and (split := cells[at["split"]].strip()):
+                self._set_split(sample, split, line)
             name = cells[at["name"]].strip()
             if name not in known:
                 check_names([name], f"{path}: line {line}")
@@ -180,6 +186,15 @@ class _Table(AnnotationFile):
         self.paths = self.finder.find_all(
             name for name in self.images if name.lower().endswith(kinds)
         )
+
+    def _set_split(self, name: str, word: str, line: int) -> None:
+        split = split_in_name(word) or word
+        first = self.splits.setdefault(name, split)
+        if first != split:
+            raise UserError(
+                f"{self.path}: line {line}: {name} is in {split}, before it was in "
+                f"{first}; an image is in one split."
+            )
 
     def annotated(self, name: str, path: Path) -> Annotated:
         size_wh = image_size(path)

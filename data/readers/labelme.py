@@ -25,10 +25,11 @@ from data.readers.annotation import (
     Problem,
     size_problems,
 )
+from data.readers.files.image_splits import unused_lists
 from data.readers.files.json_file import decode, files_of, holds
 from data.readers.files.paths import Finder, files_under, folded, parts_of
 from data.readers.files.text import check_names
-from data.readers.listed import file_splits, unlisted, unused_lists
+from data.readers.listed import file_splits, unlisted
 from data.readers.outlines import around_ellipse, around_points, as_points
 
 IN_WORDS = "labelme: a JSON file beside each image"

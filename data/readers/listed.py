@@ -8,6 +8,11 @@ from pathlib import Path
 
 from data.images import is_image_name
 from data.readers.annotation import Annotated, Problem
+from data.readers.files.image_splits import (
+    split_notes,
+    splits_by_folder,
+    unused_lists,
+)
 from data.readers.files.paths import files_under
 from data.readers.files.split_files import (
     AnnotationFile,
@@ -16,7 +21,7 @@ from data.readers.files.split_files import (
     names_by_image,
 )
 from data.readers.files.text import check_names
-from data.readers.splits import SPLITS, splits_of
+from data.readers.splits import splits_of
 
 
 class ListedFile(AnnotationFile):
@@ -70,10 +75,11 @@ class ListedSource:
         lists: dict[str | None, dict[str, tuple[Path, str]]] = {}
         splits = file_splits(self.root, self.paths)
         first: dict[str, str | None] = {}
+        by_folder = self._split_of
         for path, file in self._files.items():
             folder = path.parent.relative_to(self.root).as_posix()
             for name, split in file.images.items():
-                split = split or splits[path]
+                split = split or splits[path] or by_folder.get(name)
                 key = name if folder == "." else f"{folder}/{name}"
                 its_split = first.setdefault(key, split)
                 # train/a.jpg and val/a.jpg; what trainval shares with train is one
@@ -82,6 +88,14 @@ class ListedSource:
                 place = lists.setdefault(split, {}).setdefault(key, (path, name))
                 check_one_file(name, place[0], path)
         return lists
+
+    @cached_property
+    def _split_of(self) -> dict[str, str]:
+        """What folders in the names of images tell, where nothing else does."""
+        splits = file_splits(self.root, self.paths)
+        rest = (f.images for path, f in self._files.items() if not splits[path])
+        names = (name for images in rest for name in images if not images[name])
+        return splits_by_folder(names)
 
     @property
     def lists(self) -> list[str]:
@@ -95,7 +109,8 @@ class ListedSource:
 
     def problems(self, split: str) -> list[Problem]:
         """Images that no split takes, and those that no file lists."""
-        return [*unused_lists(self.root, self._lists), *self._unlisted]
+        notes = split_notes(self.root, self._split_of)
+        return [*notes, *unused_lists(self.root, self._lists), *self._unlisted]
 
     @cached_property
     def _unlisted(self) -> list[Problem]:
@@ -130,21 +145,6 @@ def file_splits(root: Path, paths: Sequence[Path]) -> dict[Path, str | None]:
         path: next((splits[part] for part in names if part in splits), None)
         for path, names in parts.items()
     }
-
-
-def unused_lists(root: Path, lists: Mapping[str | None, Sequence]) -> list[Problem]:
-    """A line for images that are in no split although others are."""
-    if not set(lists) & set(SPLITS):
-        return []
-    return [
-        Problem(
-            f"{root}: {len(keys)} images of {name or 'no split'} are in no split"
-            + (f"; --train-split {name} takes them." if name else "."),
-            severity="warning",
-        )
-        for name, keys in lists.items()
-        if name not in SPLITS
-    ]
 
 
 def unlisted(root: Path, listed: Iterable[Path], format_name: str) -> list[Problem]:

@@ -4,12 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from base.errors import UserError
 from data.readers.annotation import Annotated, Missing, Problem
+from data.readers.files.image_splits import (
+    split_notes,
+    splits_by_folder,
+    unused_lists,
+)
 from data.readers.files.paths import is_shortened
-from data.readers.splits import splits_of
+from data.readers.splits import SPLITS, splits_of
 
 
 class AnnotationFile:
@@ -17,12 +23,14 @@ class AnnotationFile:
 
     images: what it knows of each image, by the name that it writes.
     paths: the images' files; None where there is none.
+    splits: what a column of it tells of images; or the name of another list.
     problems: what is wrong with it as a whole.
     """
 
     path: Path
     images: Mapping[str, Any]
     paths: Mapping[str, Path | None]
+    splits: Mapping[str, str] = MappingProxyType({})
     problems: Sequence[Problem] = ()
 
     def find(self, name: str) -> Path | None:
@@ -65,6 +73,18 @@ def check_one_file(name: str, first: Path, second: Path) -> None:
         raise UserError(
             f"{name} stands in {first} and in {second}: which of them is right can't "
             "be known. Move one away, or name one file instead of the folder."
+        )
+
+
+def _check_one_split(
+    file: Path, name: str, of_file: str | None, told: str | None
+) -> None:
+    """UserError where a column says another split than the name of the file."""
+    both = {of_file, told}
+    if len(both) == 2 and both <= set(SPLITS) - {"trainval"}:
+        raise UserError(
+            f"{file}: {name} is in {told} by its column, in {of_file} by the file's "
+            "name: which of them is right can't be known. Rename file or column."
         )
 
 
@@ -121,9 +141,15 @@ class SplitFiles:
             self._files.pop(None, None)
         elif len(others) == 1:
             self._others = {}
-        self.lists = [split for split in self._files if split] + list(self._others)
         self._opened: dict[Path, AnnotationFile] = {}
         self._at: dict[str, tuple[AnnotationFile, str]] = {}
+
+    @property
+    def lists(self) -> list[str]:
+        """The splits that names of files, columns or names of images tell; others."""
+        splits = (split for split in self._files if split)
+        told = self._split_of.values()
+        return list(dict.fromkeys([*splits, *told, *self._others]))
 
     def open_file(self, path: Path) -> AnnotationFile:
         """The content of a file."""
@@ -144,17 +170,42 @@ class SplitFiles:
         if split in self._others:
             opened = self.open(self._others[split])
             found = {f"{split}/{name}": (opened, name) for name in opened.images}
+        elif self._split_of and split is not None:
+            of = self._split_of
+            found = {
+                k: at for k, at in self._list(None).items() if of.get(at[1]) == split
+            }
         else:
             splits = self._files if split is None else [split]
             found = {k: at for name in splits for k, at in self._list(name).items()}
         self._at |= found
         return list(found)
 
+    @cached_property
+    def _split_of(self) -> dict[str, str]:
+        """Splits of images by a column, else by folders; none where files tell them."""
+        files = [] if any(self._files) else list(map(self.open, self.paths()))
+        told = {name: split for file in files for name, split in file.splits.items()}
+        return told or splits_by_folder(name for file in files for name in file.images)
+
+    def _split_lines(self) -> list[Problem]:
+        """Where the splits of images stand, and which images have none."""
+        of = self._split_of
+        if not of:
+            return []
+        files = list(map(self.open, self.paths()))
+        lists: dict[str | None, list[str]] = {}
+        for name in dict.fromkeys(name for file in files for name in file.images):
+            lists.setdefault(of.get(name), []).append(name)
+        where = ["a column"] * any(file.splits for file in files)
+        return [*split_notes(self.root, of, *where), *unused_lists(self.root, lists)]
+
     def problems(self, split: str | None) -> list[Problem]:
         """Of the files of a split, or of all: those that are open."""
         files = self._files.get(split) or self.paths()
         opened = [self._opened[file] for file in files if file in self._opened]
         found = [line for one in opened for line in one.problems]
+        found += self._split_lines()
         names = list(self._others)
         if names:
             is_lost = any(self._files)  # the others' splits are what is read
@@ -189,6 +240,7 @@ class SplitFiles:
             opened = self.open(file)
             for name in opened.images:
                 check_one_file(name, in_file.setdefault(name, file), file)
+                _check_one_split(file, name, split, opened.splits.get(name))
                 key = f"{split}/{name}" if split else name
                 key = next((k for p in parts if (k := f"{p}/{name}") in shared), key)
                 found[key] = shared.get(key, (opened, name))

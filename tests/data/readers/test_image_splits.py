@@ -1,0 +1,106 @@
+"""Splits that one annotation file tells of its images: a column, folders in names."""
+
+import json
+
+import pytest
+
+from data import read_dataset
+from data.readers.files.image_splits import splits_by_folder
+from tests.data.readers.test_coco import annotation
+from tests.helpers.tool_files import write
+
+NAMES = ("train/a.png", "train/b.png", "test/c.png")
+BOX = "10,2,40,30,cat"
+HEADER = "filename,xmin,ymin,xmax,ymax,class"
+
+
+def csv(names):
+    return "\n".join([HEADER, *(f"{name},{BOX}" for name in names)])
+
+
+def coco(names):
+    images = [{"id": n, "file_name": name} for n, name in enumerate(names)]
+    boxes = [annotation(n, n, (10, 2, 30, 28)) for n in range(len(names))]
+    categories = [{"id": 90, "name": "cat"}]
+    return {"images": images, "annotations": boxes, "categories": categories}
+
+
+def cvat(names):
+    box = '<box label="cat" xtl="10" ytl="2" xbr="40" ybr="30"/>'
+    images = (f'<image id="1" name="{name}">{box}</image>' for name in names)
+    return f"<annotations>{''.join(images)}</annotations>"
+
+
+def via(names):
+    shape = {"name": "rect", "x": 10, "y": 2, "width": 30, "height": 28}
+    region = {"shape_attributes": shape, "region_attributes": {"class": "cat"}}
+    image = {"size": 1, "regions": [region], "file_attributes": {}}
+    return {name: {"filename": name, **image} for name in names}
+
+
+FILES = {"a.csv": csv, "a.json": coco, "a.xml": cvat, "via.json": via}
+
+
+def stems(root, split):
+    return sorted(image.path.stem for image in read_dataset(root, split).samples)
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("place", ["", "images/"])
+def test_folders_in_the_names_tell_the_split(tmp_path, file, place):
+    write(tmp_path, {f"{place}{name}": None for name in NAMES})
+    names = (*NAMES, "d.png")
+    write(tmp_path, {f"{place}d.png": None, file: FILES[file](names)})
+    assert stems(tmp_path, "trainval") == ["a", "b"]
+    dataset = read_dataset(tmp_path, "test")
+    assert [image.path.stem for image in dataset.samples] == ["c"]
+    (note,) = (n for n in dataset.notes if getattr(n, "id", "") == "split-names")
+    assert "folders in the images' names: train 2, test 1" in note
+    assert any("1 images of no split" in line for line in dataset.problems)
+
+
+@pytest.mark.parametrize("column", ["split", "set", "ML_USE"])
+def test_a_column_tells_the_split(tmp_path, column):
+    splits = ("TRAIN", "training", "Test", "UNASSIGNED")
+    names = [f"{stem}.png" for stem in "abcd"]
+    rows = [f"{n},{BOX},{split}" for n, split in zip(names, splits, strict=True)]
+    table = "\n".join([f"{HEADER},{column}", *rows])
+    write(tmp_path, {**dict.fromkeys(names), "labels.csv": table})
+    assert stems(tmp_path, "trainval") == ["a", "b"]
+    assert stems(tmp_path, "test") == ["c"]
+    assert stems(tmp_path, "UNASSIGNED") == ["d"]
+    problems = read_dataset(tmp_path, "test").problems
+    assert any("--train-split UNASSIGNED" in line for line in problems)
+
+
+@pytest.mark.parametrize("file", ["labels.csv", "train.csv"])
+def test_a_split_that_is_contradicted_is_refused(tmp_path, file):
+    rows = [f"a.png,{BOX},train", f"a.png,{BOX},test"]
+    rows = rows[file == "train.csv" :]
+    write(tmp_path, {"a.png": None, file: "\n".join([f"{HEADER},split", *rows])})
+    with pytest.raises(ValueError, match=r"a\.png is in test"):
+        read_dataset(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        ([], {}),
+        (["a.jpg"], {}),
+        (["test_rig/a.jpg", "lab/b.jpg"], {}),  # says more than a split
+        (["test/a.jpg"], {"test/a.jpg": "test"}),
+        (["x/Val/a.jpg", "x/b.jpg"], {"x/Val/a.jpg": "val"}),
+        (["/test/set/a.jpg", "/test/set/b.jpg"], {}),
+        (["C:\\t\\train\\a.jpg", "C:/t/test/b.jpg"], ["train", "test"]),
+        (["../valid/a.jpg", "../train/b.jpg"], ["val", "train"]),
+    ],
+)
+def test_splits_by_folder(names, splits):
+    if isinstance(splits, list):
+        splits = dict(zip(names, splits, strict=True))
+    assert splits_by_folder(names) == splits
+
+
+def test_the_file_name_tells_before_folders_in_names(tmp_path):
+    write(tmp_path, {**dict.fromkeys(NAMES), "train.json": json.dumps(coco(NAMES))})
+    assert stems(tmp_path, "trainval") == ["a", "b", "c"]
