@@ -21,7 +21,7 @@ from data.downloads.named import NAMED, download_dataset
 from data.images import UNREAD_SUFFIXES
 from data.readers.annotation import AnnotationSource, Missing, Problem
 from data.readers.assemble import read_split
-from data.readers.files.paths import files_under
+from data.readers.files.paths import files_under, subfolders
 from data.readers.folders import SplitFolders
 from data.readers.splits import is_split_name, splits_of
 
@@ -203,8 +203,7 @@ def _in_subfolders(
     """
     if not root.is_dir() or not depth:
         return []
-    inside = (p for p in sorted(root.iterdir()) if p.is_dir())
-    folders = [p for p in inside if p.name[0] != "." and p.name != "__MACOSX"]
+    folders = subfolders(root)
     splits = splits_of(folder.name for folder in folders)
     found: list[AnnotationSource] = []
     parts: list[tuple[str, str, AnnotationSource]] = []

@@ -155,6 +155,17 @@ def files_under(folder: Path, depth: int | None = None) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names))
 
 
+def subfolders(folder: Path) -> list[Path]:
+    """Folders in a folder, sorted; without hidden ones and links that lead back."""
+    if not folder.is_dir():
+        return []
+    real = folder.resolve()
+    back = {real, *real.parents}
+    inside = (p for p in sorted(folder.iterdir()) if p.is_dir())
+    shown = (p for p in inside if p.name[0] != "." and p.name != "__MACOSX")
+    return [path for path in shown if path.resolve() not in back]
+
+
 def image_folders(path: Path, root: Path) -> list[Path]:
     """Where the images of an annotation file may lie.
 

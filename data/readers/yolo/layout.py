@@ -10,14 +10,9 @@ from data.images import SUFFIXES, is_image_name, without_suffix
 from data.readers.annotation import Problem
 from data.readers.files.paths import Finder, files_under, folded
 from data.readers.files.text import read_lines
-from data.readers.splits import (
-    folder_notes,
-    is_split_name,
-    split_in_name,
-    splits_of,
-    unknown_lists,
-)
-from data.readers.yolo.names import MAX_BYTES, is_name_file
+from data.readers.splits import is_split_name, split_in_name, unknown_lists
+from data.readers.yolo.names import is_name_file
+from data.readers.yolo.project import darknet_values
 from data.readers.yolo.rows import parse_row
 
 Lists = dict[str | None, list[Path]]  # None: no splits; else a split or another list
@@ -215,21 +210,6 @@ def _images_of(names: Sequence[Any], finder: Finder) -> list[Path]:
     return [image for image in found if is_image_name(image.name)]
 
 
-def darknet_file(root: Path) -> Path | None:
-    """obj.data of a Darknet project, in its root, data/ or cfg/."""
-    for folder in (root, root / "data", root / "cfg"):
-        for path in sorted(folder.glob("*.data")):
-            if {"train", "names"} & set(darknet_values(path)):
-                return path
-    return None
-
-
-def darknet_values(path: Path) -> dict[str, str]:
-    """Keys and values of an obj.data: lines `train = data/train.txt`."""
-    pairs = (line.partition("=") for line in read_lines(path, MAX_BYTES))
-    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
-
-
 def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
     """train.txt and its like, as CVAT and Darknet have them; obj.data names some."""
     finder = Finder([root, root / "data", *([darknet.parent] if darknet else [])])
@@ -257,31 +237,3 @@ def _lists_images(path: Path) -> bool:
         return False  # its labels
     line = next((line.strip() for line in read_lines(path) if line.strip()), "")
     return is_image_name(Path(line.replace("\\", "/")).name)
-
-
-def folder_lists(root: Path) -> tuple[Lists, list[Problem]]:
-    """images/train, train/images, train/ with everything in it, or no splits."""
-    for base in (child(root, "images"), root):
-        inside = base.iterdir() if base.is_dir() else ()
-        folders = {p.name: p for p in sorted(inside) if p.is_dir()}
-        splits = splits_of(folders)
-        lists: Lists = {}
-        for name, split in splits.items():
-            if images := _images_below(folders[name]):
-                lists.setdefault(split, []).extend(images)
-        if lists:
-            others = _other_folders(folders, splits)
-            unknown = unknown_lists(root, "folders", list(others))
-            return lists | others, [*folder_notes(root, splits), *unknown]
-    return {None: images_in(child(root, "images")) or images_in(root)}, []
-
-
-def _images_below(folder: Path) -> list[Path]:
-    inside = child(folder, "images")
-    return images_in(inside if inside.is_dir() else folder)
-
-
-def _other_folders(folders: dict[str, Path], splits: Iterable[str]) -> Lists:
-    others = (n for n in folders if n not in splits and n.lower() != "labels")
-    found = {name: _images_below(folders[name]) for name in others if name[0] != "."}
-    return {n: p for n, p in found.items() if any(is_image_name(i.name) for i in p)}

@@ -1,20 +1,17 @@
 """Class names of YOLO data: data.yaml's, or files of names that lie with the labels."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from base.errors import UserError
 from data.readers.annotation import Problem, same_name_problems
 from data.readers.files.paths import Finder
-from data.readers.files.text import check_names, read_lines, read_text
+from data.readers.files.text import check_names, read_lines
+from data.readers.yolo.project import MAX_BYTES, darknet_file, darknet_names, yaml_file
 
 # Label Studio and LabelImg, Darknet and CVAT, Roboflow; any *.names too
 NAME_FILES = ("classes.txt", "_darknet.labels", "predefined_classes.txt", "names.txt")
-MAX_BYTES = 1_000_000  # ours: a file of names is far smaller
 MAX_CLASSES = 100_000  # ours: more is a mistake, and a list of them fills the memory
 NamesFile = tuple[Path, list[str]]
 
@@ -22,29 +19,6 @@ NamesFile = tuple[Path, list[str]]
 def is_name_file(name: str) -> bool:
     """Whether a file of this name lists classes."""
     return name.lower() in NAME_FILES or name.lower().endswith(".names")
-
-
-class _Loader(yaml.BaseLoader):
-    """Every value as its text; a key that stands twice is refused."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode)]
-        ((twice, count),) = Counter(keys).most_common(1) or [("", 1)]
-        if count > 1:
-            raise yaml.YAMLError(f"{twice!r:.80} stands twice")
-        return super().construct_mapping(node, deep)
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file's content, every value as its text: `on`, `007`, `null`."""
-    try:
-        content = yaml.load(read_text(path, MAX_BYTES), _Loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not a YAML file: {reason}.") from error
-    return content if isinstance(content, dict) else {}
 
 
 def yaml_names(path: Path, content: dict[str, Any]) -> list[str]:
@@ -105,6 +79,8 @@ def names_in(path: Path) -> list[str]:
 class FolderNames:
     """Class names by the folder of a label file: the nearest list above it counts.
 
+    A folder of images below the root may have its own data.yaml or obj.data too.
+
     given: the names of `source`, data.yaml or obj.data, which count everywhere;
         UserError where a file of names says otherwise.
     """
@@ -117,12 +93,14 @@ class FolderNames:
         source: Path | None = None,
     ) -> None:
         self.root = root
-        places = {root, root / "data", root / "labels", *folders}
-        places |= {p for f in folders for p in f.parents if root in p.parents}
+        below = {p for f in folders for p in (f, *f.parents) if root in p.parents}
+        places = {root, root / "data", root / "labels", *folders, *below}
         self._files: dict[Path, NamesFile] = {}
         for folder in sorted(p for p in places if p.is_dir()):
             found = sorted(p for p in folder.iterdir() if is_name_file(p.name))
-            if files := [(file, names_in(file)) for file in found if file.is_file()]:
+            files = [(file, names_in(file)) for file in found if file.is_file()]
+            files += _described(folder) if folder in below else []
+            if files:
                 self._files[folder] = _agreed(files)
         self._found: dict[tuple[Path, Path], list[str]] = {}
         if given is not None:
@@ -163,6 +141,15 @@ class FolderNames:
         nearest = [self._files[f] for f in above if len(f.parts) == deepest]
         # for a folder without names: those of the others, where they are the same
         return _agreed(nearest or list(self._files.values()))[1]
+
+
+def _described(folder: Path) -> list[NamesFile]:
+    """The names of the data.yaml or the obj.data in a folder."""
+    found = yaml_file(folder)
+    if found and "names" in found[1]:
+        return [(found[0], yaml_names(*found))]
+    file = darknet_names(folder, darknet_file(folder))
+    return [(file, names_in(file))] if file and file.is_file() else []
 
 
 def _agreed(files: Sequence[NamesFile]) -> NamesFile:

@@ -4,7 +4,6 @@ https://docs.ultralytics.com/datasets/detect. An image without a label file show
 nothing that is looked for.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,24 +12,15 @@ from typing import Any
 
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
-from data.readers.files.paths import Finder
 from data.readers.files.text import read_lines
-from data.readers.yolo.layout import (
-    LabelFiles,
-    Lists,
+from data.readers.yolo.folders import set_lists
+from data.readers.yolo.layout import LabelFiles, Lists, stray_labels
+from data.readers.yolo.names import FolderNames, names_in, up_to, yaml_names
+from data.readers.yolo.project import (
     darknet_file,
-    darknet_values,
-    folder_lists,
-    stray_labels,
-    text_lists,
-    yaml_lists,
-)
-from data.readers.yolo.names import (
-    FolderNames,
+    darknet_names,
     load_yaml,
-    names_in,
-    up_to,
-    yaml_names,
+    yaml_file,
 )
 from data.readers.yolo.rows import (
     ROW,
@@ -40,8 +30,6 @@ from data.readers.yolo.rows import (
 )
 
 IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the images"
-# what tells a data set's YAML file from others that lie in the folder
-IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
 SAMPLE = 200  # ours: label files that tell polygons from key points
 
 
@@ -55,22 +43,15 @@ def find(path: Path) -> list["YoloSource"]:
         inside = path.parent.name in ("data", "cfg")  # of the project's root
         source = _from_folder(path.parent.parent if inside else path.parent, path)
         return [source] if source else []
-    files = sorted((*path.glob("*.yaml"), *path.glob("*.yml")))
-    for file in filter(Path.is_file, files):
-        text = "\n".join(read_lines(file))
-        content = load_yaml(file) if IS_OURS.search(text) else {}
-        if {"names", "nc"} & set(content) or (content and file.stem == "data"):
-            return [_from_yaml(file, content)]
+    if found := yaml_file(path):
+        return [_from_yaml(*found)]
     source = _from_folder(path, darknet_file(path))
     return [source] if source else []
 
 
 def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
     names = yaml_names(path, content)
-    lists, problems = yaml_lists(path, content)
-    if not any(lists.values()):
-        lists, more = folder_lists(path.parent)
-        problems = [*problems, *more]
+    lists, problems = set_lists(path.parent, (path, content), None)
     num_points = key_point_numbers(content.get("kpt_shape", ""), path)
     source = YoloSource(path.parent, lists, problems, num_points or 0)
     source.name_classes(names, path)
@@ -81,15 +62,10 @@ def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
 
 def _from_folder(root: Path, darknet: Path | None) -> "YoloSource | None":
     """Without data.yaml: lists (Darknet, CVAT), folders of the splits or neither."""
-    lists, problems = text_lists(root, darknet)
-    if not set(lists) & {"train", "val", "test", "trainval"}:
-        found, more = folder_lists(root)
-        lists, problems = found | lists, [*problems, *more]
-    source = YoloSource(root, lists, problems)
+    source = YoloSource(root, *set_lists(root, None, darknet))
     if not source.labelled:
         return None
-    named = darknet and darknet_values(darknet).get("names")
-    file = named and Finder([root, darknet.parent]).find(named)
+    file = darknet_names(root, darknet)
     source.name_classes(names_in(file) if file else None, file or None)
     source.check_not_pose(root)
     return source

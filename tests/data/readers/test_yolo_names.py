@@ -102,6 +102,20 @@ def test_a_folder_without_a_list_takes_that_of_the_others(tmp_path):
         read(root, "val")
 
 
+def test_data_yaml_in_the_folder_of_a_split_counts_there(tmp_path):
+    files = {}
+    for split, names in {"train": "[cat, dog]", "val": "[dog, cat]"}.items():
+        files |= {f"{split}/images/{split}.png": None, f"{split}/other.yaml": "a: b"}
+        files[f"{split}/labels/{split}.txt"] = BOX
+        files[f"{split}/data.yaml"] = f"names: {names}"
+    root = write(tmp_path, files)
+    found = {split: names_by_stem(read(root, split)) for split in ("train", "val")}
+    assert found == {"train": {"train": ["cat"]}, "val": {"val": ["dog"]}}
+    (root / "data.yaml").write_text("names: [cat, dog]")
+    with pytest.raises(UserError, match=r"val.data.yaml contradict each other: class"):
+        read(root)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
 def test_names_in_the_encodings_of_windows(tmp_path, encoding):
     root = write(tmp_path, {"a.png": None, "a.txt": ROW})
