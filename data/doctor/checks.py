@@ -23,6 +23,7 @@ TEXTS = {
     "warning": "mended or reported by the reader",
     "note": "reported by the reader",
     "image-size": "boxes for another size",
+    "split-lost": "a split that is listed and can't be read",
 }
 SPLITS = ("train", "val", "test")  # each image in at most one
 
@@ -30,24 +31,29 @@ SPLITS = ("train", "val", "test")  # each image in at most one
 def read_splits(opened: OpenDataset) -> list[Dataset]:
     """The splits that a data set has, training first; UserError where there is none.
 
-    Where no list names a test split, val is not read twice. Without training split the
-    others are read, and the first one's problems say why.
+    Where no list names a test split, val is not read twice. Problems of the first one
+    say why training is not among them, or a split that is listed.
     """
     datasets: list[Dataset] = []
-    first: UserError | None = None
+    lost: dict[str, UserError] = {}
     for split in SPLITS:
         names = datasets[0].class_names if datasets else None
         try:
             dataset = opened.split(split, names)
         except UserError as error:
-            first = first or error
+            lost[split] = error
             continue
         if not any("stands in" in note for note in dataset.notes):
             datasets.append(dataset)
     if not datasets:
-        raise first
-    if datasets[0].split != "train":
-        datasets[0].problems.append(Problem(str(first), "no-training", "warning"))
+        raise next(iter(lost.values()))
+    listed = {name for source in opened.sources for name in source.lists}
+    for split, error in lost.items():
+        line = Problem(f"{split}: {error}", "split-lost")
+        if split == "train":
+            line = Problem(str(error), "no-training", "warning")
+        if split in ("train", *listed):
+            datasets[0].problems.append(line)
     return datasets
 
 

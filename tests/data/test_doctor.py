@@ -14,6 +14,7 @@ from data.doctor.boxes import best_overlaps, check_priors
 from data.doctor.findings import SEVERITIES, Finding, table
 from ssd_utils import make_priors
 from tests.helpers.findings import all_findings
+from tests.helpers.tool_files import write
 from tests.helpers.voc_files import write_image, write_voc
 
 BOX = (5, 5, 30, 30)
@@ -227,6 +228,30 @@ def test_a_data_set_without_a_training_split_is_examined(tmp_path, capsys):
     assert main([str(root)]) == 0
     shown = capsys.readouterr().out
     assert "set val: Pascal VOC, 2" in shown and "no split 'train'" in shown
+
+
+def test_a_split_whose_images_are_gone_is_an_error(tmp_path, capsys):
+    lists = {"train": ["a", "b"], "val": ["x", "y"]}
+    root = write_voc(tmp_path / "set", IMAGES, lists)
+    found = check_dataset(root)["split-lost"]
+    assert found.severity == "error" and "'val': no images" in found.examples[0]
+    assert main([str(root)]) == 1
+    assert "split-lost" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("illness", [{"images": []}, {"annotations": [{"id": 1}]}])
+def test_a_split_of_a_broken_file_is_an_error(tmp_path, illness):
+    for split in ("train", "val"):
+        content = {
+            "images": [{"id": 1, "file_name": f"{split}.png"}],
+            "annotations": [{"image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 20]}],
+            "categories": [{"id": 1, "name": "cat"}],
+        }
+        content |= illness if split == "val" else {}
+        files = {f"{split}.png": None, f"annotations/instances_{split}.json": content}
+        write(tmp_path, files)
+    found = check_dataset(tmp_path)["split-lost"]
+    assert found.severity == "error" and "val: " in found.examples[0]
 
 
 def test_the_doctor_needs_no_keras(root):
