@@ -54,7 +54,9 @@ def write_voc(
         write_image(root / folders[0] / f"{stem}{suffix}", size_wh, seed)
         if objects is not None:
             xml = annotation_xml(f"{stem}{suffix}", size_wh, objects)
-            (root / folders[1] / f"{stem}.xml").write_text(xml, "utf-8")
+            path = root / folders[1] / f"{stem}.xml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(xml, "utf-8")
     if lists:
         folder = root / "ImageSets" / "Main"
         folder.mkdir(parents=True, exist_ok=True)

@@ -53,16 +53,34 @@ def _read_folders(root: Path, image_folder: Path, xml_folder: Path) -> VocSource
 def _lists_of_folders(
     root: Path, keys: Iterable[str]
 ) -> tuple[dict[str, list[str]], list[Problem]]:
-    """Splits that the first folders of keys tell, and where such a name is longer."""
+    """Splits that the folders of keys tell, and where such a name is longer."""
     keys = sorted(keys)
-    splits = splits_of({key.partition("/")[0] for key in keys if "/" in key})
+    folders = {key: tuple(key.split("/")[:-1]) for key in keys}
+    splits = _splits_of_folders(set(folders.values()))
     lists: dict[str, list[str]] = {}
-    for key in keys:
-        if split := splits.get(key.partition("/")[0]):
+    unused: dict[str, None] = {}
+    for key, parts in folders.items():
+        above = (parts[:end] for end in range(1, len(parts) + 1))
+        if split := next((splits[place] for place in above if place in splits), None):
             lists.setdefault(split, []).append(key)
-    firsts = {key.partition("/")[0] if "/" in key else "." for key in keys}
-    unused = _unused_folders(root, sorted(firsts - set(splits)), lists)
-    return lists, folder_notes(root, splits) + unused
+        else:
+            unused["/".join(parts) or "."] = None
+    notes = folder_notes(root, {place[-1]: s for place, s in splits.items()})
+    return lists, notes + _unused_folders(root, sorted(unused), lists)
+
+
+def _splits_of_folders(folders: set[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """The uppermost folders side by side that tell splits: train/, 2020/train/."""
+    firsts = {parts[0] for parts in folders if parts}
+    if splits := splits_of(firsts):
+        return {(name,): split for name, split in splits.items()}
+    return {
+        (first, *place): split
+        for first in firsts
+        for place, split in _splits_of_folders(
+            {parts[1:] for parts in folders if parts[:1] == (first,)}
+        ).items()
+    }
 
 
 def _unused_folders(

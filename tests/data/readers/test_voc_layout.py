@@ -299,3 +299,17 @@ def test_an_image_that_another_name_means_does_not_lack_an_annotation(tmp_path):
     root = write_voc(tmp_path, {"a": [BOX], "b": [BOX]})
     (root / "JPEGImages" / "a.png").rename(root / "JPEGImages" / "A.png")
     assert "annotation-missing" not in findings(root)
+
+
+def test_folders_of_splits_may_lie_deeper(tmp_path):
+    stems = {"2020/train": "ab", "2020/test": "c", "2021/val": "d", "2022": "e"}
+    objects = {f"{f}/{stem}": [BOX] for f, names in stems.items() for stem in names}
+    root = write_voc(tmp_path, objects)
+    read = {split: read_dataset(root, split) for split in ("train", "val", "test")}
+    assert {split: keys(d) for split, d in read.items()} == {
+        "train": ["a", "b"],
+        "val": ["d"],
+        "test": ["c"],
+    }
+    (line,) = read["train"].problems
+    assert line.id == "list-unknown" and "no split: 2022;" in line
