@@ -21,6 +21,7 @@ from data.downloads.named import NAMED, download_dataset
 from data.images import UNREAD_SUFFIXES
 from data.readers.annotation import AnnotationSource, Missing, Problem
 from data.readers.assemble import read_split
+from data.readers.files.list_files import unread_lists
 from data.readers.files.paths import files_under, subfolders
 from data.readers.folders import SplitFolders
 from data.readers.splits import is_split_name, splits_of
@@ -64,7 +65,9 @@ class OpenDataset(NamedTuple):
         `Dataset.problems`; UserError where nothing is left.
         """
         dataset = read_split(self.sources, name, class_names)
-        dataset.notes.extend(self.notes)
+        for line in self.notes:
+            is_note = line.severity == "note"
+            (dataset.notes if is_note else dataset.problems).append(line)
         return dataset
 
 
@@ -108,7 +111,7 @@ def _find(path: Path) -> tuple[list[AnnotationSource], list[Problem]]:
     formats = [_module(name) for name in FORMATS]
     sources, notes = _first_format(inside)
     if sources := sources or _in_subfolders(_first_format, inside, notes):
-        return sources, notes
+        return sources, notes + unread_lists(inside, sources)
     from data.readers import foreign  # msgspec is not needed to detect
 
     if line := foreign.describe(inside):

@@ -263,3 +263,35 @@ def test_two_formats_that_annotate_the_same_are_noted(tmp_path):
         "label-missing",
         "format-not-read",
     ]
+
+
+@pytest.mark.parametrize("place", ["", "lists/"])
+def test_lists_that_a_format_does_not_read_are_told(tmp_path, capsys, place):
+    images = [{"id": i, "file_name": f"{i}.png"} for i in range(6)]
+    for image in images:
+        write_image(tmp_path / "images" / image["file_name"], (60, 30))
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 9, 9]}
+    names = [{"id": 1, "name": "cat"}]
+    text = json.dumps({"images": images, "annotations": [box], "categories": names})
+    (tmp_path / "annotations.json").write_text(text)
+    (tmp_path / "notes.txt").write_text("1.png")
+    assert not read_dataset(tmp_path, "train").problems
+    (tmp_path / place).mkdir(exist_ok=True)
+    (tmp_path / place / "test.txt").write_text("1.png")
+    (line,) = read_dataset(tmp_path, "train").problems
+    assert line.id == "list-unknown" and f"not read: {place}test.txt;" in line
+    main([str(tmp_path)])
+    assert "list-unknown     warning" in capsys.readouterr().out
+
+
+def test_lists_that_are_read_are_not_told(tmp_path):
+    lists = {"train": "ab", "val": "c"}
+    root = write_voc(tmp_path, {stem: [BOX] for stem in "abc"}, lists)
+    (root / "ImageSets" / "Layout").mkdir()
+    for name in ("train", "val", "trainval"):
+        (root / "ImageSets" / "Layout" / f"{name}.txt").write_text("a")
+    (root / "lists").mkdir()
+    (root / "lists" / "test.txt").write_text("c.png")
+    assert not read_dataset(root, "train").problems
+    (root / "lists" / "test.txt").write_text("images/a.png")
+    assert "not read: lists/test.txt;" in read_dataset(root, "train").problems[0]
