@@ -13,7 +13,7 @@ from data.readers.voc.xml_file import VocObject
 
 KINDS = {  # id -> severity, text
     "xml": ("error", "annotation files that can't be read"),
-    "image-missing": ("error", "annotations without an image"),
+    "image-missing": ("error", "annotations or lists without an image"),
     "image-twice": ("error", "annotations that name one image, left out"),
     "image-broken": ("error", "images whose header can't be read"),
     "annotation-missing": ("warning", "images without an annotation file"),
@@ -39,6 +39,13 @@ def check_voc(sources: Sequence[VocSource]) -> list[Finding]:
     for source in sources:
         for stem, path in source.annotations.items():
             _check_annotation(source, stem, path, places)
+        there = source.annotations.keys() | source.images.keys()
+        places["image-missing"] += [
+            f"{source.root}: {key!r}, listed in {split}"
+            for split, keys in source.splits.items()
+            for key in keys
+            if key not in there
+        ]
         lacking = (k for k in source.images if k not in source.annotations)
         paths = {path for key in lacking for path in source.images[key]}
         places["annotation-missing"] += map(str, sorted(paths - set(source.claims)))

@@ -230,6 +230,13 @@ def test_a_data_set_without_a_training_split_is_examined(tmp_path, capsys):
     assert "set val: Pascal VOC, 2" in shown and "no split 'train'" in shown
 
 
+def test_listed_images_that_are_not_there_are_an_error(tmp_path):
+    root = write_voc(tmp_path / "set", IMAGES, {**LISTS, "train": ["a", "b", "gone"]})
+    found = check_dataset(root)["image-missing"]
+    assert (found.severity, found.count) == ("error", 1)
+    assert "'gone', listed in train" in found.examples[0]
+
+
 def test_a_split_whose_images_are_gone_is_an_error(tmp_path, capsys):
     lists = {"train": ["a", "b"], "val": ["x", "y"]}
     root = write_voc(tmp_path / "set", IMAGES, lists)

@@ -9,7 +9,7 @@ from data.readers.files.paths import folded
 from data.readers.files.text import read_lines
 from data.readers.voc.xml_file import base_name
 
-MARK = re.compile(r"^(\S+)\s+(-1|0|1)$")  # of a class: a stem, and -1 for "not there"
+MARK = re.compile(r"^(.*\S)\s+(-1|0|1)$")  # of a class: a stem, and -1 for "not there"
 
 
 def keys_in(path: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[str]:
@@ -31,14 +31,23 @@ def keys_in(path: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[s
             same = [k for k in same if k.rpartition("/")[2] == stem] or same
         return key if key in same or len(same) != 1 else same[0]
 
-    listed = filter(None, map(_listed_key, read_lines(path)))
-    return list(dict.fromkeys(map(whole, listed)))
+    def listed(line: str) -> str:
+        key = _key(line)  # "cat 1" may be an image's own name
+        return key if folded(base_name(key)) in by_stem else _key(_unmarked(line))
+
+    found = filter(None, map(listed, read_lines(path)))
+    return list(dict.fromkeys(map(whole, found)))
 
 
-def _listed_key(line: str) -> str:
-    """The key in a line; empty where a list of a class says that it is not there."""
-    if marked := MARK.match(line.strip()):
-        line = "" if marked[2] == "-1" else marked[1]
+def _unmarked(line: str) -> str:
+    """Without a class's mark; empty where it says that the class is not there."""
+    marked = MARK.match(line.strip())
+    if not marked:
+        return line
+    return "" if marked[2] == "-1" else marked[1]
+
+
+def _key(line: str) -> str:
     name = line.strip().replace("\\", "/").lstrip("./")
     return without_suffix(name, ".xml")
 

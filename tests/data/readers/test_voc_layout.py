@@ -313,3 +313,12 @@ def test_folders_of_splits_may_lie_deeper(tmp_path):
     }
     (line,) = read["train"].problems
     assert line.id == "list-unknown" and "no split: 2022;" in line
+
+
+@pytest.mark.parametrize("mark", ["", "  1", " 0"])
+def test_a_number_in_an_images_name_is_no_mark(tmp_path, mark):
+    stems = ["cat 0", "cat 1", "cat -1", "dog"]
+    lists = {"train": [f"{stem}{mark}" for stem in stems], "val": ["rat"]}
+    write_voc(tmp_path, {key: [BOX] for key in [*stems, "rat"]}, lists)
+    dataset = read_dataset(tmp_path, "train")
+    assert [image.path.stem for image in dataset.samples] == stems
