@@ -140,12 +140,14 @@ def _exact(folder: Path, parts: Sequence[str]) -> Path | None:
 def files_under(folder: Path, depth: int | None = None) -> Iterator[Path]:
     """Files of a folder and its subfolders, sorted; links are followed, once each.
 
+    Not those that lead above the folder, where the files of other splits are.
+
     depth: of folders, the first included; None: all of them.
     """
-    seen: set[str] = set()
+    seen = set(map(str, folder.resolve().parents))
     for place, inside, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        if real in seen:  # a link that leads back
+        if real in seen:
             inside.clear()
             continue
         seen.add(real)

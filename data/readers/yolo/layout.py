@@ -156,7 +156,9 @@ def _bare(path: Path, folder: Path) -> str:
 
 
 def holds_rows(path: Path) -> bool:
-    """Whether a text begins with a row of a label file."""
+    """Whether a text begins with a row of a label file; not where it isn't there."""
+    if not path.is_file():
+        return False
     line = next((line for line in read_lines(path) if line.strip()), "")
     return parse_row(line.split()[:5]) is not None
 
@@ -233,7 +235,7 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
 
 
 def _lists_images(path: Path) -> bool:
-    if _has_image(path.parent, path.name):
-        return False  # its labels
+    if not path.is_file() or _has_image(path.parent, path.name):
+        return False  # a broken link, or its labels
     line = next((line.strip() for line in read_lines(path) if line.strip()), "")
     return is_image_name(Path(line.replace("\\", "/")).name)

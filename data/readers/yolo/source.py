@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from base.errors import UserError
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
 from data.readers.files.text import read_lines
@@ -121,7 +122,7 @@ class YoloSource:
     def check_not_pose(self, where: Path) -> None:
         """UserError where rows look like boxes with key points."""
         labels = (label for _, label in self.labelled[:SAMPLE])
-        check_not_pose((line for label in labels for line in read_lines(label)), where)
+        check_not_pose((line for label in labels for line in _lines(label)), where)
 
     def keys(self, split: str | None) -> list[str]:
         """Paths of the images of a list, or of all."""
@@ -212,11 +213,19 @@ def _lacking_words(path: Path) -> str:
     return f"labels have no image of {', '.join(SUFFIXES)}"
 
 
+def _lines(label: Path) -> list[str]:
+    """The lines of a label file; none where it can't be read: reading it tells so."""
+    try:
+        return read_lines(label)
+    except UserError:
+        return []
+
+
 def _numbers_in(labels: Sequence[Path]) -> list[str]:
     """Without a file of names the classes are called by their numbers, from 0."""
     largest = -1
     for path in labels:
-        rows = (parse_row(line.split()) for line in read_lines(path))
+        rows = (parse_row(line.split()) for line in _lines(path))
         numbers = (row[0] for row in rows if row)
         largest = max((largest, *up_to(max(numbers, default=-1), path)[-1:]))
     return [str(number) for number in range(largest + 1)]

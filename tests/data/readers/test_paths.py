@@ -11,6 +11,7 @@ from data.readers.files.paths import (
     files_under,
     image_folders,
     is_shortened,
+    subfolders,
 )
 
 
@@ -150,6 +151,16 @@ def test_beside_annotations_of_another_folder_images_may_lie_too(tmp_path):
 )
 def test_whether_folders_of_a_name_were_left_out(name, path, wanted):
     assert is_shortened(name, Path(path)) == wanted
+
+
+def test_a_link_that_leads_above_the_folder_is_not_followed(tmp_path):
+    touch(tmp_path, "images/train/a.jpg", "images/test/b.jpg")
+    (tmp_path / "images/train/loop").symlink_to("..")
+    (tmp_path / "images/train/top").symlink_to(tmp_path)
+    train = tmp_path / "images/train"
+    assert list(files_under(train)) == [train / "a.jpg"]
+    assert len(list(files_under(tmp_path))) == 2
+    assert subfolders(train) == []
 
 
 def test_hidden_folders_and_those_of_macos_are_passed_over(tmp_path):

@@ -295,3 +295,19 @@ def test_folders_of_images_and_labels_may_differ_in_case(tmp_path):
     for split in ("train", "val"):
         dataset = read_dataset(root, split)
         assert len(dataset.samples[0].truth) == 1 and not dataset.problems
+
+
+@pytest.mark.parametrize("flat", [True, False])
+@pytest.mark.parametrize("names", [NAMES, None])
+def test_a_label_that_is_a_broken_link_costs_its_own_image(tmp_path, flat, names):
+    files = pairs("train", *"abc") if not flat else {"a.png": None, "b.png": None}
+    files |= {"a.txt": ROW, "b.txt": ROW} if flat else {}
+    root = write(tmp_path, files | ({"data.yaml": names} if names else {}))
+    label = root / ("a.txt" if flat else "labels/train/a.txt")
+    label.unlink()
+    label.symlink_to(tmp_path / "nowhere.txt")
+    (label.parent / "lone.txt").symlink_to(tmp_path / "nowhere.txt")
+    dataset = read_dataset(root, "trainval")
+    assert "a" not in stems(dataset) and "b" in stems(dataset)
+    told = next(line for line in dataset.problems if "a.txt: can't be read" in line)
+    assert told.severity == "error"
