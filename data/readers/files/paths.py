@@ -25,6 +25,7 @@ class Finder:
         self._last: Path = self.folders[0]  # what worked last is tried first
         self._guess: tuple[Path, int] = (self.folders[0], 1)
         self._listings: dict[Path, dict[str, list[str]]] = {}
+        self._known: dict[tuple[str, ...], tuple[int, Path | None]] = {}
 
     def find(self, name: str) -> Path | None:
         """The file or folder of a name, None where there is none."""
@@ -74,12 +75,36 @@ class Finder:
         return None
 
     def _shortened(self, parts: Sequence[str]) -> Path | None:
-        """Without leading folders, unless its own folder is there without the file."""
+        """Without leading folders that are lacking.
+
+        Where images/ is there, images/lost/a.jpg is not images/a.jpg; where its own
+        folder is there without the file, nothing is.
+        """
         path = self._without_first(parts)
         if not path or parts[0] in ("/", "..") or parts[0].endswith(":"):
             return path
-        own = self._exactly(parts[:-1]) or self._in_other_case(parts[:-1])
-        return path if own is None or own in path.parents else None
+        num_there, own = self._there(tuple(parts[:-1]))
+        if own is None or (num_there == len(parts) - 1 and own in path.parents):
+            return path
+        lacking = [folded(part) for part in parts[num_there:]]
+        keeps = list(map(folded, path.parts[-len(lacking) :])) == lacking
+        return path if keeps and len(lacking) > 1 else None
+
+    def _there(self, folders: tuple[str, ...]) -> tuple[int, Path | None]:
+        """How many of a name's first folders are there, and the last of those."""
+        if not folders:
+            return 0, None
+        if folders not in self._known:
+            here = (
+                f for match in (_exact, self._folded) for f in self._at(match, folders)
+            )
+            own = next(here, None)
+            shorter = self._there(folders[:-1])
+            self._known[folders] = (len(folders), own) if own else shorter
+        return self._known[folders]
+
+    def _at(self, match: Callable, parts: Sequence[str]) -> Iterator[Path]:
+        return (path for f in self.folders if (path := match(f, parts)))
 
     def _without_first(self, parts: Sequence[str]) -> Path | None:
         folder, skipped = self._guess

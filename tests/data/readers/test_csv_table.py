@@ -335,3 +335,10 @@ def test_an_image_that_is_not_there_is_named(tmp_path):
     (line,) = read_dataset(root, "trainval").problems
     words = "2 images of t.csv are not there, the first is 'x/gone.png'"
     assert line == f"{root}: {words}; left out."
+
+
+def test_a_row_of_a_lost_folder_takes_no_other_image(tmp_path):
+    rows = [f"images/{name},15,2,45,18,cat\n" for name in ("b2/a.png", "b3/b.png")]
+    files = {"images/b2/a.png": None, "images/b.png": None, "t.csv": "".join(rows)}
+    dataset = read_dataset(write(tmp_path, files), "trainval")
+    assert stems(dataset) == ["a"] and "images/b3/b.png" in dataset.problems[0]

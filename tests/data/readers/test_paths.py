@@ -84,7 +84,11 @@ def test_a_name_in_another_case_never_takes_what_another_has(tmp_path):
         ("./CAM1/b.jpg", None),
         ("cam1/c.jpg", "cam1/day/c.jpg"),
         ("cam9/b.jpg", "b.jpg"),
-        ("cam1/night/b.jpg", "b.jpg"),
+        ("cam1/night/b.jpg", None),  # cam1 is there: night is lost, not renamed
+        ("cam1/day/night/b.jpg", None),
+        ("b/cam1/day/c.jpg", "cam1/day/c.jpg"),
+        ("cam1/cam9/day/c.jpg", None),
+        ("cam1/cam1/day/c.jpg", "cam1/day/c.jpg"),
         ("/home/me/b.jpg", "b.jpg"),
         ("C:\\me\\b.jpg", "b.jpg"),
         ("../me/b.jpg", "b.jpg"),
