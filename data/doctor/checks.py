@@ -23,9 +23,12 @@ TEXTS = {
     "warning": "mended or reported by the reader",
     "note": "reported by the reader",
     "image-size": "boxes for another size",
+    "no-training": "no split train",
     "split-lost": "a split that is listed and can't be read",
 }
 SPLITS = ("train", "val", "test")  # each image in at most one
+
+TRAINED = {"train", "trainval"}  # lists of which training takes images
 
 
 def read_splits(opened: OpenDataset) -> list[Dataset]:
@@ -51,7 +54,10 @@ def read_splits(opened: OpenDataset) -> list[Dataset]:
     for split, error in lost.items():
         line = Problem(f"{split}: {error}", "split-lost")
         if split == "train":
-            line = Problem(str(error), "no-training", "warning")
+            # of val or test alone: a data set to evaluate by
+            is_evaluated = listed & {"val", "test"} and not listed & TRAINED
+            severity = "warning" if is_evaluated else "error"
+            line = Problem(str(error), "no-training", severity)
         if split in ("train", *listed):
             datasets[0].problems.append(line)
     return datasets

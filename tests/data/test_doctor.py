@@ -12,6 +12,7 @@ import pytest
 from data.__main__ import main
 from data.doctor.boxes import best_overlaps, check_priors
 from data.doctor.findings import SEVERITIES, Finding, table
+from data.readers.splits import is_val
 from ssd_utils import make_priors
 from tests.helpers.findings import all_findings
 from tests.helpers.tool_files import write
@@ -259,6 +260,28 @@ def test_a_split_of_a_broken_file_is_an_error(tmp_path, illness):
         write(tmp_path, files)
     found = check_dataset(tmp_path)["split-lost"]
     assert found.severity == "error" and "val: " in found.examples[0]
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"train": ["gone"], "val": ["v"]},
+        {"train": [], "val": ["v"]},
+        {"train": ["gone"], "test": ["v"]},
+        {"trainval": ["v"], "val": ["v"]},
+    ],
+)
+def test_a_training_split_without_images_is_an_error(tmp_path, lists, capsys):
+    root = write_voc(tmp_path / "set", IMAGES, lists)
+    assert check_dataset(root)["no-training"].severity == "error"
+    assert main([str(root)]) == 1
+    assert "no-training      error" in capsys.readouterr().out
+
+
+def test_one_image_that_the_hash_puts_into_val_is_an_error(tmp_path):
+    write(tmp_path, {"v3.png": None, "a.csv": "v3.png,5,5,20,20,cat\n"})
+    assert is_val("v3")
+    assert check_dataset(tmp_path)["no-training"].severity == "error"
 
 
 def test_the_doctor_needs_no_keras(root):
