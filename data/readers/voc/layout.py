@@ -142,7 +142,7 @@ def _read_lists(
     """Lists of the splits by their words, and the files of all others."""
     lists: dict[str, list[str]] = {}
     others: dict[str, Path] = {}
-    for path in list_files(root):
+    for path in list_files(root, keys, annotated):
         if is_split_name(path.stem):
             split = split_in_name(path.stem)
             found = [*lists.get(split, ()), *keys_in(path, keys, annotated)]

@@ -1,14 +1,19 @@
-"""Lists of images in ImageSets/Main, or in ImageSets."""
+"""Lists of images: in ImageSets/Main or ImageSets, else beside the data."""
 
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data.images import without_suffix
+from data.images import SUFFIXES, without_suffix
 from data.readers.files.paths import folded
 from data.readers.files.text import read_lines
+from data.readers.splits import is_split_name
 from data.readers.voc.xml_file import base_name
 
+PARTS = ("layout", "segmentation")  # VOC devkit: of ImageSets, of some images
+BESIDE = ("splits", "annotations")  # ours: where else people keep lists
+# PaddleDetection: ./images/a.jpg ./annotations/a.xml
+PAIR = re.compile(rf"^(.+?({'|'.join(map(re.escape, SUFFIXES))}))\s+.*\.xml$", re.I)
 MARK = re.compile(r"^(.*\S)\s+(-1|0|1)$")  # of a class: a stem, and -1 for "not there"
 
 
@@ -48,18 +53,37 @@ def _unmarked(line: str) -> str:
 
 
 def _key(line: str) -> str:
+    if pair := PAIR.match(line.strip()):
+        line = pair[1]
     name = line.strip().replace("\\", "/").lstrip("./")
     return without_suffix(name, ".xml")
 
 
-def list_files(root: Path) -> list[Path]:
-    """The lists of a data set."""
-    for sets in subfolders(root, "imagesets"):
-        for folder in (*subfolders(sets, "main"), sets):
-            files = (p for p in sorted(folder.iterdir()) if p.is_file())
-            if found := [p for p in files if p.suffix.lower() == ".txt"]:
-                return found
-    return []
+def list_files(root: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[Path]:
+    """The lists of a data set: the first folder's in ImageSets, or the lists of splits.
+
+    Those are in ImageSets, else beside the images and annotations, where they name one.
+    """
+    sets = [*subfolders(root, "imagesets"), *subfolders(root, "image_sets")]
+    places = [f for place in sets for f in (*subfolders(place, "main"), place)]
+    found = [files for place in places if (files := _texts(place))]
+    for files in found:
+        if any(is_split_name(path.stem) for path in files):
+            return list(dict.fromkeys([*found[0], *files]))
+    known, annotated = set(keys), list(annotated)
+    parts = [f for name in PARTS for place in sets for f in subfolders(place, name)]
+    beside = [f for name in BESIDE for f in subfolders(root, name)]
+    for place in (*parts, *beside, root):
+        named = [path for path in _texts(place) if is_split_name(path.stem)]
+        named = [p for p in named if not known.isdisjoint(keys_in(p, keys, annotated))]
+        if named:
+            return [*(found or [[]])[0], *named]
+    return (found or [[]])[0]
+
+
+def _texts(folder: Path) -> list[Path]:
+    files = (path for path in sorted(folder.iterdir()) if path.is_file())
+    return [path for path in files if path.suffix.lower() == ".txt"]
 
 
 def subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:

@@ -214,7 +214,8 @@ def _images_of(names: Sequence[Any], finder: Finder) -> list[Path]:
 
 def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
     """train.txt and its like, as CVAT and Darknet have them; obj.data names some."""
-    finder = Finder([root, root / "data", *([darknet.parent] if darknet else [])])
+    folders = [root, root / "data", *([darknet.parent] if darknet else [])]
+    finder = Finder([*folders, child(root, "images")])
     lists: Lists = {}
     known: dict[Path, str] = {}
     for key, name in (darknet_values(darknet) if darknet else {}).items():
@@ -223,6 +224,10 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
             known.setdefault(path.resolve(), split)
     unknown: list[str] = []
     files = [p for f in (root, root / "data") for p in sorted(f.glob("*.[tT][xX][tT]"))]
+    sets = child(root, "ImageSets")
+    for place in (child(sets, "Main"), sets, child(root, "splits")):
+        texts = sorted(place.glob("*.[tT][xX][tT]"))
+        files += [p for p in texts if is_split_name(p.stem) and _lists_images(p)]
     for path in [*files, *(p for p in known if p not in {f.resolve() for f in files})]:
         split = known.get(path.resolve())
         split = split or (is_split_name(path.stem) and split_in_name(path.stem)) or None

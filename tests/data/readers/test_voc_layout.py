@@ -322,3 +322,23 @@ def test_a_number_in_an_images_name_is_no_mark(tmp_path, mark):
     write_voc(tmp_path, {key: [BOX] for key in [*stems, "rat"]}, lists)
     dataset = read_dataset(tmp_path, "train")
     assert [image.path.stem for image in dataset.samples] == stems
+
+
+@pytest.mark.parametrize("line", ["{}", "{}.png", "./imgs/{0}.png ./xmls/{0}.xml"])
+@pytest.mark.parametrize(
+    "place", [".", "splits", "Annotations", "image_sets", "ImageSets/Segmentation"]
+)
+def test_lists_in_other_places(tmp_path, place, line):
+    root = write_voc(tmp_path, {stem: [BOX] for stem in ("a 1", "b", "c")})
+    (root / "ImageSets" / "Main").mkdir(parents=True)
+    (root / "ImageSets" / "Main" / "default.txt").write_text("a 1\nb\nc\n")
+    (root / place).mkdir(exist_ok=True)
+    for split, stems in {"train": ["a 1"], "valid": ["b"], "test": ["c"]}.items():
+        text = "\n".join(map(line.format, stems))
+        (root / place / f"{split}.txt").write_text(text)
+    assert [keys(read_dataset(root, split)) for split in SPLITS] == [
+        ["a 1"],
+        ["b"],
+        ["c"],
+    ]
+    assert not read_dataset(root, "train").problems

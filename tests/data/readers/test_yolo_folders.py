@@ -71,3 +71,12 @@ def test_a_description_without_images_beside_the_set_is_passed_over(tmp_path):
     files["repository/data.yaml"] = "train: ../coco/train2017.txt\nnames: [bus]"
     dataset = read_dataset(write(tmp_path, files), "trainval")
     assert names_by_stem(dataset) == {"a": ["dog"]}
+
+
+@pytest.mark.parametrize("yaml", [True, False])
+@pytest.mark.parametrize("place", ["", "data/", "splits/", "imagesets/main/"])
+def test_lists_in_other_places(tmp_path, place, yaml):
+    files = pairs(".", *"abc") | ({"data.yaml": "names: [cat, dog]"} if yaml else {})
+    files |= {f"{place}{s}.txt": f"{n}.png" for s, n in zip(WANTED, "abc", strict=True)}
+    root = write(tmp_path, files)
+    assert of_each_split(root) == {"train": ["a"], "val": ["b"], "test": ["c"]}
