@@ -143,6 +143,16 @@ def test_a_size_that_is_not_the_image_s_is_told(tmp_path):
     write(tmp_path, {"a.png": None, "a.json": content})
     (problem,) = read_dataset(tmp_path, "trainval").problems
     assert "120x80" in problem and "60x40" in problem
+    assert problem.startswith(str(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize("label", [None, 5, ["cat"]])
+def test_a_label_of_another_type_is_a_missing_name(tmp_path, label):
+    content = labelme([CAT, {**CAT, "label": label}])
+    write(tmp_path, {"a.png": None, "a.json": content})
+    dataset = read_dataset(tmp_path, "trainval")
+    assert dataset.class_names == ["cat"]
+    assert any("no class name" in line for line in dataset.problems)
 
 
 def test_a_file_by_its_path(tmp_path):
