@@ -34,8 +34,9 @@ KEYS = (  # a project of VIA 2; annotations alone; a project of VIA 3
     (b'"metadata"', b'"fid_list"', b'"fname"'),
 )
 HEADER = {"filename", "file_size", "region_shape_attributes", "region_attributes"}
-# attributes that hold the class, the first that occurs; a single one may have any name
-CLASS_ATTRIBUTES = ("class", "label", "name", "type", "category", "object")  # ours
+# attributes that hold the class; a single one may have any name
+CLASS_ATTRIBUTES = ("class", "label")  # ours: the first that occurs
+PERHAPS_CLASS = {"name", "type", "category", "object"}  # ours: where one of them occurs
 TWICE = (
     "stands in the file twice, with different sizes: which of them is right can't be "
     "known. Remove one in VIA."
@@ -228,6 +229,8 @@ def _class_attribute(path: Path, regions: list[_Region]) -> str | None:
     )
     by_word = {name.lower(): name for name in reversed(names)}
     known = [by_word[word] for word in CLASS_ATTRIBUTES if word in by_word]
+    perhaps = [name for word, name in by_word.items() if word in PERHAPS_CLASS]
+    known = known or perhaps * (len(perhaps) == 1)
     if len(names) > 1 and not known:
         raise UserError(
             f"{path}: which of the attributes {', '.join(names[:8])} is the class? "

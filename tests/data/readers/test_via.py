@@ -134,7 +134,10 @@ ATTRIBUTES = {  # attributes of two regions: classes found, None: refused
         ["fig", "pear"],
     ),
     "none at all": ([{}, {}], ["object"]),
+    "perhaps a class": ([{"colour": "red", "type": "fig"}], ["fig"]),
+    "class before others": ([{"name": "no 1", "type": "a", "label": "fig"}], ["fig"]),
     "which of them": ([{"colour": "red", "size": "1"}, {}], None),
+    "two that may be": ([{"name": "no 1", "type": "fig"}], None),
 }
 
 
@@ -144,7 +147,9 @@ def test_the_attribute_that_is_the_class(tmp_path, case):
     regions = [{**CAT, "region_attributes": item} for item in attributes]
     write(tmp_path, {"a.png": None, "via.json": via(regions)})
     if expected is None:
-        with pytest.raises(ValueError, match="attributes colour, size"):
+        with pytest.raises(
+            ValueError, match=r"attributes (colour, size|name, type) is the"
+        ):
             read_dataset(tmp_path, "trainval")
     else:
         assert sorted({name for _, name, _ in boxes(tmp_path)}) == expected
