@@ -15,16 +15,31 @@ MAX_BYTES = 1_000_000  # ours: a file of names is far smaller
 # what tells a data set's YAML file from others that lie in the folder
 IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
 
+TOLD = ("path", "train", "val", "test", "names")  # keys of a data.yaml, ultralytics
+
 
 def yaml_file(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The data.yaml in a folder, whatever it is called, and its content."""
+    """The data.yaml in a folder, whatever it is called, and its content.
+
+    UserError where two files name classes and tell them or the images differently.
+    """
     inside = (p for p in folder.iterdir() if p.suffix.lower() in (".yaml", ".yml"))
+    found: list[tuple[Path, dict[str, Any]]] = []
     for path in filter(Path.is_file, sorted(inside)):
         text = "\n".join(read_lines(path))
         content = load_yaml(path) if IS_OURS.search(text) else {}
         if {"names", "nc"} & set(content) or (content and path.stem == "data"):
-            return path, content
-    return None
+            found.append((path, content))
+    # a model's yolov8.yaml has nc, and no names
+    found = [one for one in found if "names" in one[1]] or found
+    for path, content in found[1:]:
+        first, known = found[0]
+        if any(known.get(key) != content.get(key) for key in TOLD if "names" in known):
+            raise UserError(
+                f"{first} and {path} both describe the data, and differ: which of them "
+                "is right can't be known. Name one file instead of the folder."
+            )
+    return found[0] if found else None
 
 
 class _Loader(yaml.BaseLoader):

@@ -148,3 +148,26 @@ def test_a_key_that_stands_twice_is_refused(tmp_path, text):
     write(tmp_path, {"a.png": None, "a.txt": ROW, "data.yaml": text})
     with pytest.raises(UserError, match=r"not a YAML file: '\w+' stands twice"):
         read(tmp_path)
+
+
+DATA = "train: images\nnames: [cat]\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "is_refused"),
+    [
+        ("train: images\nnames: [dog]\n", True),
+        ("train: images/b\nnames: [cat]\n", True),
+        (DATA + "nc: 1\n", False),
+        ("nc: 80\nbackbone: []\n", False),  # a model's
+        ("lr0: 0.01\n", False),
+    ],
+)
+def test_two_yaml_files_that_differ_are_refused(tmp_path, other, is_refused):
+    files = {"images/a.png": None, "labels/a.txt": "0 0.5 0.5 0.5 0.5\n"}
+    write(tmp_path, {**files, "coco8.yaml": other, "data.YAML": DATA})
+    if is_refused:
+        with pytest.raises(ValueError, match=r"coco8.yaml and .*data.YAML both"):
+            read_dataset(tmp_path, "trainval")
+    for root in [tmp_path / "data.YAML", tmp_path][: 2 - is_refused]:
+        assert read_dataset(root, "trainval").class_names == ["cat"]
