@@ -9,6 +9,7 @@ import keras
 from keras import ops
 from tqdm import tqdm
 
+from base.files import write_bytes
 from data import Batches, Dataset, report_unreadable
 from models import Architecture, weights
 from training.engine import train_epoch
@@ -193,9 +194,10 @@ def _save_weights(
         *threshold_f1,
         {**output.notes, "epochs": row["epoch"], "mAP50": row["mAP50"]},
     )
-    weights.save(state.model, output.folder / "last.weights.h5", description)
+    last = output.folder / "last.weights.h5"
+    weights.save(state.model, last, description)
     if best_row(state.history) is row:
-        weights.save(state.model, output.folder / "best.weights.h5", description)
+        write_bytes(output.folder / "best.weights.h5", last.read_bytes())
 
 
 def _warn_stuck(state: State, check: Evaluator, bar: tqdm) -> None:
