@@ -80,7 +80,7 @@ def pack(args: argparse.Namespace, folder: Path) -> None:
 
 def write_images(args: argparse.Namespace, folder: Path) -> None:
     """The split in VOC's layout, every image stretched to the network's input."""
-    from base.image_files import encode_image
+    from base.image_encoding import encode_image
     from data import plain, read_dataset
     from data.convert.writers import write_voc
     from data.readers.annotation import Annotated, Object

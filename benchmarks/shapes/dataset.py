@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
-from base.image_files import encode_image
+from base.image_encoding import encode_image
 from benchmarks.shapes.draw import Drawn, draw_image, draw_large
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made

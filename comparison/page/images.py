@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from base.image_files import encode_image
+from base.image_encoding import encode_image
 from comparison.entries import Entry
 from comparison.page.confusion import Box, worst
 from data import Dataset

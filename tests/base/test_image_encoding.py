@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from base.image_files import encode_image
+from base.image_encoding import encode_image
 from reports.drawing import draw_truth_and_detections, write_image
 
 
