@@ -45,6 +45,6 @@ class WeightEMA:
 
 def _blend(old: list[Tensor], new: list[Tensor], decay: Tensor) -> list[Tensor]:
     return [
-        ops.cast(decay, a.dtype) * a + ops.cast(1 - decay, a.dtype) * b
+        a + ops.cast(1 - decay, a.dtype) * (b - a)  # what is frozen stays, bit for bit
         for a, b in zip(old, new, strict=True)
     ]
