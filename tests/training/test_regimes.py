@@ -72,8 +72,8 @@ def test_frozen_first_then_all(sets, tmp_path, monkeypatch):
     seen = []
 
     def save(model, path, description):
-        if path.name.startswith("last"):
-            seen.append(arrays(model))
+        seen.append(arrays(model))
+        path.touch()
 
     monkeypatch.setattr("training.fit.weights.save", save)
     model, _, start = train(sets, tmp_path, epochs=3, freeze_epochs=2)
