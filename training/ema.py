@@ -37,7 +37,8 @@ class WeightEMA:
         """The model has the average's weights inside, its own again afterwards."""
         kept = copies(self.weights)
         try:
-            assign(self.weights, self.values)
+            # JAX takes the weights' memory for what it computes from them
+            assign(self.weights, [ops.copy(value) for value in self.values])
             yield
         finally:
             assign(self.weights, kept)

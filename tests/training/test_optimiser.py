@@ -154,3 +154,17 @@ def test_average_follows_and_gives_the_weights_back():
         raise RuntimeError("inside")
     np.testing.assert_array_equal(ops.convert_to_numpy(layer.bias), now)
     assert abs(expected - now).min() > 1
+
+
+@pytest.mark.core
+def test_average_outlives_a_scoring():
+    model = keras.Sequential([keras.Input((2,)), dense()])
+    model.compile(loss="mse")
+    average = WeightEMA(model)
+    average.update()
+    images, truth = np.ones((4, 2)), np.zeros((4, 2))
+    with average.applied():
+        model.predict_on_batch(images)
+        model.test_on_batch(images, truth)
+    for value in average.values:  # JAX's functions take over what they are given
+        assert np.isfinite(ops.convert_to_numpy(value)).all()
