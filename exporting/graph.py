@@ -113,15 +113,26 @@ def frozen(function: tf.types.experimental.GenericFunction) -> tf.Module:
     a word: its interpreter then finds nothing.
     """
     from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
+        convert_variables_to_constants_v2_as_graph,
     )
 
     concrete = function.get_concrete_function()
     names = sorted(concrete.structured_outputs)  # the order of a dictionary's tensors
-    constant = convert_variables_to_constants_v2(concrete)
+    constant, graph = convert_variables_to_constants_v2_as_graph(concrete)
+    for node in graph.node:  # gradients of a function of its own, as SiLU's, don't save
+        node.attr.pop("_gradient_op_type", None)
+    imported = tf.compat.v1.wrap_function(
+        lambda: tf.graph_util.import_graph_def(graph, name=""), []
+    )
+    run = imported.prune(
+        *(
+            [tensor.name for tensor in tensors]
+            for tensors in (constant.inputs, constant.outputs)
+        )
+    )
     module = tf.Module()
     module.detect = tf.function(
-        lambda images: dict(zip(names, constant(images), strict=True)),
+        lambda images: dict(zip(names, run(images), strict=True)),
         input_signature=function.input_signature,
     )
     return module

@@ -335,3 +335,23 @@ def test_metadata_of_earlier_exports_is_understood():
     }
     metadata = ModelMetadata.from_json(json.dumps(earlier))
     assert (metadata.output_format, metadata.tile_px) == ("frigate", 480)
+
+
+def test_frozen_functions_leave_gradients_out(tmp_path):
+    # SiLU's own gradient can't be saved, and LiteRT's converter goes on without names
+    import tensorflow as tf
+
+    from exporting.graph import frozen
+
+    layer = keras.layers.Dense(3, activation="silu")
+    layer.build((None, 2))
+    detect = tf.function(
+        lambda images: {"found": layer(images)},
+        input_signature=[tf.TensorSpec((None, 2), tf.float32, name="images")],
+    )
+    module = frozen(detect)
+    signature = module.detect.get_concrete_function()
+    tf.saved_model.save(module, str(tmp_path), signatures=signature)
+    images = np.random.default_rng(0).normal(size=(4, 2)).astype("float32")
+    found = tf.saved_model.load(str(tmp_path)).detect(images)["found"]
+    np.testing.assert_allclose(found, layer(images), rtol=1e-6)
