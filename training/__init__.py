@@ -9,7 +9,7 @@ from pathlib import Path
 RATES = {"adamw": 1e-3, "sgd": 1e-2}
 # ours: where the neck yolox brings a trained detector, a factor of the rate and the
 # backbone's share of it, by whether it knows a class of the data by its name;
-# docs/default_detector.md
+# docs/results/default_detector.md
 FINE_TUNING = {True: (1.0, 0.1), False: (2.0, 0.3)}
 # ours: auto, and Keras' dtype policies
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
