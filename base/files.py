@@ -19,6 +19,24 @@ from base.errors import UserError
 
 
 @contextmanager
+def reading(
+    path: Path | str, max_bytes: int | None = None, kind: type[UserError] = UserError
+) -> Iterator[None]:
+    """UserError, or a `kind` of it, where a file can't be read.
+
+    UserError where it has more than `max_bytes`.
+    """
+    try:
+        if max_bytes is not None and (size := Path(path).stat().st_size) > max_bytes:
+            raise UserError(
+                f"{path}: {size} bytes; at most {max_bytes} bytes are read."
+            )
+        yield
+    except OSError as error:
+        raise kind(f"{path}: can't be read ({error.strerror}).") from error
+
+
+@contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
     """A name to write to; the file takes the place of `path` when all is well.
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from base.errors import UserError
+from base.files import reading
 
 MAX_PIXELS = 100_000_000  # ours: 300 MB decoded; the largest cameras stay below
 MAX_BYTES = 100_000_000  # ours: a JPEG of MAX_PIXELS is smaller
@@ -64,13 +65,8 @@ def image_size(path: Path | str) -> tuple[int, int]:
     UserError in one line that names the file for anything that isn't an image
     of a known format within MAX_PIXELS and MAX_BYTES.
     """
-    path = Path(path)
-    try:
-        _check_bytes(path, path.stat().st_size)
-        with path.open("rb") as file:
-            size_wh, _, _ = _header(str(path), file)
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
+    with reading(path, MAX_BYTES), Path(path).open("rb") as file:
+        size_wh, _, _ = _header(str(path), file)
     return size_wh
 
 
@@ -84,12 +80,8 @@ def read_image(path: Path | str, min_side: int = 0) -> np.ndarray:
     dropped: the stored colours stay, as Pillow's `convert("RGB")` has it.
     UserError in one line that names the file for what can't be decoded whole.
     """
-    path = Path(path)
-    try:
-        _check_bytes(path, path.stat().st_size)
-        raw = path.read_bytes()  # cv2.imread fails on Unicode on Windows
-    except OSError as error:
-        raise Unreachable(f"{path}: can't be read ({error.strerror}).") from error
+    with reading(path, MAX_BYTES, Unreachable):
+        raw = Path(path).read_bytes()  # cv2.imread fails on Unicode on Windows
     return decode_image(raw, str(path), min_side)
 
 
@@ -134,11 +126,6 @@ def _decode_tiff(name: str, raw: bytes) -> np.ndarray:
         raise
     except Exception as error:  # Pillow raises almost anything on broken data
         raise UserError(f"{name}: can't be decoded ({error}).") from error
-
-
-def _check_bytes(path: Path, num_bytes: int) -> None:
-    if num_bytes > MAX_BYTES:
-        raise UserError(f"{path}: {num_bytes} bytes, at most {MAX_BYTES} are read.")
 
 
 def _header(name: str, file: io.BufferedIOBase) -> tuple[tuple[int, int], str, int]:

@@ -60,7 +60,7 @@ def _check_annotation(source: VocSource, stem: str, path: Path, places: Places) 
     try:
         annotation = source.annotation(path)
     except UserError as error:
-        places["xml"].append(f"{path}: {error}")
+        places["xml"].append(str(error))
         return
     image = source.image_of(stem, annotation.filename)
     if image is None:

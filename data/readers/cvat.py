@@ -8,10 +8,9 @@ the file of a large project has hundreds of megabytes.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
 from data.images import image_size
@@ -127,20 +126,11 @@ class _File(ListedFile):
 
 def _elements(path: Path) -> Iterator[Element]:
     """Elements of the file as they end; UserError where it is not CVAT for images."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"at most {MAX_BYTES} bytes are read")
-        for _, element in ElementTree.iterparse(xml_source(path), forbid_dtd=True):
+    with xml_source(path, MAX_BYTES, "not CVAT XML for images: {}") as source:
+        for _, element in ElementTree.iterparse(source, forbid_dtd=True):
             if element.tag == "track":
                 raise UserError("CVAT for video; export CVAT for images 1.1")
             yield element
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
-    except DefusedXmlException as error:
-        reason = f"DOCTYPE and entities are refused ({type(error).__name__})"
-        raise UserError(f"{path}: {reason}.") from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise UserError(f"{path}: not CVAT XML for images: {error}.") from error
 
 
 def _edges(shape: Element) -> EdgesPx | None:

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from base.errors import UserError
 from data.readers.files.json_file import holds
 from data.readers.files.paths import files_under
 from data.readers.files.text import open_text
@@ -111,7 +112,7 @@ def _table(path: Path) -> str | None:
     try:
         with open_text(path) as file:
             head = file.read(HEAD_BYTES)
-    except OSError:
+    except UserError:
         return None
     words = [word.strip().strip('"') for word in head.partition("\n")[0].split(",")]
     if not BOX_WORDS & {word.lower() for word in words}:

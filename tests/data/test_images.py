@@ -192,7 +192,7 @@ def test_too_large_is_refused_before_decoding(tmp_path, monkeypatch):
             function(path)
     Image.new("RGB", (20, 20)).save(path)
     monkeypatch.setattr(images, "MAX_BYTES", 10)
-    with pytest.raises(ValueError, match="at most 10 are read"):
+    with pytest.raises(ValueError, match="at most 10 bytes are read"):
         read_image(path)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from base.errors import UserError
+from base.files import reading
 from data.readers.files.paths import files_under
 from data.readers.files.text import encoding_of, without_mark
 
@@ -65,16 +66,13 @@ def decode(path: Path, kind: Any, format_name: str, is_limited: bool = True) -> 
 
     is_limited: whether at most MAX_BYTES are read.
     """
-    try:
-        if is_limited and path.stat().st_size > MAX_BYTES:
-            raise UserError(f"at most {MAX_BYTES} bytes are read")
-        with _content(path) as data, memoryview(data) as text:
-            return _parse(text, kind)
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: not {format_name}: {reason}.") from error
+    with reading(path, MAX_BYTES if is_limited else None), _content(path) as data:
+        try:
+            with memoryview(data) as text:
+                return _parse(text, kind)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path}: not {format_name}: {reason}.") from error
 
 
 def _parse(data: memoryview, kind: Any) -> Any:

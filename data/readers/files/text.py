@@ -5,12 +5,17 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from io import BytesIO, StringIO, TextIOWrapper
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
+from base.files import reading
 
 # a byte order mark decides; UTF-32's begins with UTF-16's
 MARKS = (
@@ -37,31 +42,27 @@ def encoding_of(start: bytes) -> str:
     return next((name for mark, name in MARKS if start.startswith(mark)), "utf-8")
 
 
+@contextmanager
 def open_text(
     path: Path, max_bytes: int | None = None, newline: str | None = None
-) -> TextIO:
-    """A text file in its own encoding; OSError where it can't be opened.
-
-    UserError where it has more than `max_bytes`.
+) -> Iterator[TextIO]:
+    """A text file in its own encoding; UserError as of `reading`.
 
     Bytes that are not UTF-8 become surrogates, as in the names of files: a list in
     Latin-1 finds its files. `check_name` refuses them in class names.
     """
-    if max_bytes is not None and path.stat().st_size > max_bytes:
-        raise UserError(f"{path}: at most {max_bytes} bytes are read.")
-    with path.open("rb") as file:
-        encoding = encoding_of(file.read(4))
-    errors = "surrogateescape" if encoding == "utf-8" else "replace"
-    return path.open(encoding=encoding, errors=errors, newline=newline)
+    with reading(path, max_bytes):
+        with path.open("rb") as file:
+            encoding = encoding_of(file.read(4))
+        errors = "surrogateescape" if encoding == "utf-8" else "replace"
+        with path.open(encoding=encoding, errors=errors, newline=newline) as file:
+            yield file
 
 
 def read_text(path: Path, max_bytes: int | None = None) -> str:
     """A whole text in its own encoding; UserError where it can't be read."""
-    try:
-        with open_text(path, max_bytes) as file:
-            return file.read()
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
+    with open_text(path, max_bytes) as file:
+        return file.read()
 
 
 def read_lines(path: Path, max_bytes: int | None = None) -> list[str]:
@@ -86,16 +87,25 @@ def table_rows(
                 yield reader.line_num + bool(said), row
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: {error}.") from error
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}).") from error
 
 
-def xml_source(path: Path) -> Path | StringIO:
-    """What an XML parser reads: a byte order mark decides, else the declaration."""
-    with path.open("rb") as file:
-        if encoding_of(file.read(4)) == "utf-8":
-            return path
-    return StringIO(read_text(path))
+@contextmanager
+def xml_source(path: Path, max_bytes: int, problem: str) -> Iterator[Path | StringIO]:
+    """What an XML parser reads: a byte order mark decides, else the declaration.
+
+    problem: the words of a UserError, with {} for what the parser says.
+    """
+    with reading(path, max_bytes):
+        with path.open("rb") as file:
+            has_mark = encoding_of(file.read(4)) != "utf-8"
+        source = StringIO(read_text(path)) if has_mark else path
+        try:
+            yield source
+        except DefusedXmlException as error:
+            reason = f"DOCTYPE and entities are refused ({type(error).__name__})"
+            raise UserError(f"{path}: {reason}.") from error
+        except (ParseError, ValueError, LookupError) as error:
+            raise UserError(f"{path}: {problem.format(error)}.") from error
 
 
 def without_mark(data: bytes) -> bytes:
@@ -103,8 +113,7 @@ def without_mark(data: bytes) -> bytes:
     encoding = encoding_of(data[:4])
     if encoding == "utf-8":
         return data
-    with TextIOWrapper(BytesIO(data), encoding, "replace", newline="") as text:
-        return text.read().encode("utf-8", "surrogatepass")
+    return data.decode(encoding, "replace").encode("utf-8", "surrogatepass")
 
 
 @lru_cache(1 << 16)  # ours: few names, many objects

@@ -104,10 +104,7 @@ class VocSource:
             what = "images have no annotation file"
             raise Missing(what, key, next(iter(self.images.get(key, ())), None))
         xml_path = self.annotations[key]
-        try:
-            annotation = self.annotation(xml_path)
-        except UserError as error:
-            raise UserError(f"{xml_path}: {error}.") from error
+        annotation = self.annotation(xml_path)
         path = self.image_of(key, annotation.filename)
         if path is None:
             raise UserError(

@@ -7,10 +7,9 @@ the file ever becomes a path.
 
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
 
 from base.errors import UserError
 from data.readers.files.text import clean_name, xml_source
@@ -37,23 +36,12 @@ class VocAnnotation(NamedTuple):
 
 
 def read_annotation(path: Path) -> VocAnnotation:
-    """The annotation in a file; UserError (without the path) says what is wrong."""
-    try:
-        num_bytes = path.stat().st_size
-        if num_bytes > MAX_XML_BYTES:
-            raise UserError(f"{num_bytes} bytes, at most {MAX_XML_BYTES} are read")
-        root = ElementTree.parse(xml_source(path), forbid_dtd=True).getroot()
-    except DefusedXmlException as error:
-        reason = f"DOCTYPE and entities are refused ({type(error).__name__})"
-        raise UserError(reason) from error
-    except UserError:
-        raise
-    except OSError as error:
-        raise UserError(f"can't be read ({error.strerror})") from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise UserError(f"broken XML ({error})") from error
+    """The annotation in a file; UserError says what is wrong."""
+    with xml_source(path, MAX_XML_BYTES, "broken XML ({})") as source:
+        root = ElementTree.parse(source, forbid_dtd=True).getroot()
     if root.tag != "annotation":
-        raise UserError(f"expected <annotation>, received <{root.tag[:40]}>")
+        tag = root.tag[:40]
+        raise UserError(f"{path}: expected <annotation>, received <{tag}>.")
     filename = base_name(_text(root, "filename"))
     objects = tuple(_object(element) for element in root.findall("object"))
     return VocAnnotation(filename, _size(root), objects)
