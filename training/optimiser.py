@@ -12,28 +12,12 @@ CLIP_NORM = 10.0  # ours: a guard; trainings without it: docs/results/options.md
 NOT_DECAYED = re.compile("bias|gamma|beta")
 
 
-class AdamW(Grouped, keras.optimizers.AdamW):
-    """Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2017."""
-
-
-class SGD(Grouped, keras.optimizers.SGD):
-    """With the paper's momentum, sec. 3.1."""
-
-
-class MirroredAdamW(SomeSlower, keras.optimizers.AdamW):
-    """Variable by variable, as tf.distribute asks for."""
-
-
-class MirroredSGD(SomeSlower, keras.optimizers.SGD):
-    """Variable by variable, as tf.distribute asks for."""
-
-
-# those of training.RATES: class, the same for tf.distribute, arguments
-OPTIMISERS = {
-    # ours: docs/results/options.md
-    "adamw": (AdamW, MirroredAdamW, {"weight_decay": 1e-4}),
+OPTIMISERS = {  # those of training.RATES, with their arguments
+    # Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2017; the number
+    # is ours: docs/results/options.md
+    "adamw": (keras.optimizers.AdamW, {"weight_decay": 1e-4}),
     # the paper's numbers, sec. 3.1, whose decay goes through the momentum; Keras' not
-    "sgd": (SGD, MirroredSGD, {"momentum": 0.9, "weight_decay": 5e-4}),
+    "sgd": (keras.optimizers.SGD, {"momentum": 0.9, "weight_decay": 5e-4}),
 }
 
 
@@ -49,8 +33,10 @@ def make_optimiser(
     Its rate is 0 until it is assigned. It updates once in `accumulate` steps, by the
     mean of their gradients.
     """
-    grouped, mirrored, arguments = OPTIMISERS[name]
-    optimiser = (mirrored if _is_mirrored() else grouped)(
+    kind, arguments = OPTIMISERS[name]
+    # tf.distribute asks for each variable by itself
+    way = SomeSlower if _is_mirrored() else Grouped
+    optimiser = type(kind.__name__, (way, kind), {})(
         0.0,
         global_clipnorm=CLIP_NORM,
         gradient_accumulation_steps=accumulate if accumulate > 1 else None,

@@ -22,13 +22,8 @@ from data.readers.annotation import (
     Object,
     size_problems,
 )
-from data.readers.files.paths import Finder, image_folders
-from data.readers.files.split_files import (
-    AnnotationFile,
-    SplitFiles,
-    files_in,
-    files_of_splits,
-)
+from data.readers.files.paths import Finder, files_in, image_folders
+from data.readers.files.split_files import AnnotationFile, SplitFiles, files_of_splits
 from data.readers.files.text import check_names, table_rows
 from data.readers.outlines import as_number
 from data.readers.splits import split_in_name

@@ -17,16 +17,21 @@ from ssd_utils import Tensor
 LEAST_SIDE, LEAST_INPUTS, FILTERS_UNIT = 19, 16, 64
 
 
+def is_tensorflow_on_processor() -> bool:
+    """Whether TensorFlow computes, and without a GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
 def speed_up(model: keras.Model) -> None:
     """Let the model's convolutions train so where it is quicker, and only there.
 
     That is under TensorFlow, on a processor, in float32.
     """
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
+    if not is_tensorflow_on_processor():
         return
     for layer in model._flatten_layers(include_self=False):
         if _is_quicker(layer):

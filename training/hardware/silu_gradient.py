@@ -8,16 +8,14 @@ of the next layer. docs/performance.md has a step with either.
 import keras
 
 from ssd_utils import Tensor
+from training.hardware.filter_gradient import is_tensorflow_on_processor
 
 
 def speed_up(model: keras.Model) -> None:
     """Let the model's SiLU layers train so, under TensorFlow on a processor."""
-    if keras.backend.backend() != "tensorflow":
+    if not is_tensorflow_on_processor():
         return
     import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
-        return
 
     @tf.custom_gradient
     def silu(x: Tensor) -> tuple[Tensor, object]:

@@ -58,11 +58,7 @@ class Finder:
         return found
 
     def _exactly(self, parts: Sequence[str]) -> Path | None:
-        path = self._last.joinpath(*parts)
-        # strings and os.path: Path's own take a second for 100,000 names
-        if os.path.exists(path):  # noqa: PTH110
-            return path
-        return self._by(_exact, parts)
+        return _exact(self._last, parts) or self._by(_exact, parts)
 
     def _in_other_case(self, parts: Sequence[str]) -> Path | None:
         return self._by(self._folded, parts)
@@ -95,27 +91,22 @@ class Finder:
         if not folders:
             return 0, None
         if folders not in self._known:
-            here = (
-                f for match in (_exact, self._folded) for f in self._at(match, folders)
-            )
-            own = next(here, None)
+            matches = product((_exact, self._folded), self.folders)
+            found = (match(folder, folders) for match, folder in matches)
+            own = next(filter(None, found), None)
             shorter = self._there(folders[:-1])
             self._known[folders] = (len(folders), own) if own else shorter
         return self._known[folders]
-
-    def _at(self, match: Callable, parts: Sequence[str]) -> Iterator[Path]:
-        return (path for f in self.folders if (path := match(f, parts)))
 
     def _without_first(self, parts: Sequence[str]) -> Path | None:
         folder, skipped = self._guess
         if skipped < len(parts) and (path := _exact(folder, parts[skipped:])):
             return path
-        for skipped in range(1, len(parts)):
-            for match in (_exact, self._folded):
-                for folder in self.folders:
-                    if path := match(folder, parts[skipped:]):
-                        self._guess = folder, skipped
-                        return path
+        ways = product(range(1, len(parts)), (_exact, self._folded), self.folders)
+        for skipped, match, folder in ways:
+            if path := match(folder, parts[skipped:]):
+                self._guess = folder, skipped
+                return path
         return None
 
     def _folded(self, folder: Path, parts: Sequence[str]) -> Path | None:
@@ -159,6 +150,7 @@ def folded(name: str) -> str:
 
 def _exact(folder: Path, parts: Sequence[str]) -> Path | None:
     path = folder.joinpath(*parts)
+    # strings and os.path: Path's own take a second for 100,000 names
     return path if os.path.exists(path) else None  # noqa: PTH110
 
 
@@ -182,15 +174,28 @@ def files_under(folder: Path, depth: int | None = None) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names))
 
 
+def folders_in(folder: Path) -> dict[str, Path]:
+    """Folders in a folder by their names, sorted; none where it isn't there."""
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:  # Path's own asks the disk for each image
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    return {name: folder / name for name in names}
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Folders in a folder, sorted; without hidden ones and links that lead back."""
-    if not folder.is_dir():
-        return []
     real = folder.resolve()
     back = {real, *real.parents}
-    inside = (p for p in sorted(folder.iterdir()) if p.is_dir())
-    shown = (p for p in inside if p.name[0] != "." and p.name != "__MACOSX")
+    inside = folders_in(folder).items()
+    shown = (path for name, path in inside if name[0] != "." and name != "__MACOSX")
     return [path for path in shown if path.resolve() not in back]
+
+
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """Files of a suffix, in small letters, in a folder; none where it isn't there."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else ()
+    return [p for p in inside if p.suffix.lower() == suffix and p.is_file()]
 
 
 def image_folders(path: Path, root: Path) -> list[Path]:
@@ -213,8 +218,7 @@ def image_folders(path: Path, root: Path) -> list[Path]:
 
 def _folders_of(split: str | None, base: Path) -> list[Path]:
     """Folders in another that are called after a split: valid, validation for val."""
-    if split is None or not base.is_dir():
+    if split is None:
         return []
-    with os.scandir(base) as entries:  # Path's own asks the disk for each image
-        folders = sorted(entry.name for entry in entries if entry.is_dir())
-    return [base / name for name in folders if split_in_name(name) == split]
+    inside = folders_in(base).items()
+    return [path for name, path in inside if split_in_name(name) == split]

@@ -14,7 +14,7 @@ from data.readers.files.image_splits import (
     splits_by_folder,
     unused_lists,
 )
-from data.readers.files.paths import is_shortened
+from data.readers.files.paths import files_in, folders_in, is_shortened
 from data.readers.splits import SPLITS, splits_of
 
 
@@ -95,7 +95,7 @@ def files_of_splits(path: Path, suffix: str) -> list[Path]:
     """
     if path.is_file():
         return [path] if path.suffix.lower() == suffix else []
-    inside = {p.name: p for p in sorted(path.iterdir()) if p.is_dir()}
+    inside = folders_in(path)
     splits = splits_of(inside)
     places = [path, *(p for p in inside.values() if p.name.lower() == "annotations")]
     found = [file for place in places for file in files_in(place, suffix)]
@@ -104,12 +104,6 @@ def files_of_splits(path: Path, suffix: str) -> list[Path]:
     others = [inside[name] for name in inside if name not in splits]
     beside = [p / name for p in others for name in names if (p / name).is_file()]
     return list(dict.fromkeys([*found, *of_splits, *beside]))
-
-
-def files_in(folder: Path, suffix: str) -> list[Path]:
-    """The files of a suffix in a folder, sorted."""
-    inside = (p for p in sorted(folder.iterdir()) if p.suffix.lower() == suffix)
-    return [path for path in inside if path.is_file()]
 
 
 class SplitFiles:

@@ -6,7 +6,7 @@ from pathlib import Path
 from data.images import is_image_name
 from data.readers.annotation import Problem
 from data.readers.cvat import is_cvat
-from data.readers.files.paths import files_under
+from data.readers.files.paths import files_in, files_under, folders_in
 from data.readers.splits import folder_notes, is_split_name, split_in_name, splits_of
 from data.readers.voc.lists import keys_in, list_files, subfolders
 from data.readers.voc.source import VocSource
@@ -115,7 +115,7 @@ def _annotations_in(folder: Path) -> dict[str, Path]:
 
 def _beside(root: Path) -> VocSource | None:
     """A folder for each split, or one whose XML files lie beside the images."""
-    folders = {p.name: p for p in sorted(root.iterdir()) if p.is_dir()}
+    folders = folders_in(root)
     images: dict[str, list[Path]] = {}
     annotations: dict[str, Path] = {}
     lists_of = splits_of(folders)
@@ -129,11 +129,10 @@ def _beside(root: Path) -> VocSource | None:
         lists, notes = _lists_of_folders(root, images.keys() | annotations.keys())
         beside = {name: folders[name] for name in folders if name not in lists_of}
         others = [name for name, folder in beside.items() if _annotations_in(folder)]
-        others += ["."] * any(p.suffix.lower() == ".xml" for p in root.iterdir())
+        others += ["."] * bool(files_in(root, ".xml"))
         notes = [*notes, *_unused_folders(root, others, lists)]
         return VocSource(root, images, annotations, lists, notes=notes)
-    is_beside = any(p.suffix.lower() == ".xml" for p in root.iterdir())
-    return _read_folders(root, root, root) if is_beside else None
+    return _read_folders(root, root, root) if files_in(root, ".xml") else None
 
 
 def _read_lists(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data.images import SUFFIXES, without_suffix
-from data.readers.files.paths import folded
+from data.readers.files.paths import files_in, folded, folders_in
 from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name
 from data.readers.voc.xml_file import base_name
@@ -66,7 +66,7 @@ def list_files(root: Path, keys: Sequence[str], annotated: Iterable[str]) -> lis
     """
     sets = [*subfolders(root, "imagesets"), *subfolders(root, "image_sets")]
     places = [f for place in sets for f in (*subfolders(place, "main"), place)]
-    found = [files for place in places if (files := _texts(place))]
+    found = [files for place in places if (files := files_in(place, ".txt"))]
     for files in found:
         if any(is_split_name(path.stem) for path in files):
             return list(dict.fromkeys([*found[0], *files]))
@@ -74,24 +74,15 @@ def list_files(root: Path, keys: Sequence[str], annotated: Iterable[str]) -> lis
     parts = [f for name in PARTS for place in sets for f in subfolders(place, name)]
     beside = [f for name in BESIDE for f in subfolders(root, name)]
     for place in (*parts, *beside, root):
-        named = [path for path in _texts(place) if is_split_name(path.stem)]
+        named = [p for p in files_in(place, ".txt") if is_split_name(p.stem)]
         named = [p for p in named if not known.isdisjoint(keys_in(p, keys, annotated))]
         if named:
             return [*(found or [[]])[0], *named]
     return (found or [[]])[0]
 
 
-def _texts(folder: Path) -> list[Path]:
-    files = (path for path in sorted(folder.iterdir()) if path.is_file())
-    return [path for path in files if path.suffix.lower() == ".txt"]
-
-
 def subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:
     """Folders in a folder, called or beginning so in any case."""
-
-    def matches(folder: Path) -> bool:
-        lower = folder.name.lower()
-        return (lower.startswith(name) if prefix else lower == name) and folder.is_dir()
-
-    inside = root.iterdir() if root.is_dir() else ()
-    return sorted(folder for folder in inside if matches(folder))
+    matches = str.startswith if prefix else str.__eq__
+    inside = folders_in(root).items()
+    return [folder for found, folder in inside if matches(found.lower(), name)]

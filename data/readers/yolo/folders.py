@@ -6,7 +6,7 @@ from typing import Any
 
 from data.images import is_image_name
 from data.readers.annotation import Problem
-from data.readers.files.paths import files_under, subfolders
+from data.readers.files.paths import files_under, folders_in, subfolders
 from data.readers.splits import SPLITS, folder_notes, splits_of, unknown_lists
 from data.readers.yolo.layout import Lists, child, images_in, text_lists, yaml_lists
 from data.readers.yolo.project import darknet_file, yaml_file
@@ -38,8 +38,7 @@ def folder_lists(root: Path, depth: int = DEPTH) -> tuple[Lists, list[Problem]]:
     Where these folders tell none: what those in them tell, to a depth.
     """
     for base in (child(root, "images"), root):
-        inside = base.iterdir() if base.is_dir() else ()
-        folders = {p.name: p for p in sorted(inside) if p.is_dir()}
+        folders = folders_in(base)
         splits = splits_of(folders)
         lists: Lists = {}
         for name, split in splits.items():

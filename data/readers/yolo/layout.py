@@ -8,7 +8,13 @@ from typing import Any
 from base.errors import UserError
 from data.images import SUFFIXES, is_image_name, without_suffix
 from data.readers.annotation import Problem
-from data.readers.files.paths import Finder, files_under, folded
+from data.readers.files.paths import (
+    Finder,
+    files_in,
+    files_under,
+    folded,
+    folders_in,
+)
 from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, unknown_lists
 from data.readers.yolo.names import is_name_file
@@ -29,10 +35,10 @@ def is_list(path: Path) -> bool:
 def child(folder: Path, name: str) -> Path:
     """A folder in another, however its name is written."""
     place = folder / name
-    if place.is_dir() or not folder.is_dir():
+    if place.is_dir():
         return place
-    found = (p for p in sorted(folder.iterdir()) if folded(p.name) == folded(name))
-    return next(filter(Path.is_dir, found), place)
+    inside = folders_in(folder).items()
+    return next((p for found, p in inside if folded(found) == folded(name)), place)
 
 
 class LabelFiles:
@@ -223,10 +229,10 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
         if split and path and path.is_file():
             known.setdefault(path.resolve(), split)
     unknown: list[str] = []
-    files = [p for f in (root, root / "data") for p in sorted(f.glob("*.[tT][xX][tT]"))]
+    files = [*files_in(root, ".txt"), *files_in(root / "data", ".txt")]
     sets = child(root, "ImageSets")
     for place in (child(sets, "Main"), sets, child(root, "splits")):
-        texts = sorted(place.glob("*.[tT][xX][tT]"))
+        texts = files_in(place, ".txt")
         files += [p for p in texts if is_split_name(p.stem) and _lists_images(p)]
     for path in [*files, *(p for p in known if p not in {f.resolve() for f in files})]:
         split = known.get(path.resolve())
