@@ -286,7 +286,6 @@ def detect(
     priors: Tensor,
     score_threshold: float = MIN_SCORE,
     top_k: int = TOP_K,
-    iou_threshold: float = NMS_IOU,
 ) -> Tensor:
     """Detections (B, K, 6) of raw predictions (B, P, 4 + C), sorted by score.
 
@@ -301,7 +300,7 @@ def detect(
 
     def detect_all() -> Tensor:
         rows = candidates(offsets, logits, priors, score_threshold)
-        return _suppressed(*rows, iou_threshold, top_k)
+        return _suppressed(*rows, top_k)
 
     if num_priors <= FEW_PRIORS:
         return detect_all()
@@ -309,17 +308,15 @@ def detect(
 
     def detect_few() -> Tensor:
         rows = _best_pairs(offsets, priors, at, scores, FEW_PRIORS, score_threshold)
-        found = _suppressed(*rows, iou_threshold, min(top_k, FEW_PRIORS))
+        found = _suppressed(*rows, min(top_k, FEW_PRIORS))
         return ops.pad(found, ((0, 0), (0, top_k - found.shape[1]), (0, 0)))
 
     return ops.cond(are_all, detect_few, detect_all)
 
 
-def _suppressed(
-    boxes: Tensor, scores: Tensor, class_ids: Tensor, iou_threshold: float, top_k: int
-) -> Tensor:
+def _suppressed(boxes: Tensor, scores: Tensor, class_ids: Tensor, top_k: int) -> Tensor:
     """Detections (B, K, 6) of candidates."""
-    stay = compiled(suppress, jit_compile=True)(boxes, scores, class_ids, iou_threshold)
+    stay = compiled(suppress, jit_compile=True)(boxes, scores, class_ids)
     scores = ops.where(stay, scores, ops.zeros_like(scores))
     return top_k_detections(boxes, scores, class_ids, top_k)
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from math import nan
@@ -23,20 +24,13 @@ TRAINING = ("minutes", "epochs", "train_images_per_second", "peak_memory_gib")
 NEEDED = {"options", "architecture", "class_names", "precision", "minutes", "best"}
 
 
-class _Options(dict):
-    """None for what summary.json does not tell."""
-
-    def __missing__(self, name: str) -> None:
-        return None
-
-
 class Run(TrainedRun):
     """A run as a comparison sees it."""
 
     @property
     def options(self) -> dict[str, Any]:
         """Those of train.py; None where one was left to its default."""
-        return _Options(self.summary["options"])
+        return defaultdict(lambda: None, self.summary["options"])
 
     @property
     def seed(self) -> int:

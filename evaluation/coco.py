@@ -29,7 +29,6 @@ def to_coco(
     difficult: Sequence[np.ndarray],
     sizes_wh: Sequence[tuple[int, int]],
     class_names: Sequence[str],
-    file_names: Sequence[str] | None = None,
     areas_px: Sequence[np.ndarray | None] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """A COCO dataset (images, annotations, categories) of the true objects.
@@ -55,10 +54,7 @@ def to_coco(
         zip(truths, difficult, sizes_wh, strict=True)
     ):
         width, height = (int(side) for side in size)
-        name = file_names[i] if file_names is not None else str(i + 1)
-        images.append(
-            {"id": i + 1, "file_name": name, "width": width, "height": height}
-        )
+        images.append({"id": i + 1, "width": width, "height": height})
         boxes_px = _to_xywh_px(np.asarray(truth)[:, :4], size)
         areas = areas_px[i] if areas_px is not None else None
         for j, (row, box, is_hard) in enumerate(
@@ -109,9 +105,7 @@ def evaluate_coco(
     per_class = {name: dict.fromkeys(AP_NAMES[:3], math.nan) for name in class_names}
     if not sum(len(truth) for truth in truths):
         return {**dict.fromkeys(names, math.nan), "per_class": per_class}
-    truth_coco = COCO(
-        to_coco(truths, difficult, sizes_wh, class_names, areas_px=areas_px)
-    )
+    truth_coco = COCO(to_coco(truths, difficult, sizes_wh, class_names, areas_px))
     results = to_results(detections, sizes_wh)
     evaluator = COCOeval_faster(
         truth_coco, truth_coco.loadRes(results), "bbox", print_function=lambda *_: None

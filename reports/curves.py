@@ -72,13 +72,11 @@ def plot_history(
     save_figure(figure, path)
 
 
-def plot_precision_recall(
-    curves: Sequence[ClassCurve], path: str | Path, threshold: float | None = None
-) -> None:
+def plot_precision_recall(curves: Sequence[ClassCurve], path: str | Path) -> None:
     """Draw a precision-recall curve per class into `path`, best AP first.
 
     `curves` as `evaluate_voc` returns them; classes without objects are left out. The
-    legend gives the area AP; a ring marks each curve at score >= `threshold`.
+    legend gives the area AP.
     """
     present = [curve for curve in curves if curve.num_truth]
     present.sort(key=lambda curve: -curve.ap_area)
@@ -86,12 +84,9 @@ def plot_precision_recall(
     figure = new_figure(8.2 if named else 6, 5.4)
     axes = figure.subplots()
     for i, curve in enumerate(present):
-        _plot_class(axes, curve, i if named else None, threshold)
+        _plot_class(axes, curve, i if named else None)
     frame_axes(axes, "Precision and recall", None)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
-    if threshold is not None:
-        # an entry of the legend that tells what the rings are
-        _ring(axes, math.nan, math.nan, INK, f"score ≥ {threshold:.2f}")
     if present:
         mean = np.mean([curve.ap_area for curve in present])
         axes.set_title(f"mAP50 {mean:.3f}", loc="right", color=INK, fontsize=10)
@@ -176,9 +171,7 @@ def frame_axes(axes: Axes, title: str, epochs: np.ndarray | None) -> None:
             axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
 
 
-def _plot_class(
-    axes: Axes, curve: ClassCurve, rank: int | None, threshold: float | None
-) -> None:
+def _plot_class(axes: Axes, curve: ClassCurve, rank: int | None) -> None:
     # rank chooses colour and dashes; None: one of too many, grey and without a name
     style = {"color": GREY, "linewidth": 0.8, "alpha": 0.7}
     if rank is not None:
@@ -191,28 +184,6 @@ def _plot_class(
     recall = np.concatenate([[0.0], curve.recall])
     precision = np.concatenate([curve.precision[:1], curve.precision])
     axes.plot(recall[: len(precision)], precision, **style)
-    kept = 0 if threshold is None else int((curve.scores >= threshold).sum())
-    if kept:
-        point = curve.recall[kept - 1], curve.precision[kept - 1]
-        _ring(axes, *point, style["color"])
-
-
-def _ring(
-    axes: Axes, x: float, y: float, colour: str, label: str | None = None
-) -> None:
-    axes.plot(
-        [x],
-        [y],
-        marker="o",
-        markersize=7,
-        markerfacecolor="white",
-        markeredgecolor=colour,
-        markeredgewidth=1.8,
-        linestyle="none",
-        zorder=5,
-        label=label,
-        clip_on=False,
-    )
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

@@ -60,7 +60,8 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     parts: dict[str | None, list[Annotated]] = {}
     for split, keys in _parts(sources).items():
         chosen = SplitAssignment(keys, [], made=False)
-        dataset = read_chosen(chosen, split or "all", class_names, _annotated)
+        # annotations stay as they are read
+        dataset = read_chosen(chosen, split or "all", class_names, lambda a, _: a)
         yield f"{split or 'no split'}: {len(dataset)} images"
         yield from (f"  {line}" for line in dataset.problems)
         parts[split] = dataset.samples
@@ -82,10 +83,6 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
                 shutil.copyfile(annotated.path, folder / name)
                 progress.update()
     yield f"{out}: {to}, {total} images, {len(class_names)} classes"
-
-
-def _annotated(annotated: Annotated, _: dict[str, int]) -> Annotated:
-    return annotated
 
 
 def _parts(

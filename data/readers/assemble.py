@@ -83,6 +83,7 @@ def read_chosen(
     lines, num_missing = _missing_lines(parts)
     tells = [source.problems for source, _ in parts if hasattr(source, "problems")]
     whole = list(dict.fromkeys(line for tell in tells for line in tell(split)))
+    only = parts[0][0] if len(parts) == 1 else None  # of several, ids would differ
     num_refused = sum(read.kept is None and read.missing is None for read in reads)
     return Dataset(
         name="+".join(dict.fromkeys(s.root.resolve().name for s, _ in parts)),
@@ -99,13 +100,8 @@ def read_chosen(
         + sum(line.num_objects for line in whole),
         format_name=" + ".join(dict.fromkeys(s.format_name for s, _ in parts)),
         split_was_made=chosen.made,
-        category_ids=_category_ids([source for source, _ in parts]),
+        category_ids=getattr(only, "category_ids", dict)(),
     )
-
-
-def _category_ids(sources: Sequence[AnnotationSource]) -> dict:
-    """Those of COCO JSON; of several sources their ids would differ."""
-    return getattr(sources[0], "category_ids", dict)() if len(sources) == 1 else {}
 
 
 def _each_image_once(reads: list[_Read]) -> list[_Read]:
@@ -177,10 +173,10 @@ def _read_all(
     indices: dict[str, int],
     keep: Callable,
 ) -> list[_Read]:
-    words = f"{source.root.name}: annotations read"
-    return list(
-        map_in_threads(lambda key: _read(source, key, indices, keep), keys, words)
-    )
+    def read(key: str) -> _Read:
+        return _read(source, key, indices, keep)
+
+    return list(map_in_threads(read, keys, f"{source.root.name}: annotations read"))
 
 
 def _read(

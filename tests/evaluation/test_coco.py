@@ -144,10 +144,8 @@ def test_areas_are_pixels_of_a_image_that_is_not_square():
 
 def test_dataset_counts_from_one_and_marks_difficult_objects():
     objects = np.array([[*LEFT, 1], [0, 0, 1, 1, 3]])
-    coco = to_coco([objects], [np.array([False, True])], [(200, 100)], NAMES, ["a.jpg"])
-    assert coco["images"] == [
-        {"id": 1, "file_name": "a.jpg", "width": 200, "height": 100}
-    ]
+    coco = to_coco([objects], [np.array([False, True])], [(200, 100)], NAMES)
+    assert coco["images"] == [{"id": 1, "width": 200, "height": 100}]
     assert [one["id"] for one in coco["annotations"]] == [1, 2]
     assert [one["iscrowd"] for one in coco["annotations"]] == [0, 1]
     assert coco["annotations"][0]["bbox"] == [0, 0, 100, 100]

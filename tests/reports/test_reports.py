@@ -122,13 +122,12 @@ def test_plot_history_of_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("names", [("cat", "dog"), [f"c{i}" for i in range(30)]])
-@pytest.mark.parametrize("threshold", [None, 0.75, 1.5])
-def test_plot_precision_recall(tmp_path, names, threshold):
+def test_plot_precision_recall(tmp_path, names):
     path = tmp_path / "curve.png"
     curves = curves_of(names)
     if len(names) > 2:
         curves = [curves[0]] * 30
-    plot_precision_recall(curves, path, threshold)
+    plot_precision_recall(curves, path)
     assert cv2.imread(str(path)).std() > 5
 
 

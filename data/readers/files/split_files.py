@@ -1,5 +1,6 @@
 """Annotation files that each list images, one or more of them for each split."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -18,7 +19,7 @@ from data.readers.files.paths import files_in, folders_in, is_shortened
 from data.readers.splits import SPLITS, splits_of
 
 
-class AnnotationFile:
+class AnnotationFile(ABC):
     """One file's content.
 
     images: what it knows of each image, by the name that it writes.
@@ -44,9 +45,9 @@ class AnnotationFile:
             raise Missing(f"images of {self.path.name} are not there", name)
         return self.annotated(name, image)
 
+    @abstractmethod
     def annotated(self, name: str, image: Path) -> Annotated:
         """The image with its objects; each format has its own."""
-        raise NotImplementedError
 
 
 def names_by_image(files: Iterable[AnnotationFile]) -> dict[Path, set[str]]:
@@ -106,7 +107,7 @@ def files_of_splits(path: Path, suffix: str) -> list[Path]:
     return list(dict.fromkeys([*found, *of_splits, *beside]))
 
 
-class SplitFiles:
+class SplitFiles(ABC):
     """A data set's files, each opened once, when it is asked for.
 
     A key is the name that a file writes, behind the split: `train/a.jpg` and
@@ -145,9 +146,9 @@ class SplitFiles:
         told = self._split_of.values()
         return list(dict.fromkeys([*splits, *told, *self._others]))
 
+    @abstractmethod
     def open_file(self, path: Path) -> AnnotationFile:
         """The content of a file."""
-        raise NotImplementedError
 
     def paths(self) -> list[Path]:
         """The files of all splits."""

@@ -98,18 +98,21 @@ class YoloSource:
         self.lists = [split for split in self._lists if split]
 
     @cached_property
-    def labelled(self) -> "list[tuple[Path, Path]]":
-        """Images with their label files."""
+    def _images(self) -> list[Path]:
+        """Those of all lists, each once."""
         paths = dict.fromkeys(path for paths in self._lists.values() for path in paths)
-        pairs = ((p, self._labels.find(p)) for p in paths if is_image_name(p.name))
+        return [path for path in paths if is_image_name(path.name)]
+
+    @cached_property
+    def labelled(self) -> list[tuple[Path, Path]]:
+        """Images with their label files."""
+        pairs = ((image, self._labels.find(image)) for image in self._images)
         return [(image, label) for image, label in pairs if label]
 
     @property
     def unlabelled(self) -> list[Path]:
         """Images without a label file, which are taken for empty."""
-        paths = dict.fromkeys(path for paths in self._lists.values() for path in paths)
-        images = (path for path in paths if is_image_name(path.name))
-        return [path for path in images if not self._labels.find(path)]
+        return [image for image in self._images if not self._labels.find(image)]
 
     def name_classes(self, names: Sequence[str] | None, file: Path | None) -> None:
         """Take the names of data.yaml, else those beside the labels, else numbers."""
