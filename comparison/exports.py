@@ -38,11 +38,9 @@ class Export:
     training: ClassVar[dict[str, float]] = dict.fromkeys(TRAINING, np.nan)
 
     def weights(self, split: str) -> Path:
-        """The file, whatever the split."""
         return self.path
 
     def command(self) -> str:
-        """None is known."""
         return ""
 
 

@@ -34,7 +34,6 @@ class Run(TrainedRun):
 
     @property
     def seed(self) -> int:
-        """What its random numbers began with."""
         return self.options["seed"]
 
     @property
@@ -44,7 +43,6 @@ class Run(TrainedRun):
 
     @property
     def class_names(self) -> list[str]:
-        """Without the background."""
         return self.summary["class_names"]
 
     @property

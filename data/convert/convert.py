@@ -41,7 +41,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert, and say what was done."""
     for line in convert(args.source, args.output, args.to):
         print(line)
 

@@ -58,7 +58,6 @@ class _Row(NamedTuple):
 
 
 def find(path: Path) -> list["TableSource"]:
-    """The data set in a CSV file, or in those of a folder."""
     files = files_of_splits(path, ".csv")
     beside = (f for place in {f.parent for f in files} for f in files_in(place, ".csv"))
     classes = sorted(file for file in beside if CLASS_FILE.search(file.name))
@@ -114,7 +113,6 @@ class TableSource(SplitFiles):
         self.names_have_order = bool(self._classes)
 
     def open_file(self, path: Path) -> AnnotationFile:
-        """The content of a file."""
         return _Table(path, self.root, self._classes)
 
     def class_names(self) -> list[str]:

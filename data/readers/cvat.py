@@ -54,7 +54,6 @@ class _Image(NamedTuple):
 
 
 def find(path: Path) -> list[ListedSource]:
-    """The data set of a CVAT file, or of those in a folder and its subfolders."""
     files = [file for file in files_of(path, ".xml") if is_cvat(file)]
     return listed_sources("CVAT XML", path, files, _File, names_have_order=True)
 

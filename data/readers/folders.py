@@ -25,7 +25,6 @@ class SplitFolders:
         self.lists = list(dict.fromkeys(split for _, split, _ in parts))
 
     def keys(self, split: str | None) -> list[str]:
-        """Keys of the data sets of a split, or of all."""
         return [
             f"{number}/{key}"
             for number, (_, of, source) in enumerate(self._parts)
@@ -34,12 +33,10 @@ class SplitFolders:
         ]
 
     def class_names(self) -> list[str]:
-        """Classes of all data sets."""
         names = [name for *_, source in self._parts for name in source.class_names()]
         return list(dict.fromkeys(names))
 
     def read(self, key: str) -> Annotated:
-        """One image, by its own data set."""
         number, _, own = key.partition("/")
         return self._parts[int(number)][2].read(own)
 

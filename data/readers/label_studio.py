@@ -62,7 +62,6 @@ class _Task(NamedTuple):
 
 
 def find(path: Path) -> list[ListedSource]:
-    """The data set of an exported file, or of those in a folder and its subfolders."""
     files = [file for file in files_of(path, ".json") if holds(file, *KEYS)]
     return listed_sources("Label Studio", path, files, _File)
 

@@ -53,7 +53,6 @@ class _File(msgspec.Struct):
 
 
 def find(path: Path) -> list["LabelmeSource"]:
-    """The data set of a labelme file, or of those in a folder and its subfolders."""
     files = files_of(path, ".json")
     if not any(holds(file, KEYS) for file in files):
         return []
@@ -84,7 +83,6 @@ class LabelmeSource:
         self.lists = [split for split in self._lists if split]
 
     def keys(self, split: str | None) -> list[str]:
-        """Names of the files of a split, or of all."""
         lists = self._lists.values() if split is None else [self._lists[split]]
         return [key for keys in lists for key in keys]
 
@@ -94,7 +92,6 @@ class LabelmeSource:
         return [*unused_lists(self.root, self._lists), *rest]
 
     def class_names(self) -> list[str]:
-        """All labels in all files."""
         found = [check_names(n, path) for path, (_, n) in self._contents.items()]
         return sorted({name for names in found for name in names})
 
@@ -122,7 +119,6 @@ class LabelmeSource:
         return found
 
     def read(self, key: str) -> Annotated:
-        """One file with its image."""
         path = self._files[key]
         content = _read(path)
         image = self._image(path, content.imagePath)

@@ -99,11 +99,9 @@ class ListedSource:
 
     @property
     def lists(self) -> list[str]:
-        """The splits that the files tell apart."""
         return [split for split in self._lists if split]
 
     def keys(self, split: str | None) -> list[str]:
-        """Names of the images of a split, or of all."""
         lists = self._lists.values() if split is None else [self._lists[split]]
         return [key for keys in lists for key in keys]
 
@@ -117,14 +115,12 @@ class ListedSource:
         return unlisted(self.root, self._names_of, self.format_name)
 
     def class_names(self) -> list[str]:
-        """Classes of all files."""
         files = self._files.items()
         checked = [n for path, f in files for n in check_names(f.class_names, path)]
         names = list(dict.fromkeys(checked))
         return names if self.names_have_order else sorted(names)
 
     def read(self, key: str) -> Annotated:
-        """One image with its objects."""
         path, name = next(keys[key] for keys in self._lists.values() if key in keys)
         image = self._files[path].find(name)
         if image:

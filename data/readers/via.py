@@ -59,7 +59,6 @@ class _Region(NamedTuple):
 
 
 def find(path: Path) -> list[ListedSource]:
-    """The data set of a VIA file, or of those in a folder and its subfolders."""
     files = [file for file in files_of(path, ".json") if holds(file, *KEYS)]
     files += [file for file in files_of(path, ".csv") if _is_table(file)]
     return listed_sources("VIA", path, files, _File)

@@ -83,7 +83,6 @@ class _File(msgspec.Struct):
 
 
 def find(path: Path) -> list["CocoSource"]:
-    """The data set in a JSON file, or in those of a folder."""
     files = [file for file in files_of_splits(path, ".json") if _is_coco(file)]
     if any(file.name.startswith("instances_") for file in files):
         files = [file for file in files if not file.name.startswith(BESIDE)]
@@ -113,7 +112,6 @@ class CocoSource(SplitFiles):
     names_have_order = True
 
     def open_file(self, path: Path) -> AnnotationFile:
-        """The content of a file."""
         return _CocoFile(path, self.root)
 
     def class_names(self) -> list[str]:

@@ -35,7 +35,6 @@ class AnnotationFile(ABC):
     problems: Sequence[Problem] = ()
 
     def find(self, name: str) -> Path | None:
-        """The file of an image."""
         return self.paths[name]
 
     def read(self, name: str) -> Annotated:
@@ -147,8 +146,7 @@ class SplitFiles(ABC):
         return list(dict.fromkeys([*splits, *told, *self._others]))
 
     @abstractmethod
-    def open_file(self, path: Path) -> AnnotationFile:
-        """The content of a file."""
+    def open_file(self, path: Path) -> AnnotationFile: ...
 
     def paths(self) -> list[Path]:
         """The files of all splits."""
@@ -214,7 +212,6 @@ class SplitFiles(ABC):
         return found
 
     def read(self, key: str) -> Annotated:
-        """One image with its objects."""
         opened, name = self._at[key]
         annotated = opened.read(name)
         path = annotated.path

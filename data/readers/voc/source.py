@@ -65,7 +65,6 @@ class VocSource:
         return keys_in(self.other_lists[split], keys, self.annotations)
 
     def problems(self, split: str | None) -> list[Problem]:
-        """What is wrong with lists and names."""
         shared = [k for k in self.annotations if len(self.images.get(k, ())) > 1]
         found = list(self.notes)
         if shared:
@@ -86,7 +85,6 @@ class VocSource:
         ]
 
     def class_names(self) -> list[str]:
-        """All names in all annotations."""
 
         def names(path: Path) -> set[str]:
             try:
@@ -99,7 +97,6 @@ class VocSource:
         return sorted({n for path, of in found for n in check_names(of, path)})
 
     def read(self, key: str) -> Annotated:
-        """One annotation file with its image."""
         if key not in self.annotations:
             what = "images have no annotation file"
             raise Missing(what, key, next(iter(self.images.get(key, ())), None))

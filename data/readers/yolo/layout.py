@@ -28,7 +28,6 @@ OTHER_KEYS = ("path", "names", "nc", "download", "yaml_file", "roboflow", "kpt_s
 
 
 def is_list(path: Path) -> bool:
-    """Whether a path is that of a text file."""
     return path.suffix.lower() == ".txt"
 
 

@@ -35,7 +35,6 @@ SAMPLE = 200  # ours: label files that tell polygons from key points
 
 
 def find(path: Path) -> list["YoloSource"]:
-    """The data set of a data.yaml or obj.data, or in a folder."""
     if path.is_file():
         if path.suffix.lower() in (".yaml", ".yml"):
             return [_from_yaml(path, load_yaml(path))]
@@ -123,12 +122,10 @@ class YoloSource:
             self._names = FolderNames(self.root, (), numbers)
 
     def check_not_pose(self, where: Path) -> None:
-        """UserError where rows look like boxes with key points."""
         labels = (label for _, label in self.labelled[:SAMPLE])
         check_not_pose((line for label in labels for line in _lines(label)), where)
 
     def keys(self, split: str | None) -> list[str]:
-        """Paths of the images of a list, or of all."""
         lists = self._lists.values() if split is None else [self._lists[split]]
         return list(dict.fromkeys(path.as_posix() for paths in lists for path in paths))
 
@@ -171,7 +168,6 @@ class YoloSource:
         return stray_labels(self.root, listed)
 
     def read(self, key: str) -> Annotated:
-        """One image with the rows of its label file."""
         path = Path(key)
         if not path.is_file():
             raise Missing(_lacking_words(path), key)
