@@ -57,10 +57,10 @@ TARGETS = {
             [f"{READERS}/test_{test}.py" for test in tests.split()],
         )
         for name, tests in {
-            "assemble": "assemble",
+            "assemble": "assemble coco coco_ids csv_table voc",
             "coco/source": "coco coco_ids",
             "coco/ids": "coco_ids",
-            "csv_table": "csv_table",
+            "csv_table": "csv_table image_splits",
             "cvat": "cvat",
             "files/json_file": "cvat via labelme",
             "files/paths": "paths",
@@ -74,11 +74,11 @@ TARGETS = {
             "via": "via",
             "voc/layout": "voc_layout",
             "voc/lists": "voc_layout",
-            "voc/source": "voc",
+            "voc/source": "voc voc_layout",
             "voc/xml_file": "voc",
             "yolo/layout": "yolo_layout",
             "yolo/names": "yolo_names",
-            "yolo/source": "yolo yolo_layout",
+            "yolo/source": "yolo yolo_layout yolo_folders",
         }.items()
     },
 }

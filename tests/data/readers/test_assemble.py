@@ -1,9 +1,12 @@
 """What all formats share: missing names, sizes that differ, several formats."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from base.errors import UserError
 from data import open_dataset, read_dataset, report_problems
 from data.doctor import read_splits
 from data.readers import recognise
@@ -53,6 +56,7 @@ def test_an_image_whose_objects_lost_their_class_is_no_background(tmp_path, file
     assert (dataset.num_images_left_out, dataset.num_objects_left_out) == (1, 1)
     assert {line.id for line in dataset.problems} == {"name-missing"}
     assert any("b.png: left out" in line for line in dataset.problems)
+    assert any("no class name; left out" in line for line in dataset.problems)
 
 
 def test_a_class_that_is_not_asked_for_leaves_background(tmp_path):
@@ -64,9 +68,12 @@ def test_a_class_that_is_not_asked_for_leaves_background(tmp_path):
 
 
 def test_one_object_with_a_class_keeps_its_image(tmp_path):
-    rows = f"{HEADER}a.png,1,1,9,9,cat\na.png,11,11,19,19,NA\n"
-    root = write(tmp_path, {"a.png": None, "a.csv": rows})
-    assert boxes(root) == [("a", "cat", (1, 1, 9, 9))]
+    rows = [f"a.png,{n},1,{n + 5},9,{c}\n" for n, c in ((1, "cat"), (2, "NA"), (3, ""))]
+    root = write(tmp_path, {"a.png": None, "a.csv": HEADER + "".join(rows)})
+    assert boxes(root) == [("a", "cat", (1, 1, 6, 9))]
+    problems = read_dataset(root, "trainval").problems
+    where = [line.removeprefix(f"{root / 'a.csv'}: ") for line in problems]
+    assert where == [f"line {n}: no class name; left out." for n in (3, 4)]
 
 
 # upright sizes of an image, and what is said of a JSON of 60x40
@@ -184,3 +191,52 @@ def test_no_box_at_all_is_a_whole_sentence(tmp_path, files):
     names = ["cat", "dog"]
     with pytest.raises(ValueError, match=r"of cat, dog in \d images. All .* empty\.$"):
         read_dataset(root, "trainval", names).check_boxes()
+
+
+@pytest.mark.parametrize("names", [["./a.png"], ["./a.png", ".//a.png"]])
+def test_an_image_of_several_annotations_is_left_out_and_told_once(tmp_path, names):
+    path = write_json(tmp_path / "a.json", ["a.png", "b.png"], [BOX])
+    content = json.loads(path.read_text())
+    for number, name in enumerate(names, start=20):
+        image = {"id": number, "file_name": name, "width": 60, "height": 40}
+        content["images"].append(image)
+    path.write_text(json.dumps(content))
+    dataset = read_dataset(path, "trainval")
+    assert [sample.path.stem for sample in dataset.samples] == ["b"]
+    assert dataset.num_images_left_out == 1 + len(names)
+    (line,) = dataset.problems
+    assert line.id == "image-twice" and line.startswith(f"{tmp_path / 'a.png'}: ")
+    assert line.endswith("which of them is right can't be known. Left out.")
+
+
+def test_an_object_without_an_area_has_that_of_its_box(tmp_path):
+    bare = annotation(2, 7, [10, 5, 20, 30], area=None)
+    path = write_json(tmp_path / "a.json", ["a.png"], [BOX, bare])
+    areas_px = read_dataset(path, "trainval").samples[0].areas_px
+    assert areas_px.tolist() == [20, 600]  # 20 in the file, 20 * 30
+
+
+def test_names_of_several_sources_are_sorted_unless_one_has_an_order(tmp_path):
+    roots = [tmp_path / name for name in ("x", "y", "z")]
+    write_voc(roots[0], {"a": [("dog", (1, 1, 9, 9))]})
+    write_voc(roots[1], {"b": [("cat", (1, 1, 9, 9))]})
+    write_json(roots[2] / "a.json", ["a.png"], [BOX], [{"id": 90, "name": "bee"}])
+    assert read_dataset(roots[:2], "trainval").class_names == ["cat", "dog"]
+    assert read_dataset(roots, "trainval").class_names == ["dog", "cat", "bee"]
+
+
+NOTHING = [  # files, what lacks, the first problem
+    ({"a.csv": f"{HEADER}a.png,1,1,9,9,cat\n"}, "images", "1 images of a.csv"),
+    ({"a.csv": f"{HEADER}a.png,,,,,\n", "a.png": None}, "class names", ""),
+]
+
+
+@pytest.mark.parametrize(("files", "lacking", "first"), NOTHING)
+def test_a_split_of_which_nothing_is_usable(tmp_path, files, lacking, first):
+    root = write(tmp_path, files)
+    first = rf" First problem: .*{first}.*" if first else ""
+    words = rf"in split 'trainval': no {lacking}\. Read {root}: CSV\.{first}$"
+    with pytest.raises(UserError, match=words):
+        read_dataset(root, "trainval")
+    with pytest.raises(UserError, match=rf"Read {root}: CSV; {root}: CSV\."):
+        read_dataset([root, root], "trainval")

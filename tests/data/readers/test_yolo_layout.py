@@ -132,10 +132,21 @@ def test_images_without_labels_are_told(tmp_path, count, severity):
     assert line.severity == severity and f"{count} of 6 images have no label" in line
 
 
+def test_images_without_labels_are_those_of_the_split(tmp_path):
+    files = pairs("train", *"ab") | pairs("val", "c")
+    root = write(tmp_path, files | {"images/train/x.png": None, "data.yaml": NAMES})
+    (note,) = read_dataset(root, "train").notes
+    assert "1 of 3 images have no label file, the first is 'x.png'" in note
+    assert not read_dataset(root, "val").notes
+    (note,) = read_dataset(root, "trainval").notes
+    assert "1 of 4 images" in note
+
+
 def test_two_images_beside_one_label(tmp_path):
     files = {"a.png": None, "a.jpg": None, "a.txt": ROW, "data.yaml": NAMES}
     (line,) = read_dataset(write(tmp_path, files), "trainval").problems
     assert "1 label files belong to several images, the first is 'a.txt'" in line
+    assert (line.id, line.severity) == ("label-shared", "warning")
 
 
 POSE = (
@@ -285,6 +296,7 @@ def test_labels_in_folders_without_images_are_told(tmp_path):
     lines = [line for line in read_dataset(root, "train").problems]
     (stray,) = [line for line in lines if "belong to no image" in line]
     assert "2 label files belong to no image, the first is" in stray
+    assert (stray.id, stray.severity) == ("label-stray", "warning")
     assert any("1 labels have no image" in line and "q" in line for line in lines)
 
 
