@@ -48,7 +48,7 @@ def test_a_list_that_tells_no_split_is_told_and_may_be_asked_for(tmp_path):
     root = write_voc(tmp_path, {s: [BOX] for s in "abcde"}, lists)
     dataset = read_dataset(root, "train")
     (line,) = dataset.problems
-    assert keys(dataset) == ["a", "b"] and "holdout" in line
+    assert keys(dataset) == ["a", "b"] and "lists that tell no split: holdout" in line
     assert line.id == "list-unknown" and "list-unknown" in findings(root)
     assert keys(read_dataset(root, "holdout")) == ["d", "e"]
 
@@ -218,10 +218,9 @@ def test_two_images_of_one_annotation_are_told(tmp_path):
     write_image(root / "JPEGImages" / "a.jpg", (60, 40))
     dataset = read_dataset(root, "trainval")
     assert [p.path.name for p in dataset.samples] == ["a.png", "b.png"]
-    assert (
-        "1 annotations have several images, such as a.jpg, a.png"
-        in (dataset.problems[0])
-    )
+    (line,) = dataset.problems
+    assert "1 annotations have several images, such as a.jpg, a.png" in line
+    assert (line.id, line.severity) == ("image-shared", "warning")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-16-le"])
@@ -299,6 +298,16 @@ def test_an_image_that_another_name_means_does_not_lack_an_annotation(tmp_path):
     root = write_voc(tmp_path, {"a": [BOX], "b": [BOX]})
     (root / "JPEGImages" / "a.png").rename(root / "JPEGImages" / "A.png")
     assert "annotation-missing" not in findings(root)
+    assert not read_dataset(root, "trainval").problems
+
+
+def test_an_image_that_an_annotation_names_is_in_the_same_folder(tmp_path):
+    root = write_voc(tmp_path, {"cam1/x": [BOX], "b": None, "cam1/b": None})
+    (root / "JPEGImages" / "cam1" / "x.png").unlink()
+    xml = annotation_xml("b.png", (60, 40), [BOX])
+    (root / "Annotations" / "cam1" / "x.xml").write_text(xml)
+    (sample,) = read_dataset(root, "trainval").samples
+    assert sample.path == root / "JPEGImages" / "cam1" / "b.png"
 
 
 def test_folders_of_splits_may_lie_deeper(tmp_path):
