@@ -159,7 +159,8 @@ MARKED = "1 0.5 0.5 0.4 0.4 0.4 0.4 2 0 0 0 0.65 0.6 1"
 def test_key_points_without_kpt_shape_are_no_polygon(tmp_path, row, shape):
     files = {"a.png": None, "a.txt": f"{row}\n{row}\n", "data.yaml": NAMES}
     root = write(tmp_path, files)
-    with pytest.raises(ValueError, match=f"kpt_shape: {shape}"):
+    words = rf"^{root}.data.yaml: .* say kpt_shape: {shape}"
+    with pytest.raises(ValueError, match=words):
         read_dataset(root, "trainval")
     write(root, {"data.yaml": f"{NAMES}kpt_shape: {shape}".replace("\\", "")})
     width, height = map(float, row.split()[3:5])
@@ -167,7 +168,7 @@ def test_key_points_without_kpt_shape_are_no_polygon(tmp_path, row, shape):
     np.testing.assert_allclose(truth[0, 2] - truth[0, 0], width, rtol=1e-6)
     np.testing.assert_allclose(truth[0, 3] - truth[0, 1], height, rtol=1e-6)
     (root / "data.yaml").unlink()
-    with pytest.raises(ValueError, match="kpt_shape"):
+    with pytest.raises(ValueError, match=rf"^{root}: .* kpt_shape"):
         read_dataset(root, "trainval")
 
 
