@@ -95,9 +95,10 @@ def test_a_file_alone_is_split_by_hash_and_may_be_named_itself(tmp_path):
     assert both[0].split_was_made and stems(both[1])
 
 
-def test_roboflow_puts_the_project_before_the_classes(tmp_path):
+@pytest.mark.parametrize("no_parent", ["none", "", None])
+def test_roboflow_puts_the_project_before_the_classes(tmp_path, no_parent):
     categories = [
-        {"id": 0, "name": "pets", "supercategory": "none"},
+        {"id": 0, "name": "pets", "supercategory": no_parent},
         {"id": 1, "name": "cat", "supercategory": "pets"},
         {"id": 2, "name": "dog", "supercategory": "pets"},
     ]
