@@ -84,6 +84,12 @@ def test_shares_of_which_one_reaches_out_are_no_pixels(tmp_path):
     assert "reaches out" in dataset.problems[0]
 
 
+def test_pixels_at_the_upper_edge_are_no_shares(tmp_path):
+    rows = "a.png,5,0,45,1,cat\n"  # a box of one row of pixels: bottom is 1
+    root = write(tmp_path, {"a.png": None, "boxes.csv": rows})
+    assert boxes(root) == [("a", "cat", (5, 0, 45, 1))]
+
+
 ROWS = [  # a row after a good one, words of its problem
     ("a.png,15,2,x,18,cat", "boxes.csv: line 2 (cat): a number is missing"),
     ("a.png,15,2,nan,18,cat", "boxes.csv: line 2 (cat): a number is missing"),
