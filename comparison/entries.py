@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from base import grouped
 from comparison.exports import Compared
 from comparison.intervals import interval, is_told_apart, resampled_map
 from comparison.runs import TRAINING
@@ -89,9 +90,7 @@ def make_entries(
     `counts` (draws, I) as `draw_images` gives them. Entries that share their name are
     told by their first run's folder.
     """
-    groups: dict[str, list[int]] = {}
-    for i, run in enumerate(runs):
-        groups.setdefault(run.settings, []).append(i)
+    groups = grouped((run.settings, i) for i, run in enumerate(runs))
     entries = []
     for members in groups.values():
         members = sorted(members, key=lambda i: runs[i].seed)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from base import grouped
 from comparison.entries import Entry
 
 # ours: of the best mAP50; what is below the first is no detector to recommend for its
@@ -65,9 +66,7 @@ def sentence(picks: Sequence[Pick]) -> str:
     """
     if not picks:
         return "None of them detects anything yet."
-    purposes: dict[str, list[str]] = {}
-    for pick in picks:
-        purposes.setdefault(pick.entry.name, []).append(pick.purpose)
+    purposes = grouped((pick.entry.name, pick.purpose) for pick in picks)
     parts = [f"{name} {', '.join(what)}" for name, what in purposes.items()]
     return f"Take {'; '.join(parts)}."
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base import grouped
 from base.errors import UserError
 from data.images import read_image
 
@@ -134,10 +135,9 @@ def report_problems(*datasets: Dataset) -> None:
     """Notes and problems to standard error, a line for each kind of problem."""
     lines = [line for dataset in datasets for line in dataset.notes]
     lines += [line for dataset in datasets for line in dataset.problems]
-    kinds: dict[str, list[str]] = {}
-    for line in dict.fromkeys(lines):  # two splits may say the same
-        kind = getattr(line, "id", "reader")
-        kinds.setdefault(line if kind == "reader" else kind, []).append(line)
+    lines = dict.fromkeys(lines)  # two splits may say the same
+    ids = [(getattr(line, "id", "reader"), line) for line in lines]
+    kinds = grouped((line if id == "reader" else id, line) for id, line in ids)
     shown = [
         f"{first} And {len(more)} more of this kind." if more else first
         for first, *more in kinds.values()

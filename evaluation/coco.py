@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from base import grouped
 from base.boxes import to_pixels
 from base.errors import UserError
 from evaluation.average_precision import check_images
@@ -212,12 +213,9 @@ def _read_list(path: str | Path) -> list[Any]:
 
 def _image_ids(file_names: Sequence[str]) -> dict[str, list[int]]:
     """Positions from 0 of the files of each name, and of each stem that is no name."""
-    ids: dict[str, list[int]] = {}
-    stems: dict[str, list[int]] = {}
-    for i, path in enumerate(map(PurePosixPath, file_names)):
-        ids.setdefault(path.name, []).append(i)
-        stems.setdefault(path.stem, []).append(i)
-    return stems | ids
+    paths = list(map(PurePosixPath, file_names))
+    names = grouped((path.name, i) for i, path in enumerate(paths))
+    return grouped((path.stem, i) for i, path in enumerate(paths)) | names
 
 
 def _find_image(

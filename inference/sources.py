@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
+from base import grouped
 from base.background import prefetch
 from base.errors import UserError
 from data.images import SUFFIXES, is_image_name, read_image
@@ -115,9 +116,7 @@ def _place(source: MediaSource) -> str:
 
 def _told_apart(places: dict[str, MediaSource]) -> list[MediaSource]:
     """The sources; those of one name with as many folders in front as differ."""
-    same: dict[str, list[str]] = {}
-    for place, source in places.items():
-        same.setdefault(source.name, []).append(place)
+    same = grouped((source.name, place) for place, source in places.items())
     for group in (group for group in same.values() if len(group) > 1):
         names = _different_ends([place.split("/") for place in group])
         for place, longer_name in zip(group, names, strict=True):

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from base import grouped
 from ssd_utils import Tensor
 
 
@@ -70,9 +71,8 @@ class Grouped(SomeSlower):
         """Group the variables; Keras' part sees one for each group."""
         if self.built:  # a LossScaleOptimizer builds again
             return
-        alike: dict[tuple[bool, bool], list[int]] = {}
-        for at in range(len(variables)):
-            alike.setdefault((at in self.slow, at in self.decayed), []).append(at)
+        positions = range(len(variables))
+        alike = grouped(((at in self.slow, at in self.decayed), at) for at in positions)
         self.groups = [_group(variables, positions) for positions in alike.values()]
         self.slow = frozenset(at for at, key in enumerate(alike) if key[0])
         self.decayed = frozenset(at for at, key in enumerate(alike) if key[1])

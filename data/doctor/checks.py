@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from base import grouped
 from base.errors import UserError
 from data.dataset import Dataset
 from data.doctor.boxes import check_boxes, check_priors
@@ -83,9 +84,7 @@ def check_dataset(
 
 def _problems(lines: Sequence[Problem]) -> list[Finding]:
     """What the readers complain of, by their words for it."""
-    by_kind: dict[tuple[str, str], list[str]] = {}
-    for line in lines:
-        by_kind.setdefault((line.id, line.severity), []).append(line)
+    by_kind = grouped(((line.id, line.severity), line) for line in lines)
     return [
         finding
         for (id, severity), places in by_kind.items()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from base import grouped
 from base.errors import UserError
 from data.dataset import Dataset, Sample, truth_array
 from data.progress import map_in_threads
@@ -250,10 +251,8 @@ def _missing_lines(
     lines, num_missing = [], 0
     for source, reads in parts:
         used = {read.path for read in reads if read.path}
-        kinds: dict[str, list[str]] = {}
-        for missing in (read.missing for read in reads):
-            if missing and missing.path not in used:
-                kinds.setdefault(missing.what, []).append(missing.name)
+        lacking = (read.missing for read in reads if read.missing)
+        kinds = grouped((m.what, m.name) for m in lacking if m.path not in used)
         for what, names in kinds.items():
             text = f"{len(names)} {what}, the first is {names[0]!r}; left out."
             lines.append(Problem(f"{source.root}: {text}"))

@@ -7,13 +7,14 @@ in base64, is passed over: the image that imagePath names is read.
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from base import grouped
 from base.errors import UserError
 from data.images import image_size, is_image_name
 from data.progress import map_in_threads
@@ -71,15 +72,12 @@ class LabelmeSource:
         self._annotated = {file.with_suffix("") for file in files}
         images = [p for p in files_under(root) if is_image_name(p.name)]
         self._images = {image.with_suffix(""): image for image in reversed(images)}
-        self._by_name: dict[str, list[Path]] = {}
-        for image in images:
-            self._by_name.setdefault(folded(image.name), []).append(image)
+        self._by_name = grouped((folded(image.name), image) for image in images)
         self._folders = {image.parent for image in images}
-        self._finders: dict[Path, Finder] = {}
-        self._lists: dict[str | None, list[str]] = {}
+        self._finder = cache(lambda folder: Finder([folder, root]))
         splits = file_splits(root, [file.parent for file in files])
-        for key, file in self._files.items():
-            self._lists.setdefault(splits[file.parent], []).append(key)
+        of_keys = ((splits[file.parent], key) for key, file in self._files.items())
+        self._lists = grouped(of_keys)
         self.lists = [split for split in self._lists if split]
 
     def keys(self, split: str | None) -> list[str]:
@@ -112,11 +110,9 @@ class LabelmeSource:
     @cached_property
     def _files_of(self) -> dict[Path, list[Path]]:
         """The files of each image."""
-        found: dict[Path, list[Path]] = {}
-        for path, (name, _) in self._contents.items():
-            if name and (image := self._image(path, name)):
-                found.setdefault(image, []).append(path)
-        return found
+        named = ((path, name) for path, (name, _) in self._contents.items() if name)
+        images = ((self._image(path, name), path) for path, name in named)
+        return grouped((image, path) for image, path in images if image)
 
     def read(self, key: str) -> Annotated:
         path = self._files[key]
@@ -147,9 +143,7 @@ class LabelmeSource:
         then the image beside the file counts, of the same name.
         """
         folder = path.parent
-        if folder not in self._finders:
-            self._finders[folder] = Finder([folder, self.root])
-        named = self._finders[folder].find(name) or self._elsewhere(folder, name)
+        named = self._finder(folder).find(name) or self._elsewhere(folder, name)
         is_free = named and (
             named.stem == path.stem or named.with_suffix("") not in self._annotated
         )

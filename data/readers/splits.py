@@ -87,15 +87,17 @@ def folder_notes(root: Path, splits: Mapping[str, str]) -> list[Problem]:
     return [Problem(text, "split-folder", "note")] if read else []
 
 
-def unknown_lists(path: Path, what: str, names: Sequence[str]) -> list[Problem]:
-    """The warning about lists whose names tell no split."""
+def unknown_lists(
+    path: Path, what: str, names: Sequence[str], then: str = ""
+) -> list[Problem]:
+    """The warning about lists whose names tell no split; then: what becomes of them."""
     if not names:
         return []
-    text = (
-        f"{path}: {what} that tell no split: {', '.join(names[:8])}; their images are "
-        "in train, val or test only where another list has them. "
-        f"--train-split {names[0]} takes one."
+    then = then or (
+        "their images are in train, val or test only where another list has them. "
+        f"--train-split {names[0]} takes one"
     )
+    text = f"{path}: {what} that tell no split: {', '.join(names[:8])}; {then}."
     return [Problem(text, "list-unknown", "warning")]
 
 

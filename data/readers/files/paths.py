@@ -4,9 +4,11 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 
+from base import grouped
 from data.readers.splits import split_in_name
 
 
@@ -24,7 +26,7 @@ class Finder:
         self.folders = list(dict.fromkeys(folders))
         self._last: Path = self.folders[0]  # what worked last is tried first
         self._guess: tuple[Path, int] = (self.folders[0], 1)
-        self._listings: dict[Path, dict[str, list[str]]] = {}
+        self._listing = cache(_listing)
         self._known: dict[tuple[str, ...], tuple[int, Path | None]] = {}
 
     def find(self, name: str) -> Path | None:
@@ -120,13 +122,11 @@ class Finder:
             folder = folder / names[0]
         return folder
 
-    def _listing(self, folder: Path) -> dict[str, list[str]]:
-        """Names in a folder by their folded form."""
-        if folder not in self._listings:
-            self._listings[folder] = found = {}
-            for path in folder.iterdir() if folder.is_dir() else ():
-                found.setdefault(folded(path.name), []).append(path.name)
-        return self._listings[folder]
+
+def _listing(folder: Path) -> dict[str, list[str]]:
+    """Names in a folder by their folded form."""
+    inside = folder.iterdir() if folder.is_dir() else ()
+    return grouped((folded(path.name), path.name) for path in inside)
 
 
 def parts_of(name: str) -> list[str]:

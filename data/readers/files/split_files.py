@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from base import grouped
 from base.errors import UserError
 from data.readers.annotation import Annotated, Missing, Problem
 from data.readers.files.image_splits import (
@@ -115,13 +116,13 @@ class SplitFiles(ABC):
     """
 
     def __init__(self, root: Path, files: Sequence[Path]) -> None:
-        self._files: dict[str | None, list[Path]] = {}
         folders = {f: f.parent.name if f.parent != root else "" for f in files}
         of_folder = splits_of(folders.values())
         of_file = splits_of(file.stem for file in files)
-        for file, folder in folders.items():
-            split = of_file.get(file.stem) or of_folder.get(folder)
-            self._files.setdefault(split, []).append(file)
+        self._files: dict[str | None, list[Path]] = grouped(
+            (of_file.get(file.stem) or of_folder.get(folder), file)
+            for file, folder in folders.items()
+        )
         self.root = root
         others = self._files.get(None, [])
         stems = Counter(file.stem for file in files)
@@ -187,9 +188,8 @@ class SplitFiles(ABC):
         if not of:
             return []
         files = list(map(self.open, self.paths()))
-        lists: dict[str | None, list[str]] = {}
-        for name in dict.fromkeys(name for file in files for name in file.images):
-            lists.setdefault(of.get(name), []).append(name)
+        names = dict.fromkeys(name for file in files for name in file.images)
+        lists = grouped((of.get(name), name) for name in names)
         where = ["a column"] * any(file.splits for file in files)
         return [*split_notes(self.root, of, *where), *unused_lists(self.root, lists)]
 

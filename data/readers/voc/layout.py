@@ -3,11 +3,18 @@
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from base import grouped
 from data.images import is_image_name
 from data.readers.annotation import Problem
 from data.readers.cvat import is_cvat
 from data.readers.files.paths import files_in, files_under, folders_in
-from data.readers.splits import folder_notes, is_split_name, split_in_name, splits_of
+from data.readers.splits import (
+    folder_notes,
+    is_split_name,
+    split_in_name,
+    splits_of,
+    unknown_lists,
+)
 from data.readers.voc.lists import keys_in, list_files, subfolders
 from data.readers.voc.source import VocSource
 
@@ -87,10 +94,7 @@ def _unused_folders(
     root: Path, names: Sequence[str], lists: dict[str, list[str]]
 ) -> list[Problem]:
     """The warning about folders whose images are in no split."""
-    if not lists or not names:
-        return []
-    text = f"{root}: folders that tell no split: {', '.join(names[:8])}; not read."
-    return [Problem(text, "list-unknown", "warning")]
+    return unknown_lists(root, "folders", names if lists else [], "not read")
 
 
 def _key(path: Path, folder: Path) -> str:
@@ -98,11 +102,8 @@ def _key(path: Path, folder: Path) -> str:
 
 
 def _images_in(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for path in files_under(folder):
-        if is_image_name(path.name):
-            found.setdefault(_key(path, folder), []).append(path)
-    return found
+    images = (path for path in files_under(folder) if is_image_name(path.name))
+    return grouped((_key(path, folder), path) for path in images)
 
 
 def _annotations_in(folder: Path) -> dict[str, Path]:

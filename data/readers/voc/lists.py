@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from base import grouped
 from data.images import SUFFIXES, without_suffix
 from data.readers.files.paths import files_in, folded, folders_in
 from data.readers.files.text import read_lines
@@ -22,11 +23,9 @@ def keys_in(path: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[s
 
     Those of annotations, where only upper and lower case differ from the image's.
     """
-    known, by_stem, alike = set(keys), {}, {}
-    for key in keys:
-        by_stem.setdefault(folded(key.rpartition("/")[2]), []).append(key)
-    for key in annotated:
-        alike.setdefault(folded(key), []).append(key)
+    known = set(keys)
+    by_stem = grouped((folded(base_name(key)), key) for key in keys)
+    alike = grouped((folded(key), key) for key in annotated)
 
     def whole(key: str) -> str:
         same = alike.get(folded(key), [])

@@ -5,9 +5,9 @@ VOC devkit, http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from base.errors import UserError
@@ -48,7 +48,9 @@ class VocSource:
     splits: dict[str, list[str]]  # keys of each; empty: split by hash
     other_lists: dict[str, Path] = field(default_factory=dict)  # read when asked for
     notes: Sequence[Problem] = ()
-    _parsed: dict[Path, VocAnnotation] = field(default_factory=dict)
+    annotation: Callable[[Path], VocAnnotation] = field(  # each is parsed once
+        default_factory=lambda: cache(read_annotation)
+    )
 
     @property
     def lists(self) -> list[str]:
@@ -117,12 +119,6 @@ class VocSource:
             for number, item in enumerate(annotation.objects, start=1)
         ]
         return Annotated(path, size_wh, objects, problems)
-
-    def annotation(self, path: Path) -> VocAnnotation:
-        """The content of an XML file, parsed once; UserError as `read_annotation`."""
-        if path not in self._parsed:
-            self._parsed[path] = read_annotation(path)
-        return self._parsed[path]
 
     def image_of(self, key: str, filename: str) -> Path | None:
         """The image of an annotation that names `filename`.

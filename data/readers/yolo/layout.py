@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from base import grouped
 from base.errors import UserError
 from data.images import SUFFIXES, is_image_name, without_suffix
 from data.readers.annotation import Problem
@@ -48,15 +50,11 @@ class LabelFiles:
     """
 
     def __init__(self) -> None:
-        self._listings: dict[Path, dict[str, list[str]]] = {}
-        self._folders: dict[Path, Path | None] = {}
+        self._labels_folder, self._listing = cache(labels_folder), cache(_listing)
 
     def find(self, image: Path) -> Path | None:
         """The label file of an image; None where there is none."""
-        folder = image.parent
-        if folder not in self._folders:
-            self._folders[folder] = labels_folder(folder)
-        for place in (self._folders[folder], folder):
+        for place in (self._labels_folder(image.parent), image.parent):
             if not place:
                 continue
             name = self._name_in(place, image, image.stem)
@@ -78,13 +76,12 @@ class LabelFiles:
         others = [name for name in names if not _has_image(image.parent, name)]
         return others[0] if len(others) == 1 else None
 
-    def _listing(self, folder: Path) -> dict[str, list[str]]:
-        if folder not in self._listings:
-            self._listings[folder] = found = {}
-            for name in os.listdir(folder) if folder.is_dir() else ():  # noqa: PTH208
-                if name.lower().endswith(".txt") and not is_name_file(name):
-                    found.setdefault(folded(name[:-4]), []).append(name)
-        return self._listings[folder]
+
+def _listing(folder: Path) -> dict[str, list[str]]:
+    """Label files in a folder by their folded stems."""
+    names = os.listdir(folder) if folder.is_dir() else ()  # noqa: PTH208
+    labels = (n for n in names if n.lower().endswith(".txt") and not is_name_file(n))
+    return grouped((folded(name[:-4]), name) for name in labels)
 
 
 def _has_image(folder: Path, label: str) -> bool:

@@ -1,6 +1,7 @@
 """Class names of YOLO data: data.yaml's, or files of names that lie with the labels."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class FolderNames:
             files += _described(folder) if folder in below else []
             if files:
                 self._files[folder] = _agreed(files)
-        self._found: dict[tuple[Path, Path], list[str]] = {}
+        self._nearest = cache(self._find_nearest)
         if given is not None:
             first = (source or root, list(given))
             self._files = {root: _agreed([first, *self._files.values()])}
@@ -125,12 +126,9 @@ class FolderNames:
 
     def of(self, label: Path, image: Path) -> list[str]:
         """The names that the numbers in a label file mean."""
-        folders = label.parent, image.parent
-        if folders not in self._found:
-            self._found[folders] = self._nearest(folders)
-        return self._found[folders]
+        return self._nearest(label.parent, image.parent)
 
-    def _nearest(self, folders: tuple[Path, Path]) -> list[str]:
+    def _find_nearest(self, *folders: Path) -> list[str]:
         above = [
             folder
             for start in dict.fromkeys(folders)
