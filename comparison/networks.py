@@ -112,11 +112,7 @@ def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> Non
     lengths = [len(part) for part in rows]
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(
-            file,
-            key=key,
-            lengths=lengths,
-            rows=np.concatenate(rows),
-            val_acc=val_acc,
+            file, key=key, lengths=lengths, rows=np.concatenate(rows), val_acc=val_acc
         )
 
 

@@ -86,13 +86,7 @@ def combine(
         )
     return [
         Combination(
-            name,
-            width,
-            neck,
-            filters,
-            frozen,
-            seed,
-            by_name.get(name, by_name.get("")),
+            name, width, neck, filters, frozen, seed, by_name.get(name, by_name.get(""))
         )
         for seed, (name, width, neck), filters, frozen in itertools.product(
             range(seeds), wanted, adapter_filters, FREEZE[freeze]

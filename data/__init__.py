@@ -12,12 +12,7 @@
 """
 
 from data.augment import augment, plain
-from data.batches import (
-    Batches,
-    pad_truth,
-    report_unreadable,
-    use_one_thread_an_image,
-)
+from data.batches import Batches, pad_truth, report_unreadable, use_one_thread_an_image
 from data.dataset import Dataset, Sample, report_problems
 from data.images import image_size, read_image
 from data.readers.recognise import open_dataset, read_dataset

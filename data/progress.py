@@ -20,12 +20,7 @@ def progress(items: Iterable[T], total: int, words: str) -> Iterator[T]:
     ['a', 'b']
     """
     yield from tqdm(
-        items,
-        words,
-        total,
-        delay=SECONDS,
-        leave=False,
-        disable=not sys.stderr.isatty(),
+        items, words, total, delay=SECONDS, leave=False, disable=not sys.stderr.isatty()
     )
 
 

@@ -56,10 +56,7 @@ def crop_tiles(image: np.ndarray, windows: np.ndarray, size: int) -> np.ndarray:
 
 
 def merge_tile_detections(
-    found: Sequence[np.ndarray],
-    windows: np.ndarray,
-    iou_threshold: float,
-    top_k: int,
+    found: Sequence[np.ndarray], windows: np.ndarray, iou_threshold: float, top_k: int
 ) -> np.ndarray:
     """Detections (K, 6) of an image from those (K_i, 6) of its `tile_windows` (N, 4).
 

@@ -27,10 +27,7 @@ INK, GREY, GRID = "#333333", "#999999", "#E4E4E4"
 
 # axes title -> (column, label, colour, line style); the columns of a run's history
 PANELS = {
-    "Loss": (
-        ("loss", "train", BLUE, "-"),
-        ("val_loss", "validation", ORANGE, "-"),
-    ),
+    "Loss": (("loss", "train", BLUE, "-"), ("val_loss", "validation", ORANGE, "-")),
     "Its two parts": (
         ("box_loss", "boxes, train", BLUE, "-"),
         ("val_box_loss", "boxes, validation", ORANGE, "-"),

@@ -90,8 +90,7 @@ class DistillationTrainer(Trainer):
         pairs = zip(flatten(predictions), flatten(wanted), strict=True)
         distances = [
             self.distance(
-                ops.cast(found, "float32"),
-                ops.stop_gradient(ops.cast(one, "float32")),
+                ops.cast(found, "float32"), ops.stop_gradient(ops.cast(one, "float32"))
             )
             for found, one in pairs
         ]

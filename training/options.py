@@ -237,15 +237,7 @@ def _number_or_auto(text: str) -> int | str:
 
 def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
     """The options that --resume does not go with, where they were given."""
-    free = (
-        "resume",
-        "data",
-        "epochs",
-        "minutes",
-        "patience",
-        "tensorboard",
-        "devices",
-    )
+    free = ("resume", "data", "epochs", "minutes", "patience", "tensorboard", "devices")
     return [
         f"--{name.replace('_', '-')}"
         for name, value in vars(args).items()

@@ -23,10 +23,7 @@ KINDS = {  # id -> severity, text
     "no-area": ("error", "boxes without width or height"),
     "outside": ("error", "boxes wholly outside the image"),
     "reaches-out": ("warning", "boxes that reach out of the image, clipped"),
-    "from-zero": (
-        "note",
-        "boxes that begin at 0: half a pixel off, VOC counts from 1",
-    ),
+    "from-zero": ("note", "boxes that begin at 0: half a pixel off, VOC counts from 1"),
     "name-missing": ("error", "objects without a class name"),
 }
 

@@ -16,12 +16,7 @@ from typing import NamedTuple
 
 from base.errors import UserError
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
-from data.readers.annotation import (
-    Annotated,
-    EdgesPx,
-    Object,
-    size_problems,
-)
+from data.readers.annotation import Annotated, EdgesPx, Object, size_problems
 from data.readers.files.paths import Finder, files_in, image_folders
 from data.readers.files.split_files import AnnotationFile, SplitFiles, files_of_splits
 from data.readers.files.text import check_names, table_rows

@@ -8,11 +8,7 @@ from pathlib import Path
 
 from data.images import is_image_name
 from data.readers.annotation import Annotated, Problem
-from data.readers.files.image_splits import (
-    split_notes,
-    splits_by_folder,
-    unused_lists,
-)
+from data.readers.files.image_splits import split_notes, splits_by_folder, unused_lists
 from data.readers.files.paths import files_under
 from data.readers.files.split_files import (
     AnnotationFile,

@@ -27,16 +27,7 @@ from data.readers.folders import SplitFolders
 from data.readers.splits import is_split_name, splits_of
 
 # modules of data/readers, asked in this order: the more telling files first
-FORMATS = (
-    "coco",
-    "label_studio",
-    "via",
-    "cvat",
-    "yolo",
-    "voc",
-    "labelme",
-    "csv_table",
-)
+FORMATS = ("coco", "label_studio", "via", "cvat", "yolo", "voc", "labelme", "csv_table")
 # what those behind the first read, beside which they are looked for
 ENDINGS = {"yolo": ".txt", "voc": ".xml", "cvat": ".xml", "csv_table": ".csv"}
 DEPTH = 3  # ours: folders in folders that may be data sets

@@ -18,12 +18,7 @@ from data.readers.files.json_file import MAX_BYTES, decode, files_of, holds
 from data.readers.files.paths import Finder, image_folders
 from data.readers.files.text import table_rows
 from data.readers.listed import ListedFile, ListedSource, listed_sources
-from data.readers.outlines import (
-    around_ellipse,
-    around_points,
-    as_number,
-    as_numbers,
-)
+from data.readers.outlines import around_ellipse, around_points, as_number, as_numbers
 
 IN_WORDS = "VIA: via_project.json, via_export.csv"
 FORMAT = "VIA JSON"

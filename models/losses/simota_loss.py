@@ -55,9 +55,7 @@ def simota_loss(
     quality = ops.stop_gradient(overlaps[..., 0, 0])  # (B, P)
     log_score = ops.take_along_axis(log_scores, class_ids[..., None], axis=-1)[..., 0]
     cross_entropy = -ops.where(
-        positives,
-        quality * log_score + (1.0 - quality) * log_scores[..., 0],
-        log_score,
+        positives, quality * log_score + (1.0 - quality) * log_scores[..., 0], log_score
     )  # (B, P)
     # Zheng et al., "Distance-IoU Loss", 2020, eq. 10
     distance = CIOU_WEIGHT * (1.0 - compute_ciou(boxes, matched[..., :4], "xyxy"))

@@ -17,10 +17,7 @@ TOO_HIGH = 4
 
 
 def explain(
-    error: Exception,
-    folder: Path,
-    settings: TrainingConfig,
-    replicas: Replicas,
+    error: Exception, folder: Path, settings: TrainingConfig, replicas: Replicas
 ) -> str | None:
     """One line; None for an error that is no accident of a training.
 

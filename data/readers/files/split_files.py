@@ -11,11 +11,7 @@ from typing import Any
 from base import grouped
 from base.errors import UserError
 from data.readers.annotation import Annotated, Missing, Problem
-from data.readers.files.image_splits import (
-    split_notes,
-    splits_by_folder,
-    unused_lists,
-)
+from data.readers.files.image_splits import split_notes, splits_by_folder, unused_lists
 from data.readers.files.paths import files_in, folders_in, is_shortened
 from data.readers.splits import SPLITS, splits_of
 

@@ -10,13 +10,7 @@ from base import grouped
 from base.errors import UserError
 from data.images import SUFFIXES, is_image_name, without_suffix
 from data.readers.annotation import Problem
-from data.readers.files.paths import (
-    Finder,
-    files_in,
-    files_under,
-    folded,
-    folders_in,
-)
+from data.readers.files.paths import Finder, files_in, files_under, folded, folders_in
 from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, unknown_lists
 from data.readers.yolo.names import is_name_file

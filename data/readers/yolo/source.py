@@ -17,18 +17,8 @@ from data.readers.files.text import read_lines
 from data.readers.yolo.folders import set_lists
 from data.readers.yolo.layout import LabelFiles, Lists, stray_labels
 from data.readers.yolo.names import FolderNames, names_in, up_to, yaml_names
-from data.readers.yolo.project import (
-    darknet_file,
-    darknet_names,
-    load_yaml,
-    yaml_file,
-)
-from data.readers.yolo.rows import (
-    ROW,
-    check_not_pose,
-    key_point_numbers,
-    parse_row,
-)
+from data.readers.yolo.project import darknet_file, darknet_names, load_yaml, yaml_file
+from data.readers.yolo.rows import ROW, check_not_pose, key_point_numbers, parse_row
 
 IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the images"
 SAMPLE = 200  # ours: label files that tell polygons from key points
