@@ -119,6 +119,13 @@ def test_case_in_lists_may_differ(tmp_path):
     assert found == {"train": ["A", "b"], "val": ["c"]}
 
 
+def test_a_name_in_another_case_is_that_of_the_same_folder(tmp_path):
+    objects = {"a": [BOX], "cam1/a": [("dog", BOX[1])], "c": [BOX]}
+    root = write_voc(tmp_path, objects, {"train": ["A"], "val": ["c"]})
+    (sample,) = read_dataset(root, "train").samples
+    assert sample.path == root / "JPEGImages" / "a.png"
+
+
 @pytest.mark.parametrize("folders", [("JPEGImages", "Annotations"), (".", ".")])
 def test_subfolders_are_read(tmp_path, folders):
     root = write_voc(tmp_path, {s: [BOX] for s in "ab"}, folders=folders)
@@ -351,3 +358,12 @@ def test_lists_in_other_places(tmp_path, place, line):
         ["c"],
     ]
     assert not read_dataset(root, "train").problems
+    assert keys(read_dataset(root, "default")) == ["a 1", "b", "c"]
+
+
+def test_lists_beside_the_folders_alone(tmp_path):
+    root = write_voc(tmp_path, {stem: [BOX] for stem in "ab"})
+    for split, stem in {"train": "a", "val": "b"}.items():
+        (root / f"{split}.txt").write_text(stem)
+    found = [keys(read_dataset(root, split)) for split in ("train", "val")]
+    assert found == [["a"], ["b"]]
