@@ -14,6 +14,7 @@ from base.errors import UserError
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
 from data.readers.files.text import read_lines
+from data.readers.splits import SPLITS, choose
 from data.readers.yolo.folders import set_lists
 from data.readers.yolo.layout import LabelFiles, Lists, stray_labels
 from data.readers.yolo.names import FolderNames, names_in, up_to, yaml_names
@@ -125,7 +126,9 @@ class YoloSource:
 
     def problems(self, split: str | None) -> list[Problem]:
         """Lists that are not understood, images without labels or that share them."""
-        keys = self.keys(split if split in self._lists else None)
+        # trainval may be made of train and val: without the images of test
+        is_known = split in (*SPLITS, *self.lists)
+        keys = choose([self], split).keys[0][1] if is_known else self.keys(None)
         images = [path for key in keys if (path := Path(key)).is_file()]
         labels = [self._labels.find(image) for image in images]
         bare = [image for image, label in zip(images, labels, strict=True) if not label]

@@ -134,12 +134,23 @@ def test_images_without_labels_are_told(tmp_path, count, severity):
 
 def test_images_without_labels_are_those_of_the_split(tmp_path):
     files = pairs("train", *"ab") | pairs("val", "c")
+    files |= {f"images/test/{i}.png": None for i in range(9)}  # COCO's has no labels
     root = write(tmp_path, files | {"images/train/x.png": None, "data.yaml": NAMES})
     (note,) = read_dataset(root, "train").notes
     assert "1 of 3 images have no label file, the first is 'x.png'" in note
     assert not read_dataset(root, "val").notes
-    (note,) = read_dataset(root, "trainval").notes
-    assert "1 of 4 images" in note
+    dataset = read_dataset(root, "trainval")
+    assert "1 of 4 images" in dataset.notes[0] and not dataset.problems
+    assert "9 of 9 images" in read_dataset(root, "test").problems[0]
+
+
+def test_images_without_labels_of_a_split_that_is_made(tmp_path):
+    files = pairs("train", *map(str, range(30))) | {"data.yaml": NAMES}
+    root = write(tmp_path, files | {f"images/test/{i}.png": None for i in "xyz"})
+    for split in ("train", "val"):
+        dataset = read_dataset(root, split)
+        assert dataset.split_was_made and not dataset.problems
+        assert not [note for note in dataset.notes if "no label file" in note]
 
 
 def test_two_images_beside_one_label(tmp_path):
