@@ -23,6 +23,5 @@ def compiled(function: Callable, jit_compile: bool = False) -> Callable:
         return function
     import tensorflow as tf
 
-    if jit_compile and tf.config.list_physical_devices("GPU"):
-        return function
-    return tf.function(function, jit_compile=jit_compile, autograph=False)
+    by_xla = jit_compile and not tf.config.list_physical_devices("GPU")
+    return tf.function(function, jit_compile=by_xla, autograph=False)

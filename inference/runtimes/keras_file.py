@@ -60,12 +60,13 @@ def validate(
     `batches` all images once (data.Batches, not augmented).
     """
     priors = ssd_utils.make_priors(layout)
-    loss = compiled(loss_of(layout))
     detections: list[np.ndarray] = []
     sums, counts = dict.fromkeys(PARTS, 0.0), dict.fromkeys(PARTS, 0.0)
     for step, (images, truth) in enumerate(batches.epoch(0)):
         predictions, found = model.predict_on_batch(images)
         count = batches.count(step)  # the last batch is padded
+        # XLA takes a second for each shape: not for that of one batch
+        loss = compiled(loss_of(layout), jit_compile=count == len(images))
         parts = loss(predictions[:count], truth[:count], priors)
         for name in PARTS:
             counted = "num_scored" if name == "acc" else "num_positives"

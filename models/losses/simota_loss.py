@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from keras import ops
 from keras.utils.bounding_boxes import compute_ciou
 
+from base.compiled import compiled
 from ssd_utils import Tensor, batched_gather, decode, iou
 
 CENTRE_RADIUS = 1.5  # yolo_head.py, get_geometry_constraint: strides
@@ -19,6 +20,7 @@ STRIDES_OF_SIDE = 0.25  # ssd_utils.LAYOUTS["yolox"]: a prior is 4 strides wide
 MAX_POSITIVES = 10  # yolo_head.py, simota_matching: n_candidate_k
 IOU_COST = 3.0  # yolo_head.py, get_assignments: weight of -log IoU beside the class's
 FAR = 1e6  # yolo_head.py: the cost of a cell that is not near the object's centre
+TIE = 1e-4  # ours: costs this close are equal, for XLA rounds one twice in two ways
 MAX_OFFSET = 15.0  # ours: exp() stays finite, sides up to 20 times the prior's
 CIOU_WEIGHT = 5.0  # ours: as large as smooth L1 when a training begins to detect
 EPSILON = 1e-8  # yolo_head.py: of a logarithm
@@ -46,7 +48,7 @@ def simota_loss(
     offsets, logits = predictions[..., :4], predictions[..., 4:]
     log_scores = ops.log_softmax(logits, axis=-1)  # (B, P, C)
     boxes = decode(ops.clip(offsets, -MAX_OFFSET, MAX_OFFSET), priors)  # (B, P, 4)
-    matches, positives = match_simota(
+    matches, positives = compiled(match_simota, jit_compile=True)(
         ops.stop_gradient(boxes), ops.stop_gradient(log_scores), truth, priors
     )
     matched = batched_gather(truth, matches)  # (B, P, 5)
@@ -111,7 +113,7 @@ def match_simota(
     count = ops.maximum(ops.cast(ops.sum(best, axis=-1), "int32"), 1)  # (B, M)
     cheapest, _ = ops.top_k(-cost, MAX_POSITIVES)  # (B, M, 10), falling
     limit = -ops.take_along_axis(cheapest, count[..., None] - 1, axis=-1)  # (B, M, 1)
-    taken = near & (cost <= limit)  # (B, M, P)
+    taken = near & (cost <= limit + TIE)  # (B, M, P)
     cost = ops.where(taken, cost, 2 * FAR)
     matches = ops.cast(ops.argmin(cost, axis=1), "int32")  # (B, P)
     return matches, ops.any(taken, axis=1)

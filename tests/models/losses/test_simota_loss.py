@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from base.compiled import compiled
 from models.losses import loss_of, normaliser_of
 from models.losses.simota_loss import (
     CENTRE_RADIUS,
@@ -37,7 +38,8 @@ def predictions(seed, batch=1):
 def matched(raw, truth):
     boxes = decode(raw[..., :4], PRIORS)
     scores = ops.log_softmax(raw[..., 4:], axis=-1)
-    return [numpy(t) for t in match_simota(boxes, scores, truth, PRIORS)]
+    matching = compiled(match_simota, jit_compile=True)  # as the loss has it
+    return [numpy(t) for t in matching(boxes, scores, truth, PRIORS)]
 
 
 def slow_match(raw, truth):
