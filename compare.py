@@ -174,7 +174,7 @@ def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
     """Score and time them; tables, plots, page."""
     from base.keras_setup import import_keras
 
-    keras = import_keras()
+    import_keras()
     from base.files import write_text
     from comparison import networks, verdict
     from comparison.page import page, table
@@ -195,9 +195,7 @@ def report(args: argparse.Namespace, compared: "list[Compared]") -> None:
         print(f"  {line}", file=sys.stderr)
     about = page.settings(entries, dataset)
     if args.rounds:
-        machine = devices.headline(
-            devices.find_device(), keras.config.dtype_policy().name
-        )
+        machine = devices.headline()
         about["speed"] = f"{args.rounds} interleaved rounds, medians; {machine}"
     args.output.mkdir(parents=True, exist_ok=True)
     write_text(args.output / "table.csv", table.as_csv(entries))

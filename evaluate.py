@@ -108,7 +108,9 @@ def run(args: argparse.Namespace) -> None:
     model = inference.open_model(args.weights, MIN_SCORE) if args.weights else None
 
     if model and "keras" in sys.modules:  # exported files need none
-        print_device()
+        from training.hardware import devices
+
+        print(devices.headline())
     dataset = opened.split(args.split, model and model.class_names)
     dataset.check_boxes()
     print(dataset.describe())
@@ -142,15 +144,6 @@ def run(args: argparse.Namespace) -> None:
         what = {"source": source, "data": args.data, "split": args.split}
         what["images"] = len(samples)
         write_json(json_file, {**what, **figures, "classes": classes})
-
-
-def print_device() -> None:
-    """The line that every run of Keras begins with."""
-    import keras
-
-    from training.hardware import devices
-
-    print(devices.headline(devices.find_device(), keras.config.dtype_policy().name))
 
 
 def find_objects(

@@ -97,8 +97,7 @@ def run(args: argparse.Namespace) -> None:
     use_one_thread_an_image()
     new_file("--output", args.output, weights.SUFFIX)
     keras.utils.set_random_seed(args.seed)
-    device = devices.find_device()
-    print(devices.headline(device, keras.config.dtype_policy().name))
+    print(devices.headline())
     teacher, theirs, student, metadata = load_models(args)
     ours, val_set = metadata.architecture, read_val_set(args, metadata)
     if val_set:

@@ -150,7 +150,7 @@ def set_up(
     keras.config.set_dtype_policy(precision)
     replicas.check(args.batch_size, args.accumulate, args.minutes)
     keras.utils.set_random_seed(args.seed)
-    print(devices.headline(device, precision) + replicas.describe())
+    print(devices.headline(device) + replicas.describe())
     if problem := devices.unused_gpu(device):
         print(problem, file=sys.stderr)
     return device, precision

@@ -105,8 +105,8 @@ def write_images(args: argparse.Namespace, folder: Path) -> None:
         ]
         split = "train" if i % HELD_BACK else "val"
         splits[split][name] = Annotated(images / name, (SIDE, SIDE), objects)
-    for line in write_voc(folder, splits, dataset.class_names):
-        print(line)
+    for what, count in write_voc(folder, splits, dataset.class_names).items():
+        print(f"{count} {what} left out")
 
 
 def train(args: argparse.Namespace, folder: Path) -> None:

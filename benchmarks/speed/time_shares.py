@@ -40,7 +40,7 @@ def main() -> None:
     device = devices.find_device()
     precision = devices.choose_precision(args.precision, device, architecture)
     keras.config.set_dtype_policy(precision)
-    print(devices.headline(device, precision))
+    print(devices.headline(device))
     print(f"import of Keras and its backend: {imported - started:.1f} s")
     started = time.perf_counter()
     model = build(architecture)

@@ -71,8 +71,13 @@ def convert(source: Path | str, output: Path | str, to: str) -> Iterator[str]:
     if odd := [path for path in paths if _as_text(path.name) != path.name]:
         shown = ascii(odd[0].name)
         yield f"  {len(odd)} names of files are not UTF-8, such as {shown}: escaped"
-    writer = WRITERS[to]
-    yield from writer(out, named, class_names)
+    for what, count in WRITERS[to](out, named, class_names).items():
+        if count:
+            yield f"  {count} {what} left out: the format has no word for them."
+    images = writers.each_image(named)
+    difficult = sum(item.difficult for _, a in images for item in a.objects)
+    if difficult and to != "voc":
+        yield f"  {difficult} objects lose their mark difficult: only VOC has it."
     total = sum(map(len, named.values()))
     with tqdm(total=total, unit="image", disable=None) as progress:
         for split, samples in named.items():

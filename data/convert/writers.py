@@ -1,7 +1,8 @@
 """Writes annotations as VOC, COCO JSON, YOLO or CSV, for `convert.py`.
 
 Every writer takes the folder, the images of each split (None: no splits) by file name
-and the class names, and gives lines that tell what its format has no word for.
+and the class names, and gives the numbers of what it leaves out: its format has no word
+for it.
 """
 
 import csv
@@ -32,11 +33,11 @@ def image_folder(out: Path, to: str, split: str | None) -> Path:
     return out / FOLDERS[to].format(split or "")
 
 
-def write_voc(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+def write_voc(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int]:
     """JPEGImages, Annotations/*.xml, ImageSets/Main/SPLIT.txt."""
     (out / "Annotations").mkdir(parents=True)
     crowds = thin = 0
-    for name, annotated in _all(parts):
+    for name, annotated in each_image(parts):
         single = [item for item in annotated.objects if not item.crowd]
         kept = [item for item in single if not _is_thin(*item.edges_px)]
         crowds += len(annotated.objects) - len(single)
@@ -49,8 +50,7 @@ def write_voc(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
             folder.mkdir(parents=True, exist_ok=True)
             stems = "".join(f"{Path(name).stem}\n" for name in images)
             (folder / f"{split}.txt").write_text(stems, "utf-8")
-    yield from _lost(crowds, "crowds")
-    yield from _lost(thin, "boxes no wider or higher than a pixel")
+    return {"crowds": crowds, "boxes no wider or higher than a pixel": thin}
 
 
 def _is_thin(left: float, top: float, right: float, bottom: float) -> bool:
@@ -79,7 +79,7 @@ def _add(element: ElementTree.Element, **texts: Any) -> None:
         ElementTree.SubElement(element, tag).text = str(text)
 
 
-def write_coco(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+def write_coco(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int]:
     """images, annotations/instances_SPLIT.json; ids from 1."""
     (out / "annotations").mkdir(parents=True)
     ids = {name: number for number, name in enumerate(class_names, start=1)}
@@ -101,7 +101,7 @@ def write_coco(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]
         }
         path = out / "annotations" / f"instances_{split or 'all'}.json"
         path.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
-    yield from _lost_marks(parts)
+    return {}
 
 
 def _coco_object(item: Object, category_id: int) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _coco_object(item: Object, category_id: int) -> dict[str, Any]:
     }
 
 
-def write_yolo(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+def write_yolo(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int]:
     """images/SPLIT, labels/SPLIT/*.txt, data.yaml."""
     out.mkdir(parents=True, exist_ok=True)
     numbers = {name: number for number, name in enumerate(class_names)}
@@ -134,9 +134,8 @@ def write_yolo(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]
     content = places | {"names": dict(enumerate(class_names))}
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
     (out / "data.yaml").write_text(text, "utf-8")
-    crowds = (item.crowd for _, a in _all(parts) for item in a.objects)
-    yield from _lost(sum(crowds), "crowds")
-    yield from _lost_marks(parts)
+    crowds = (item.crowd for _, a in each_image(parts) for item in a.objects)
+    return {"crowds": sum(crowds)}
 
 
 def _yolo_box(edges_px: EdgesPx, size_wh: tuple[int, int]) -> str:
@@ -150,7 +149,7 @@ def _yolo_box(edges_px: EdgesPx, size_wh: tuple[int, int]) -> str:
     return " ".join(f"{number:.{YOLO_DECIMALS}f}" for number in numbers)
 
 
-def write_csv(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
+def write_csv(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int]:
     """images, SPLIT.csv with a header, classes.csv as keras-retinanet has it."""
     out.mkdir(parents=True, exist_ok=True)
     header = ("filename", "xmin", "ymin", "xmax", "ymax", "class", "isgroupof")
@@ -164,7 +163,7 @@ def write_csv(out: Path, parts: Parts, class_names: list[str]) -> Iterator[str]:
                 rows.append((name, "", "", "", "", "", ""))
         _write_rows(out / f"{split or 'boxes'}.csv", rows)
     _write_rows(out / "classes.csv", [(n, i) for i, n in enumerate(class_names)])
-    yield from _lost_marks(parts)
+    return {}
 
 
 def _write_rows(path: Path, rows: Iterable[tuple]) -> None:
@@ -172,7 +171,8 @@ def _write_rows(path: Path, rows: Iterable[tuple]) -> None:
         csv.writer(file).writerows(rows)
 
 
-def _all(parts: Parts) -> Iterator[tuple[str, Annotated]]:
+def each_image(parts: Parts) -> Iterator[tuple[str, Annotated]]:
+    """Names and annotations of all splits."""
     for images in parts.values():
         yield from images.items()
 
@@ -180,14 +180,3 @@ def _all(parts: Parts) -> Iterator[tuple[str, Annotated]]:
 def _px(value: float) -> float | int:
     value = round(value, DECIMALS)
     return int(value) if value == int(value) else value
-
-
-def _lost_marks(parts: Parts) -> Iterator[str]:
-    difficult = (item.difficult for _, a in _all(parts) for item in a.objects)
-    if count := sum(difficult):
-        yield f"  {count} objects lose their mark difficult: only VOC has it."
-
-
-def _lost(count: int, what: str) -> Iterator[str]:
-    if count:
-        yield f"  {count} {what} left out: the format has no word for them."

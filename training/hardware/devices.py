@@ -58,14 +58,18 @@ def choose_precision(wanted: str, device: Device, architecture: Architecture) ->
     return "mixed_bfloat16" if is_fast else "float32"
 
 
-def headline(device: Device, precision: str) -> str:
-    """One line: versions, device with its memory, threads, precision."""
+def headline(device: Device | None = None) -> str:
+    """One line: versions, device with its memory, threads, the precision that is set.
+
+    device: None is the one that is found.
+    """
+    device = device or find_device()
     backend = keras.backend.backend()
     return (
         f"Keras {keras.version()} on {backend} {version(backend)}, "
         f"Python {platform.python_version()} · "
         f"{device.name}, {device.memory_gib:.0f} GiB · "
-        f"{os.cpu_count()} threads · {precision}"
+        f"{os.cpu_count()} threads · {keras.config.dtype_policy().name}"
     )
 
 

@@ -47,9 +47,10 @@ def test_depthwise_network_stays_in_float32_on_a_processor(device, precision):
 @pytest.mark.core
 def test_headline_is_one_line():
     device = devices.find_device()
-    line = devices.headline(device, "mixed_bfloat16")
-    assert "\n" not in line
-    parts = (device.name, "GiB", "threads", "mixed_bfloat16", keras.version())
+    line = devices.headline()
+    assert "\n" not in line and line == devices.headline(device)
+    precision = keras.config.dtype_policy().name
+    parts = (device.name, "GiB", "threads", precision, keras.version())
     assert all(part in line for part in (*parts, keras.backend.backend()))
     assert device.memory_gib > 0.5
 
