@@ -29,6 +29,7 @@ PREPROCESSING = {
 # most of keras.applications has 0.99 to 0.9997, for ImageNet's thousands of steps
 BN_MOMENTUM = 0.9
 NORM_SUFFIX = "_batchnorm"  # ours: no layer of keras.applications is named so
+L2_SCALE = 20.0  # the paper, sec. 3.1: at the start
 L2_EPSILON = 1e-10  # weiliu89/caffe normalize_layer, eps
 BN_EPSILON = 1e-3  # the default of keras.layers.BatchNormalization
 
@@ -51,20 +52,16 @@ class Preprocess(Layer):
 
 
 class L2Norm(Layer):
-    """Features (B, H, W, F) scaled to length `scale` over F, a learned scale for each.
+    """Features (B, H, W, F) of length 1 over F, times a learned scale for each.
 
-    ParseNet, Liu et al. 2015, sec. 3.3; the paper, sec. 3.1: 20 at the start.
+    ParseNet, Liu et al. 2015, sec. 3.3.
     """
-
-    def __init__(self, scale: float = 20.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale = scale
 
     def build(self, shape: tuple) -> None:
         self.gamma = self.add_weight(
             shape=(shape[-1],),
             name="gamma",
-            initializer=initializers.Constant(self.scale),
+            initializer=initializers.Constant(L2_SCALE),
         )
 
     def call(self, features: Tensor) -> Tensor:

@@ -25,67 +25,46 @@ class Foreign(NamedTuple):
 
 
 COCO = "export COCO JSON"
+# fmt: off
 FOREIGN = (  # the format's own documentation names the files and keys
-    Foreign(  # tensorflow.org/tutorials/load_data/tfrecord
-        "TFRecord",
-        "*.tfrecord *.tfrecords *.record *.tfrecord-*",
-        "export COCO JSON or Pascal VOC where it was made (Roboflow, CVAT have both)",
-    ),
-    Foreign(  # huggingface.co/docs/datasets
-        "parquet or Arrow, as of Hugging Face",
-        "*.parquet *.arrow",
-        "write the images to files and the boxes as COCO JSON or CSV",
-    ),
-    Foreign(  # huggingface.co/docs/datasets/image_dataset
-        "Hugging Face's metadata.jsonl",
-        "metadata.jsonl",
-        "write the boxes as COCO JSON or CSV",
-    ),
-    Foreign(  # docs.cvat.ai/docs/other/xml_format
-        "CVAT for video", "*.xml", "export CVAT for images 1.1", (b"<track",)
-    ),
-    Foreign(  # openvinotoolkit.github.io/datumaro, formats/datumaro
-        "Datumaro JSON",
-        "*.json",
-        "run: datum convert -if datumaro -f coco",
-        (b'"items"', b'"categories"', b'"label'),
-    ),
-    Foreign(  # docs.supervisely.com, Supervisely JSON format
-        "Supervisely", "*.json", COCO, (b'"classTitle"', b'"objects"')
-    ),
-    Foreign(  # developer.apple.com/documentation/createml; Roboflow
-        "CreateML JSON", "*.json", COCO, (b'"coordinates"', b'"annotations"')
-    ),
-    Foreign(  # github.com/microsoft/VoTT
-        "VoTT JSON", "*.json *.vott", "export CSV", (b'"asset', b'"boundingBox"')
-    ),
-    Foreign(  # doc.scalabel.ai
-        "BDD100K or Scalabel JSON",
-        "*.json",
-        "run: python -m scalabel.label.to_coco",
-        (b'"box2d"',),
-    ),
-    Foreign(  # docs.labelbox.com, export
-        "Labelbox", "*.json *.ndjson", COCO, (b'"data_row"',)
-    ),
-    Foreign(  # docs.v7labs.com, Darwin JSON
-        "Darwin JSON of V7", "*.json", COCO, (b'"bounding_box"', b'"annotations"')
-    ),
-    Foreign(  # docs.aws.amazon.com/sagemaker, output of labeling jobs
-        "SageMaker manifest", "*.manifest", "convert it to COCO JSON"
-    ),
-    Foreign(  # roboflow.com/formats: YOLO Keras TXT
-        "Roboflow's YOLO Keras TXT", "_annotations.txt", "export YOLOv8 or COCO"
-    ),
-    Foreign(  # roboflow.com/formats: Multiclass Classification
-        "Roboflow's classes without boxes",
-        "_classes.csv",
-        "an object detection project: export COCO",
-    ),
-    Foreign(  # motchallenge.net/instructions
-        "MOT", "gt.txt", "convert the frames to COCO JSON"
-    ),
+    # tensorflow.org/tutorials/load_data/tfrecord
+    Foreign("TFRecord", "*.tfrecord *.tfrecords *.record *.tfrecord-*",
+        "export COCO JSON or Pascal VOC where it was made (Roboflow, CVAT have both)"),
+    # huggingface.co/docs/datasets and datasets/image_dataset
+    Foreign("parquet or Arrow, as of Hugging Face", "*.parquet *.arrow",
+        "write the images to files and the boxes as COCO JSON or CSV"),
+    Foreign("Hugging Face's metadata.jsonl", "metadata.jsonl",
+        "write the boxes as COCO JSON or CSV"),
+    # docs.cvat.ai/docs/other/xml_format
+    Foreign("CVAT for video", "*.xml", "export CVAT for images 1.1", (b"<track",)),
+    # openvinotoolkit.github.io/datumaro, formats/datumaro
+    Foreign("Datumaro JSON", "*.json", "run: datum convert -if datumaro -f coco",
+        (b'"items"', b'"categories"', b'"label')),
+    # docs.supervisely.com, Supervisely JSON format
+    Foreign("Supervisely", "*.json", COCO, (b'"classTitle"', b'"objects"')),
+    # developer.apple.com/documentation/createml; Roboflow
+    Foreign("CreateML JSON", "*.json", COCO, (b'"coordinates"', b'"annotations"')),
+    # github.com/microsoft/VoTT
+    Foreign("VoTT JSON", "*.json *.vott", "export CSV",
+        (b'"asset', b'"boundingBox"')),
+    # doc.scalabel.ai
+    Foreign("BDD100K or Scalabel JSON", "*.json",
+        "run: python -m scalabel.label.to_coco", (b'"box2d"',)),
+    # docs.labelbox.com, export
+    Foreign("Labelbox", "*.json *.ndjson", COCO, (b'"data_row"',)),
+    # docs.v7labs.com, Darwin JSON
+    Foreign("Darwin JSON of V7", "*.json", COCO,
+        (b'"bounding_box"', b'"annotations"')),
+    # docs.aws.amazon.com/sagemaker, output of labeling jobs
+    Foreign("SageMaker manifest", "*.manifest", "convert it to COCO JSON"),
+    # roboflow.com/formats: YOLO Keras TXT, Multiclass Classification
+    Foreign("Roboflow's YOLO Keras TXT", "_annotations.txt", "export YOLOv8 or COCO"),
+    Foreign("Roboflow's classes without boxes", "_classes.csv",
+        "an object detection project: export COCO"),
+    # motchallenge.net/instructions
+    Foreign("MOT", "gt.txt", "convert the frames to COCO JSON"),
 )
+# fmt: on
 # columns of CSV variants that hold a box in another way: x and width, a list
 BOX_WORDS = {"bbox", "box", "bounding_box", "x", "xc", "x_center", "width", "w", "cx"}
 

@@ -302,10 +302,10 @@ def test_preprocessing_of_published_detectors(mode):
 @pytest.mark.core
 def test_l2norm_by_hand():
     features = np.float32([[[[3, 4], [0, 0]]]])
-    assert numpy(L2Norm(20.0)(features)) == pytest.approx(
+    assert numpy(L2Norm()(features)) == pytest.approx(
         np.array([[[[12, 16], [0, 0]]]]), abs=1e-4
     )
-    large = L2Norm(20.0, dtype="float16")(np.float16([[[[3000, 4000]]]]))
+    large = L2Norm(dtype="float16")(np.float16([[[[3000, 4000]]]]))
     assert numpy(large).astype("float32") == pytest.approx(
         np.array([[[[12, 16]]]]), rel=1e-2
     )
