@@ -7,11 +7,11 @@ from difflib import get_close_matches
 import numpy as np
 
 from base.boxes import iou
+from base.constants import IMAGE_SIZE
 from base.errors import UserError
 from data.dataset import Dataset
 from data.doctor.findings import Finding, findings
 
-SIDE = 300  # pixels of the network's image; SSD300
 TINY_PX = 4  # ours: half a cell of the finest map, 38x38
 SAME_IOU = 0.95  # ours: two annotators' boxes of one object overlap less
 FEW_BOXES = 10  # ours: too few to learn or to score a class by
@@ -29,9 +29,8 @@ def check_boxes(datasets: Sequence[Dataset]) -> list[Finding]:
             tiny += [f"{sample.path}: {t}" for t in _tiny(sample.truth, names)]
             twice += [f"{sample.path}: {t}" for t in _twice(sample.truth, names)]
             empty += not len(sample.truth)
-    found = findings(
-        "tiny", "warning", f"boxes below {TINY_PX} pixels at {SIDE}x{SIDE}", tiny
-    )
+    text = f"boxes below {TINY_PX} pixels at {IMAGE_SIZE}x{IMAGE_SIZE}"
+    found = findings("tiny", "warning", text, tiny)
     found += findings("duplicate", "warning", "boxes annotated twice", twice)
     if empty:
         total = sum(map(len, datasets))
@@ -85,7 +84,7 @@ def _letters(name: str) -> str:
 
 
 def _tiny(truth: np.ndarray, names: Sequence[str]) -> list[str]:
-    sides = (truth[:, 2:4] - truth[:, :2]) * SIDE  # (M, 2)
+    sides = (truth[:, 2:4] - truth[:, :2]) * IMAGE_SIZE  # (M, 2)
     rows = np.flatnonzero((sides < TINY_PX).any(axis=1))
     return [
         f"{names[int(truth[row, 4]) - 1]} of {sides[row, 0]:.1f}x{sides[row, 1]:.1f}"

@@ -6,10 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from base.constants import BLUE, DPI, ORANGE
+from base.constants import BLUE, DPI, IMAGE_SIZE, ORANGE
 from base.files import atomic_write
 
-SIDE = 300  # pixels of the network's image; SSD300
 BINS = 40  # ours
 SIZE_TICKS = {value: str(value) for value in (5, 10, 30, 60, 100, 200, 300)}
 RATIO_TICKS = {1 / 5: "1/5", 1 / 3: "1/3", 1 / 2: "1/2", 1: "1", 2: "2", 3: "3", 5: "5"}
@@ -23,7 +22,7 @@ def plot_boxes(boxes: np.ndarray, priors: np.ndarray, path: Path) -> None:
     prior_size, prior_ratio = _size_and_ratio(priors[:, 2:])
     _histogram(left, size, prior_size, SIZE_TICKS)
     _histogram(right, ratio, prior_ratio, RATIO_TICKS)
-    left.set_xlabel(f"root of the area, pixels of {SIDE}")
+    left.set_xlabel(f"root of the area, pixels of {IMAGE_SIZE}")
     right.set_xlabel("width / height")
     left.set_ylabel(f"of {len(boxes)} boxes")
     right.legend(frameon=False, fontsize=9)
@@ -33,7 +32,7 @@ def plot_boxes(boxes: np.ndarray, priors: np.ndarray, path: Path) -> None:
 
 def _size_and_ratio(sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sides = np.maximum(sides.astype(float), 1e-4)  # (M, 2)
-    return np.sqrt(sides.prod(axis=1)) * SIDE, sides[:, 0] / sides[:, 1]
+    return np.sqrt(sides.prod(axis=1)) * IMAGE_SIZE, sides[:, 0] / sides[:, 1]
 
 
 def _histogram(
