@@ -1,6 +1,6 @@
 """Train a detector.
 
-    python train.py                                    # the demo set, from scratch
+    python train.py                                    # the demo set
     python train.py --data my_images                 # your own images
     python train.py --data VOCdevkit --backbone vgg16 --freeze
     python train.py --data my_images --weights runs/earlier/best.weights.h5
@@ -208,11 +208,8 @@ def warn(datasets: "tuple[Dataset, Dataset]", layout: str) -> None:
     """What the doctor sees without opening an image."""
     from data import doctor
     from data.doctor import findings
-    from ssd_utils import LAYOUTS, make_priors
 
-    # which priors an object has is a question of overlap in some layouts only
-    by_iou = LAYOUTS[layout].matching == "iou"
-    found = doctor.check_annotations(datasets, make_priors(layout if by_iou else "voc"))
+    found = doctor.check_annotations(datasets, layout)
     if grave := [finding for finding in found if finding.severity != "note"]:
         print(findings.table(grave))
 

@@ -44,17 +44,16 @@ def run(args: argparse.Namespace) -> int:
     from data.readers.recognise import open_dataset
 
     plot = args.plot and new_file("--plot", args.plot, ".png")
-    priors = make_priors(args.priors)
     opened = open_dataset(args.folders)
     datasets = doctor.read_splits(opened)
     for dataset in datasets:
         print(dataset.describe())
         for line in dataset.notes:
             print(f"  {line}")
-    found = doctor.check_dataset(opened, datasets, priors)
+    found = doctor.check_dataset(opened, datasets, args.priors)
     print(table(found) or "nothing found")
     if plot:
-        plot_boxes(doctor.all_boxes(datasets), priors, plot)
+        plot_boxes(doctor.all_boxes(datasets), make_priors(args.priors), plot)
         print(f"{plot}: sizes and aspect ratios against the priors")
     return int(any(finding.severity == "error" for finding in found))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from base import grouped
 from base.errors import UserError
+from base.priors import LAYOUTS, make_priors
 from data.dataset import Dataset
 from data.doctor.boxes import check_boxes, check_priors
 from data.doctor.findings import Finding, findings
@@ -65,11 +66,11 @@ def read_splits(opened: OpenDataset) -> list[Dataset]:
 
 
 def check_dataset(
-    opened: OpenDataset, datasets: Sequence[Dataset], priors: np.ndarray
+    opened: OpenDataset, datasets: Sequence[Dataset], layout: str
 ) -> list[Finding]:
     """All findings about folders and the splits that `read_splits` finds in them.
 
-    `priors` (P, 4) are centers in 0..1.
+    `layout` is that of the priors of the training.
     """
     sources = opened.sources
     voc = [source for source in sources if isinstance(source, VocSource)]
@@ -79,7 +80,7 @@ def check_dataset(
         lines = [line for line in lines if line.id not in ("reader", *KINDS)]
     found += _problems(lines)
     found += check_unread([Path(source.root) for source in sources], datasets)
-    return found + check_annotations(datasets, priors) + check_images(datasets)
+    return found + check_annotations(datasets, layout) + check_images(datasets)
 
 
 def _problems(lines: Sequence[Problem]) -> list[Finding]:
@@ -108,9 +109,12 @@ def check_unread(roots: Sequence[Path], datasets: Sequence[Dataset]) -> list[Fin
     ]
 
 
-def check_annotations(datasets: Sequence[Dataset], priors: np.ndarray) -> list[Finding]:
+def check_annotations(datasets: Sequence[Dataset], layout: str) -> list[Finding]:
     """Those that need no file; the first data set is the training split."""
-    return check_boxes(datasets) + check_priors(all_boxes(datasets), priors)
+    found = check_boxes(datasets)
+    if LAYOUTS[layout].matching == "iou":  # elsewhere no object needs an overlap
+        found += check_priors(all_boxes(datasets), make_priors(layout))
+    return found
 
 
 def all_boxes(datasets: Sequence[Dataset]) -> np.ndarray:

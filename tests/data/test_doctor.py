@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
+from base.priors import LAYOUTS, make_priors
+from data import doctor, open_dataset
 from data.__main__ import main
 from data.doctor.boxes import best_overlaps, check_priors
 from data.doctor.findings import SEVERITIES, Finding, table
 from data.readers.splits import is_val
-from ssd_utils import make_priors
 from tests.helpers.findings import all_findings
 from tests.helpers.tool_files import write
 from tests.helpers.voc_files import write_image, write_voc
@@ -186,6 +187,16 @@ def test_priors_reach_themselves_but_no_slivers():
     slivers = np.tile([0.1, 0.5, 0.9, 0.51], (4, 1))
     (finding,) = check_priors(slivers, priors)
     assert (finding.count, finding.severity) == (4, "warning")
+
+
+def test_priors_are_checked_where_overlap_decides_who_learns(root):
+    datasets = doctor.read_splits(open_dataset([root]))
+    found = {
+        layout: [f.id for f in doctor.check_annotations(datasets, layout)]
+        for layout in LAYOUTS
+    }
+    assert found.pop("yolox") == []
+    assert all("priors" in ids for ids in found.values())
 
 
 def test_table_begins_with_the_gravest():
