@@ -14,6 +14,7 @@ import numpy as np
 
 from comparison.plan import Combination
 from models import Architecture
+from models.weights.hub import DEFAULT_BACKBONE
 
 PROBED_IMAGES = 2  # ours: a batch whose time an image is near that of larger ones
 PROBED_STEPS = 2  # ours: the first is traced, the second counts
@@ -77,14 +78,18 @@ def _reason(combination: Combination) -> str | None:
         return f"{combination.backbone} has no adapter"
     if combination.freeze and combination.weights == "none":
         return "a backbone that starts from nothing can't be frozen"
-    if combination.freeze and not combination.weights and not backbone.has_imagenet:
+    has_own = backbone.has_imagenet or combination.backbone == DEFAULT_BACKBONE
+    if combination.freeze and not combination.weights and not has_own:
         return f"{combination.backbone} has no ImageNet weights to keep"
     _architecture(combination)
     return None
 
 
 def _architecture(combination: Combination) -> Architecture:
-    given = {"width": combination.width, "neck": combination.neck}
+    neck = combination.neck
+    if combination.backbone == DEFAULT_BACKBONE and not (neck or combination.weights):
+        neck = "yolox"  # that of the detector in weights/
+    given = {"width": combination.width, "neck": neck}
     return Architecture(
         combination.backbone,
         num_classes=21,  # VOC's: changes the time by nothing that counts

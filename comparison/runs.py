@@ -107,12 +107,14 @@ class Run(TrainedRun):
         """The command that trains it anew, with every option that is set."""
         words = ["python train.py"]
         for name, value in self.options.items():
-            if name in ("output", "resume") or value is None or value is False:
+            if name in ("output", "resume", "ema") or value is None or value is False:
                 continue
             words.append(f"--{name.replace('_', '-')}")
             if value is not True:
                 many = value if isinstance(value, list) else [value]
                 words += [shlex.quote(str(part)) for part in many]
+        if not self.options["ema"]:  # the other way round: it is the default
+            words.append("--no-ema")
         return " ".join(words)
 
 

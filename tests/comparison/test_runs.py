@@ -80,9 +80,10 @@ def test_a_plan_keeps_what_was_begun(tmp_path):
 # runs
 
 
-def test_a_runs_command_is_the_run(tmp_path):
+@pytest.mark.parametrize("more", [[], ["--no-ema"]])
+def test_a_runs_command_is_the_run(more, tmp_path):
     given = ["--data", "my images", "b", "--freeze", "--epochs", "4", "--lr", "0.01"]
-    options = vars(parse(given))
+    options = vars(parse([*given, *more]))
     run = read_run(comparisons.write_run(tmp_path / "run", "small", **options))
     words = run.command().replace("'my images'", "my+images").split()
     assert words[:2] == ["python", "train.py"]
