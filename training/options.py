@@ -126,9 +126,9 @@ def _model_options(group: argparse._ArgumentGroup) -> None:
         "default: %(default)s")
     group.add_argument("--neck", choices=NECKS,
         help="which layers stand between backbone and heads; for the paper's network: "
-        "ssd, for a smaller one: light; default: that of the detector in --weights, or "
-        "yolox for yolox_nano, light for squeezenet, ssd for "
-        "other names in small letters, native for classifiers of keras.applications")
+        "ssd, for a smaller one: light; default: that of the detector in --weights, "
+        "which is yolox for the one in weights/; else light for squeezenet, native for "
+        "yolox_nano and classifiers of keras.applications, ssd for other names")
     group.add_argument("--adapter-filters", type=int, choices=(256, 512),
         help="width of the adapted 38x38 map; for the paper's width: 512; default: "
         "that of --weights, or 256")

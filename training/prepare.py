@@ -6,6 +6,7 @@ as far as here.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -23,6 +24,7 @@ from data import (
 from models import Architecture, build
 from models.weights import initialise, read_weights
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
+from models.weights.published.class_names import same_class
 from training import DEMO, FINE_TUNING, RATES
 from training.options import default_epochs, freeze_epochs
 from training.state import TrainingConfig
@@ -71,19 +73,21 @@ def load_model(
     args: argparse.Namespace, class_names: list[str]
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, frozen where that was asked for, and its architecture."""
-    wanted = args.weights or _default_weights(args)
+    is_default = args.backbone == DEFAULT_BACKBONE
+    wanted = args.weights or (str(DEFAULT) if is_default else None)
     is_file = wanted not in (None, "none", "imagenet")
     source = read_weights(resolve_weights(wanted)) if is_file else wanted
     theirs = source.architecture if is_file else None
-    is_default = args.backbone == DEFAULT_BACKBONE and not args.neck
-    if theirs and is_default and theirs.backbone != DEFAULT_BACKBONE:
+    is_other = theirs and theirs.backbone != args.backbone
+    if is_other and is_default and not args.neck:
         width = "" if theirs.width == 1 else f" --alpha {theirs.width:g}"
         raise UserError(
             f"--weights {wanted}: a detector with the backbone {theirs.backbone}; add "
             f"--backbone {theirs.backbone}{width}, or --neck {theirs.neck} to put "
             f"{args.backbone} before its other layers."
         )
-    form = initialise.form_of(source, args.backbone, args.alpha) if is_file else {}
+    asked = (args.backbone, args.alpha, args.neck, args.priors)
+    form = initialise.form_of(source, *asked) if is_file else {}
     given = {
         "neck": args.neck,
         "norm": args.norm,
@@ -100,28 +104,30 @@ def load_model(
     model, architecture = initialise.initialise_weights(
         architecture, source, class_names, freezes=bool(args.freeze)
     )
-    if is_file and architecture.neck == "yolox":
-        _choose_rates(args, bool({*source.class_names} & {*class_names}))
+    if theirs and theirs.neck == "yolox" and not is_other:
+        keeps_heads = architecture.neck == "yolox"
+        _choose_rates(args, _knows_one(source.class_names, class_names), keeps_heads)
     if args.freeze is True:
         initialise.freeze(model)
     return model, architecture
 
 
-def _choose_rates(args: argparse.Namespace, knows_a_class: bool) -> None:
+def _knows_one(known: Sequence[str], class_names: Sequence[str]) -> bool:
+    """Whether one class at least is among the known, by VOC's name or COCO's."""
+    return bool({*map(same_class, known)} & {*map(same_class, class_names)})
+
+
+def _choose_rates(
+    args: argparse.Namespace, knows_a_class: bool, keeps_heads: bool
+) -> None:
     """Those of a training that a detector begins, where none are asked for.
 
     They become options of the run, so that --resume has them.
     """
     factor, backbone_lr_scale = FINE_TUNING[knows_a_class]
-    args.lr = args.lr or factor * RATES[args.optimizer]
+    if keeps_heads:
+        args.lr = args.lr or factor * RATES[args.optimizer]
     args.backbone_lr_scale = args.backbone_lr_scale or backbone_lr_scale
-
-
-def _default_weights(args: argparse.Namespace) -> str | None:
-    """The detector in weights/, where --backbone is its own and no option forbids."""
-    own_form = args.neck in (None, "yolox") and args.priors in (None, "yolox")
-    is_asked = args.backbone == DEFAULT_BACKBONE and own_form
-    return str(DEFAULT) if is_asked else None
 
 
 def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:

@@ -116,8 +116,17 @@ def _not_taken(model: keras.Model, rows: Sequence[transfer.Row]) -> list[str]:
     ]
 
 
-def form_of(file: WeightsFile, backbone: str, width: float = 1.0) -> dict:
-    """Arguments of Architecture with which a file's layers fit as they are."""
+def form_of(
+    file: WeightsFile,
+    backbone: str,
+    width: float = 1.0,
+    neck: str | None = None,
+    layout: str | None = None,
+) -> dict:
+    """Arguments of Architecture with which a file's layers fit as they are.
+
+    neck, layout: what is asked for instead of the file's, if anything.
+    """
     theirs = file.architecture
     if theirs is None:
         return {}
@@ -128,6 +137,8 @@ def form_of(file: WeightsFile, backbone: str, width: float = 1.0) -> dict:
         names.append("neck")
     if brings_backbone(file, backbone, width):
         names = ["norm", "layout", "neck", "adapter_filters", "reuse"]
+    if theirs.neck == "yolox" and (neck or layout or "yolox") != "yolox":
+        names = [name for name in names if name not in ("layout", "neck")]
     return {name: getattr(theirs, name) for name in names}
 
 

@@ -47,6 +47,7 @@ def test_options_reach_the_training(options, expected, shapes):
     [
         ("", True, 2e-3, 0.3),
         ("--classes circle,cat", True, 1e-3, 0.1),  # cat is one of VOC's
+        ("--classes circle,couch", True, 1e-3, 0.1),  # VOC's sofa
         ("--optimizer sgd", True, 2e-2, 0.3),
         ("--backbone-lr-scale 1", True, 2e-3, 1),
         ("--lr 1e-4", True, 1e-4, 0.3),
@@ -73,6 +74,27 @@ def test_a_training_of_yolox_nano_starts_from_the_detector_in_weights(
         received = (stem.get_weights()[0], theirs.get_layer("stem").get_weights()[0])
         np.testing.assert_array_equal(*received)
         assert not stem.trainable
+
+
+@pytest.mark.parametrize(
+    ("form", "neck", "layout"),
+    [
+        ("--neck native", "native", "voc"),
+        ("--neck light --priors coco", "light", "coco"),
+        ("--priors coco", "native", "coco"),
+        (f"--neck native --freeze --weights {hub.DEFAULT}", "native", "voc"),
+    ],
+)
+def test_another_neck_stands_behind_the_detectors_backbone(form, neck, layout, shapes):
+    args = parse(["--data", str(shapes), *form.split()])
+    model, architecture = load_model(args, ["circle"])
+    assert (architecture.neck, architecture.layout) == (neck, layout)
+    theirs, _ = weights.load(hub.DEFAULT)
+    for name in ("stem", "C3_p3_conv3"):
+        received, *_ = model.get_layer(name).get_weights()
+        np.testing.assert_array_equal(received, theirs.get_layer(name).get_weights()[0])
+    # heads of its own learn as any new ones do
+    assert (args.lr, args.backbone_lr_scale) == (None, 0.3)
 
 
 def test_classes_are_weighed_by_the_training_images(shapes):
