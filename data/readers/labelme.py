@@ -94,14 +94,14 @@ class LabelmeSource:
         return sorted({name for names in found for name in names})
 
     @cached_property
-    def _contents(self) -> dict[Path, tuple[str, set[str]]]:
+    def _contents(self) -> dict[Path, tuple[str | None, set[str]]]:
         """imagePath and labels of each file; of a broken one neither."""
 
-        def read(path: Path) -> tuple[str, set[str]]:
+        def read(path: Path) -> tuple[str | None, set[str]]:
             try:
                 content = _read(path)
             except UserError:  # reported with the split that holds the file
-                return "", set()
+                return None, set()
             return content.imagePath, {_name(shape) for shape in content.shapes} - {""}
 
         files = list(self._files.values())
@@ -110,8 +110,8 @@ class LabelmeSource:
     @cached_property
     def _files_of(self) -> dict[Path, list[Path]]:
         """The files of each image."""
-        named = ((path, name) for path, (name, _) in self._contents.items() if name)
-        images = ((self._image(path, name), path) for path, name in named)
+        names = ((path, name) for path, (name, _) in self._contents.items())
+        images = ((self._image(p, n), p) for p, n in names if n is not None)
         return grouped((image, path) for image, path in images if image)
 
     def read(self, key: str) -> Annotated:
@@ -144,11 +144,10 @@ class LabelmeSource:
         """
         folder = path.parent
         named = self._finder(folder).find(name) or self._elsewhere(folder, name)
-        is_free = named and (
-            named.stem == path.stem or named.with_suffix("") not in self._annotated
-        )
-        if is_free and named.is_file():
-            return named
+        if named and named.is_file():
+            is_own = named.stem == path.stem
+            if is_own or named.with_suffix("") not in self._annotated:
+                return named
         return self._images.get(path.with_suffix(""))
 
     def _elsewhere(self, folder: Path, name: str) -> Path | None:

@@ -91,6 +91,14 @@ def test_where_the_image_lies(tmp_path, layout):
     assert boxes(tmp_path) == [("a", "cat", (15, 2, 45, 18))]
 
 
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "/", "\\", "C:", "\0"])
+def test_a_name_of_no_image_leaves_the_one_beside(tmp_path, name):
+    write(tmp_path, {"a.png": None, "a.json": labelme([CAT], name)})
+    assert boxes(tmp_path) == [("a", "cat", (15, 2, 45, 18))]
+    write(tmp_path, {"b.json": labelme([CAT], "a.png")})  # a.png has its own
+    assert "'b.json'" in read_dataset(tmp_path, "trainval").problems[0]
+
+
 def test_a_copied_file_never_adopts_an_image_that_has_its_own(tmp_path):
     # b.json was copied from a.json: imagePath still says a.png
     dog = shape([[0, 0], [10, 10]], label="dog")
