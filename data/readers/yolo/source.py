@@ -4,6 +4,7 @@ https://docs.ultralytics.com/datasets/detect. An image without a label file show
 nothing that is looked for.
 """
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -129,7 +130,7 @@ class YoloSource:
         # trainval may be made of train and val: without the images of test
         is_known = split in (*SPLITS, *self.lists)
         keys = choose([self], split).keys[0][1] if is_known else self.keys(None)
-        images = [path for key in keys if (path := Path(key)).is_file()]
+        images = [path for key in keys if os.path.isfile(path := Path(key))]  # noqa: PTH113
         labels = [self._labels.find(image) for image in images]
         bare = [image for image, label in zip(images, labels, strict=True) if not label]
         found = [*self._problems, *self._names.problems()]
@@ -162,7 +163,7 @@ class YoloSource:
 
     def read(self, key: str) -> Annotated:
         path = Path(key)
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113
             raise Missing(_lacking_words(path), key)
         size_wh = image_size(path)
         label = self._labels.find(path)
@@ -199,7 +200,8 @@ def _lacking_words(path: Path) -> str:
     """Of a path that is no file: listed but not there, or expected by labels."""
     if is_image_name(path.name):
         return "images are not there"
-    there = (s for s in UNREAD_SUFFIXES if path.with_name(path.name + s).exists())
+    # strings and os.path: a line of a list may be "/", or too long for any file
+    there = (s for s in UNREAD_SUFFIXES if os.path.exists(f"{path}{s}"))  # noqa: PTH110
     if suffix := next(there, None):
         return f"labels have images of {suffix}, which is not read"
     return f"labels have no image of {', '.join(SUFFIXES)}"

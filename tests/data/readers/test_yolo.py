@@ -241,3 +241,12 @@ def test_listed_images_that_are_not_there_are_counted(tmp_path):
     dataset = read_dataset(write(tmp_path, files), "trainval")
     assert stems(dataset) == ["a"] and dataset.num_images_left_out == 2
     assert "2 images are not there, the first is" in dataset.problems[0]
+
+
+@pytest.mark.parametrize("line", ["/", ".", "\0", "x" * 5000, "x" * 5000 + ".png"])
+def test_a_line_of_a_list_that_names_no_file_costs_itself(tmp_path, line):
+    lists = f"train: train.txt\nval: train.txt\n{NAMES}"
+    files = {"a.png": None, "a.txt": ROW, "train.txt": f"a.png\n{line}\n"}
+    dataset = read_dataset(write(tmp_path, {**files, "data.yaml": lists}), "trainval")
+    assert stems(dataset) == ["a"] and dataset.num_images_left_out == 1
+    assert len(dataset.problems) == 1
