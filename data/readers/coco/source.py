@@ -193,7 +193,7 @@ class _CocoFile(AnnotationFile):
     def annotated(self, name: str, path: Path) -> Annotated:
         image = self.images[name]
         found_wh = size_wh = image_size(path)
-        if image.width and image.height:
+        if min(image.width or 0, image.height or 0) >= 1:  # some write -1 for "unknown"
             size_wh = (int(image.width), int(image.height))
         where = f"{self.path}: {name}"
         problems = size_problems(where, size_wh, found_wh, scales_boxes=True)

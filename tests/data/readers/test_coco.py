@@ -234,6 +234,18 @@ def test_a_broken_outline_costs_only_its_object(tmp_path, outline):
     assert "outline" in dataset.problems[0]
 
 
+@pytest.mark.parametrize("size_wh", [(None, None), (0, 0), (-1, -1), (60, 0.5)])
+def test_a_size_that_is_none_is_that_of_the_image(tmp_path, size_wh):
+    path = write_json(tmp_path / "a.json", ["a.png"], BOXES[:1])
+    content = json.loads(path.read_text())
+    content["images"][0].update(width=size_wh[0], height=size_wh[1])
+    path.write_text(json.dumps(content))
+    dataset = read_dataset(path, "trainval")
+    corners = np.divide((10, 4, 40, 20), (WIDTH, HEIGHT, WIDTH, HEIGHT))
+    np.testing.assert_allclose(dataset.samples[0].truth, [[*corners, 2]], rtol=1e-6)
+    assert dataset.samples[0].size_wh == (WIDTH, HEIGHT) and not dataset.problems
+
+
 def test_images_that_are_not_there_are_counted_in_one_line(tmp_path):
     path = write_json(tmp_path / "a.json", ["a.png", "b.png", "c.png"], BOXES)
     (tmp_path / "b.png").unlink()
