@@ -142,6 +142,9 @@ def test_images_without_labels_are_those_of_the_split(tmp_path):
     dataset = read_dataset(root, "trainval")
     assert "1 of 4 images" in dataset.notes[0] and not dataset.problems
     assert "9 of 9 images" in read_dataset(root, "test").problems[0]
+    for split in (None, "all"):  # what `convert` calls the images of all lists
+        (line,) = open_dataset(root).sources[0].problems(split)
+        assert "10 of 13 images" in line
 
 
 def test_images_without_labels_of_a_split_that_is_made(tmp_path):
