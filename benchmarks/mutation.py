@@ -58,7 +58,7 @@ TARGETS = {
         )
         for name, tests in {
             "assemble": "assemble coco coco_ids csv_table voc",
-            "coco/source": "coco coco_ids",
+            "coco/source": "coco coco_ids assemble",
             "coco/ids": "coco_ids",
             "csv_table": "csv_table image_splits",
             "cvat": "cvat",

@@ -65,6 +65,8 @@ def test_a_class_that_is_not_asked_for_leaves_background(tmp_path):
     (root / "a.csv").write_text(rows)
     dataset = read_dataset(root, "trainval", ["cat"])
     assert [len(sample.truth) for sample in dataset.samples] == [1, 0, 0]
+    text = "1 objects of class 'dog', which is not among the class names; left out."
+    assert dataset.problems == [text]
 
 
 def test_one_object_with_a_class_keeps_its_image(tmp_path):
@@ -118,7 +120,8 @@ def test_problems_of_one_kind_are_one_line(tmp_path, capsys):
         write_image(tmp_path / name, (40, 60))
     report_problems(read_dataset(path, "trainval"))
     (line,) = capsys.readouterr().err.splitlines()
-    assert "0.png says 60x40" in line and line.endswith("And 11 more of this kind.")
+    assert line.startswith(f"  {path}: 0.png says 60x40")
+    assert line.endswith("And 11 more of this kind.")
 
 
 def test_a_coco_image_that_is_none_is_left_out(tmp_path):
@@ -170,7 +173,7 @@ def test_categories_of_one_name_are_one_class_and_told(tmp_path, number):
     dataset = read_dataset(path, "trainval")
     assert dataset.boxes_per_class() == {"cat": 2}
     (note,) = [line for line in dataset.notes if line.id == "class-twice"]
-    assert "classes 0, 1 are all called 'cat'" in note
+    assert note.startswith(f"{path}: classes 0, 1 are all called 'cat'")
 
 
 @pytest.mark.parametrize("name", ["classes.txt", "data.yaml"])

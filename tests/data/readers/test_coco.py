@@ -234,7 +234,10 @@ def test_a_broken_outline_costs_only_its_object(tmp_path, outline):
     assert "outline" in dataset.problems[0]
 
 
-@pytest.mark.parametrize("size_wh", [(None, None), (0, 0), (-1, -1), (60, 0.5)])
+NO_SIZES = [(None, 80), (80, None), (0, 0), (-1, -1), (60, 0.5)]
+
+
+@pytest.mark.parametrize("size_wh", NO_SIZES)
 def test_a_size_that_is_none_is_that_of_the_image(tmp_path, size_wh):
     path = write_json(tmp_path / "a.json", ["a.png"], BOXES[:1])
     content = json.loads(path.read_text())

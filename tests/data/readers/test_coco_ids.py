@@ -114,8 +114,9 @@ def test_white_space_around_a_category(tmp_path, name):
 @pytest.mark.parametrize("name", ["c\u0000t", "\u0007bell", "b\ufffdr"])
 def test_a_category_that_is_no_text_is_refused(tmp_path, name):
     path = two_images(tmp_path, lambda c: c["categories"][1].update(name=name))
-    with pytest.raises(ValueError, match=r"a.json: the class name "):
-        read_dataset(path, "trainval")
+    for names in (None, ["cat"]):
+        with pytest.raises(ValueError, match=r"a.json: the class name "):
+            read_dataset(path, "trainval", names)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])

@@ -99,6 +99,12 @@ def test_a_name_of_no_image_leaves_the_one_beside(tmp_path, name):
     assert "'b.json'" in read_dataset(tmp_path, "trainval").problems[0]
 
 
+def test_of_two_images_of_one_stem_the_named_one_is_read(tmp_path):
+    write(tmp_path, {"a.jpg": None, "a.png": None, "a.json": labelme([CAT])})
+    (sample,) = read_dataset(tmp_path, "trainval").samples
+    assert sample.path == tmp_path / "a.png"
+
+
 def test_a_copied_file_never_adopts_an_image_that_has_its_own(tmp_path):
     # b.json was copied from a.json: imagePath still says a.png
     dog = shape([[0, 0], [10, 10]], label="dog")

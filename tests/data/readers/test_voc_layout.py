@@ -361,6 +361,13 @@ def test_lists_in_other_places(tmp_path, place, line):
     assert keys(read_dataset(root, "default")) == ["a 1", "b", "c"]
 
 
+def test_a_list_may_name_xml_files_and_what_is_not_there(tmp_path):
+    lists = {"train": ["a.xml", "gone"], "val": ["b"]}
+    root = write_voc(tmp_path, {stem: [BOX] for stem in "ab"}, lists)
+    dataset = read_dataset(root, "train")
+    assert keys(dataset) == ["a"] and "'gone'" in dataset.problems[0]
+
+
 def test_lists_beside_the_folders_alone(tmp_path):
     root = write_voc(tmp_path, {stem: [BOX] for stem in "ab"})
     for split, stem in {"train": "a", "val": "b"}.items():
