@@ -28,16 +28,20 @@ from evaluation.speed import WARM_UP
 
 TURNS, ROUNDS = 3, 40  # ours: processes for each contestant, calls in each
 SSDLITE = "ssdlite320_mobilenet_v3_large"
-HEADERS = ("file", "runtime, precision", "ms: p50", "p99", "network", "mAP50", "MB")
+MARKERS = {"onnx": "o", "openvino": "s", "litert": "^"}
+HEADERS = ("file", "runtime", "ms: p50", "p99", "network", "mAP50", "MB")
 
 
 class Contestant(NamedTuple):
-    """A file; what it is, "ours", "yolox" or "ssdlite"; who runs it, and how."""
+    """A file; what it is, "ours", "yolox" or "ssdlite"; who runs it.
+
+    precision: "" is as the file was written.
+    """
 
     path: str
     kind: str
     runtime: str
-    precision: str = "float32"
+    precision: str = ""
 
 
 class Opened(NamedTuple):
@@ -173,7 +177,7 @@ def open_ours(contestant: Contestant, class_names: list[str]) -> Opened:
 
     if contestant.runtime == "tensorflow":
         keep_weights_in_order()
-    if contestant.precision == "bfloat16":
+    if contestant.precision:
         from inference.runtimes import openvino_file
 
         openvino_file.SETTINGS["INFERENCE_PRECISION_HINT"] = "bf16"
@@ -219,7 +223,7 @@ def open_raw(contestant: Contestant) -> Callable[[np.ndarray], np.ndarray]:
         return lambda image: session.run(None, {name: image})[0]
     import openvino
 
-    hint = {"float32": "f32", "bfloat16": "bf16"}[contestant.precision]
+    hint = "bf16" if contestant.precision else "f32"
     settings = {"INFERENCE_PRECISION_HINT": hint}
     compiled = openvino.Core().compile_model(contestant.path, "CPU", settings)
     return lambda image: compiled(image)[0]
@@ -258,8 +262,8 @@ def row(contestant: Contestant, found: Measured) -> list[str]:
     if found.to_boxes:
         p50, p99 = np.percentile(found.to_boxes, [50, 99]) * 1e3
         known = [f"{p50:.1f}", f"{p99:.1f}", network, f"{found.mAP50:.3f}"]
-    name = f"{contestant.runtime}, {contestant.precision}"
-    return [Path(contestant.path).name, name, *known, size]
+    how = " in ".join(filter(None, contestant[2:]))
+    return [Path(contestant.path).name, how, *known, size]
 
 
 def plot(results: dict[Contestant, Measured], path: str) -> None:
@@ -269,15 +273,16 @@ def plot(results: dict[Contestant, Measured], path: str) -> None:
     figure = new_figure(7, 4)
     axes = figure.subplots()
     shown = [(c, found) for c, found in results.items() if found.to_boxes]
-    for at, (contestant, found) in enumerate(shown):
+    files = list(dict.fromkeys(contestant.path for contestant, _ in shown))
+    for contestant, found in shown:
         axes.plot(
             1e3 * np.median(found.to_boxes),
             found.mAP50,
-            marker="o" if contestant.kind == "ours" else "s",
-            color=COLOURS[at % len(COLOURS)],
-            fillstyle="full" if contestant.precision == "float32" else "none",
+            marker=MARKERS.get(contestant.runtime, "D"),
+            color=COLOURS[files.index(contestant.path) % len(COLOURS)],
+            fillstyle="none" if contestant.precision else "full",
             linestyle="none",
-            label=", ".join([Path(contestant.path).name, *contestant[2:]]),
+            label=", ".join(row(contestant, found)[:2]),
         )
     frame_axes(axes, "mAP50 and milliseconds of one image, file to boxes", None)
     axes.set_xlim(left=0)

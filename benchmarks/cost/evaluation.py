@@ -1,6 +1,6 @@
 """What evaluate.py takes beside the network's own time, on real images.
 
-    python -m benchmarks.speed.evaluation --data voc2007 --rounds 3
+    python -m benchmarks.cost.evaluation --data voc2007 --rounds 3
 
 "Network" gives raw predictions of images that are ready. "Files to detections" reads,
 decodes and resizes the files, suppresses, and computes the losses; "figures" are VOC's,
