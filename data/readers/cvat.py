@@ -17,7 +17,8 @@ from data.images import image_size
 from data.readers.annotation import Annotated, EdgesPx, Object, size_problems
 from data.readers.files.json_file import MAX_BYTES, files_of
 from data.readers.files.paths import Finder, image_folders
-from data.readers.files.text import MISSING, without_mark, xml_source
+from data.readers.files.text import MISSING, without_mark
+from data.readers.files.xml_source import xml_source
 from data.readers.listed import ListedFile, ListedSource, listed_sources
 from data.readers.outlines import (
     around_box,

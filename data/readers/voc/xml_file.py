@@ -12,7 +12,8 @@ from xml.etree.ElementTree import Element
 from defusedxml import ElementTree
 
 from base.errors import UserError
-from data.readers.files.text import clean_name, xml_source
+from data.readers.files.text import clean_name
+from data.readers.files.xml_source import xml_source
 from data.readers.outlines import as_number
 
 MAX_XML_BYTES = 1_000_000  # ours: VOC's longest is 23 kB
