@@ -118,7 +118,7 @@ def load_models(
     from models import backbone_layers, weights
     from models.weights import initialise, transfer
     from models.weights.hub import resolve_weights
-    from training.distillation import hint_layer, learn_only
+    from training.distillation import check_hints, hint_layer, learn_only
 
     path = resolve_weights(args.teacher)
     source = weights.read_detector(path)
@@ -130,12 +130,13 @@ def load_models(
     student, architecture = initialise.initialise_weights(
         architecture, args.weights, source.class_names
     )
+    check_hints(student, teacher, args.train_backbone)
     # layers of two backbones may share names
     own = {layer.name for layer in backbone_layers(student)}
     rows = transfer.transfer(student, source.class_names, source, but=own)
     print(f"detection half: {transfer.table(rows)}")
     learn_only(student, args.train_backbone)
-    training = {"options": vars(args)}
+    training = {"options": vars(args), "tile_px": source.metadata.tile_px}
     metadata = weights.ModelMetadata(
         architecture, source.class_names, training=training
     )

@@ -174,7 +174,7 @@ def keep_classes(
         f1=0.0,
         architecture=architecture,
         class_names=list(class_names),
-        training={"from": Path(path).name},
+        training={"from": Path(path).name, "tile_px": source.metadata.tile_px},
     )
     return model, metadata
 

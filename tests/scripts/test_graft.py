@@ -12,7 +12,7 @@ from models import Architecture, backbone_layers, build, weights
 from models.weights.initialise import pretrained_backbone
 from models.weights.metadata import ModelMetadata
 from tests.helpers.slim import slim
-from training.distillation import DISTANCES, TARGETS, hint_layer, targets
+from training.distillation import DISTANCES, TARGETS, check_hints, hint_layer, targets
 
 NAMES = ["a", "b"]
 
@@ -33,9 +33,8 @@ def files(tmp_path_factory):
         if layer.name.endswith("_batchnorm"):
             gamma, beta, mean, variance = layer.get_weights()
             layer.set_weights([gamma, beta + 0.1, mean, variance])
-    weights.save(
-        teacher, folder / "teacher.weights.h5", ModelMetadata(architecture, NAMES)
-    )
+    metadata = ModelMetadata(architecture, NAMES, training={"tile_px": 640})
+    weights.save(teacher, folder / "teacher.weights.h5", metadata)
     mobilenet = keras.applications.MobileNet(
         input_shape=(300, 300, 3), alpha=0.25, include_top=False, weights=None
     )
@@ -77,6 +76,7 @@ def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
     model, description = weights.load(out)
     assert description.class_names == NAMES
     assert description.architecture.backbone == "MobileNet"
+    assert description.tile_px == 640  # what detect.py --tile cuts
     teacher, _ = weights.load(files["teacher"])
     ours, theirs = half_of(model), half_of(teacher)
     assert ours.keys() == theirs.keys()
@@ -119,6 +119,19 @@ def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
 def test_no_junction_in_native():
     with pytest.raises(ValueError, match="only ssd and light"):
         hint_layer(build(Architecture("MobileNet", 3, width=0.25)))
+
+
+def test_a_student_can_learn_the_hint_layer():
+    light = Architecture("squeezenet", 3, neck="light")
+    teacher = build(light)
+    check_hints(build(light), teacher, backbone=False)
+    small = build(Architecture("small", 3, neck="light"))  # its map is the backbone's
+    check_hints(small, teacher, backbone=True)
+    with pytest.raises(ValueError, match=r"small: it has no adapter .* --train-backbo"):
+        check_hints(small, teacher, backbone=False)
+    narrow = build(Architecture("yolox_nano", 3, neck="light"))
+    with pytest.raises(ValueError, match=r"yolox_nano: .* \(38, 38, 64\), the teacher"):
+        check_hints(narrow, teacher, backbone=True)
 
 
 @pytest.mark.parametrize(

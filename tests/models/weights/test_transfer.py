@@ -1,5 +1,6 @@
 """Layer by layer and class by class: what is taken, what is left, and the table."""
 
+import dataclasses
 import functools
 import json
 
@@ -127,10 +128,11 @@ def test_classes_by_name(file):
 
 def test_kept_classes_have_the_same_logits(file):
     model, path = file
-    smaller, description = transfer.keep_classes(
-        weights.read_detector(path), ["fox", "cat"]
-    )
+    source = weights.read_detector(path)
+    source.metadata = dataclasses.replace(source.metadata, training={"tile_px": 640})
+    smaller, description = transfer.keep_classes(source, ["fox", "cat"])
     assert description.class_names == ["fox", "cat"]
+    assert description.tile_px == 640  # what detect.py --tile cuts
     whole, part = predict(model), predict(smaller)
     assert part.shape[-1] == 4 + 3
     # offsets, background, fox, cat
