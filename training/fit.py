@@ -206,7 +206,7 @@ def _warn_stuck(state: State, check: Evaluator, bar: tqdm) -> None:
         return
     progress = state.schedule.progress
     if problem := diagnose(state.history, check, progress):
-        bar.write(advice(problem, progress, state.settings, state.architecture.norm))
+        bar.write(advice(problem, progress, state.settings, state.architecture))
         state.warned = True
 
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from base.boxes import iou
 from evaluation.average_precision import MATCH_IOU
-from training import RATES
+from models import Architecture
+from models.weights.hub import DEFAULT_BACKBONE
+from training import FINE_TUNING, RATES
 from training.monitoring.validation import Evaluator
 from training.runs import best_row
 from training.state import TrainingConfig
@@ -57,28 +59,41 @@ def diagnose(history: list[dict], check: Evaluator, progress: float) -> Problem 
 
 
 def advice(
-    problem: Problem, progress: float, settings: TrainingConfig, norm: str
+    problem: Problem,
+    progress: float,
+    settings: TrainingConfig,
+    architecture: Architecture,
 ) -> str:
     """What a person who trains something stuck may try, the likeliest first.
 
-    norm: the architecture's; without normalisation the neck `light` hardly learned
-    photographs. At its default the rate comes last: from scratch a quarter of it ends
-    clearly lower on four of the five data sets of docs/results/options.md. A dead layer
-    takes a new beginning; whether it dies differs from seed to seed there.
+    Without normalisation the neck `light` hardly learned photographs. At its default
+    the rate comes last: from scratch a quarter of it ends clearly lower on four of the
+    five data sets of docs/results/options.md. A dead layer takes a new beginning;
+    whether it dies differs from seed to seed there.
     """
     begin = LOOK
-    tries = ["--weights imagenet where it began from nothing", "more time"]
+    tries = ["more time"]
+    if start := _start_of(architecture):
+        tries.insert(0, f"{start} where it began from nothing")
     if problem is Problem.DEAD:
         begin, tries = "Begin anew with", ["another --seed"]
     if other := settings.other_rate:
-        is_default = settings.lr == RATES[settings.optimiser]
+        usual = {1.0, *(factor for factor, _ in FINE_TUNING.values())}
+        is_default = settings.lr / RATES[settings.optimiser] in usual
         at = len(tries) if is_default else 0
         tries.insert(at, f"--lr {other:g} in place of {settings.lr:g}")
-    if norm == "none":
+    if architecture.norm == "none":
         tries.insert(0, "--norm batch")
     *others, last = tries
     tries = f"{begin} {', '.join(others)} or {last}" if others else f"{begin} {last}"
     return STUCK.format(problem=problem.value, progress=progress, tries=tries)
+
+
+def _start_of(architecture: Architecture) -> str | None:
+    """The option that starts its backbone from published weights, if there are any."""
+    if architecture.backbone == DEFAULT_BACKBONE:
+        return "the default --weights"
+    return "--weights imagenet" if architecture.definition.has_imagenet else None
 
 
 def dead_prior_share(predictions: np.ndarray) -> float:

@@ -2,11 +2,15 @@
 
 import pytest
 
+from models import Architecture
 from training import RATES
 from training.hardware.replicas import Replicas
 from training.monitoring.diagnosis import Problem, advice
 from training.monitoring.failures import explain
 from training.state import TrainingConfig
+
+NORMALISED = Architecture("squeezenet", 3)
+PLAIN = Architecture("squeezenet", 3, norm="none")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,7 @@ def test_a_rate_that_is_far_too_high_comes_down_to_the_default(optimiser, lr, ex
 def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, expected):
     settings = TrainingConfig(1, optimiser=optimiser, lr=lr)
     assert settings.other_rate == expected
-    stuck = advice(Problem.NOTHING, 0.345, settings, "batch")
+    stuck = advice(Problem.NOTHING, 0.345, settings, NORMALISED)
     assert stuck.startswith(
         "34% of the training is over and next to nothing is detected."
     )
@@ -48,17 +52,32 @@ def test_where_nothing_is_learned_a_rate_far_too_low_comes_up(optimiser, lr, exp
         assert is_last == (lr == RATES[optimiser])
         assert is_last or f"Then try --lr {expected:g} in place of" in stuck
     assert "--norm" not in stuck
-    plain = advice(Problem.NOTHING, 0.345, settings, "none")
+    plain = advice(Problem.NOTHING, 0.345, settings, PLAIN)
     assert "Then try --norm batch, " in plain
 
 
+@pytest.mark.parametrize(
+    ("backbone", "start"),
+    [
+        ("squeezenet", "Then try --weights imagenet where"),
+        ("yolox_nano", "Then try the default --weights where"),
+        ("small", "Then try more time or"),
+    ],
+)
+def test_what_is_advised_can_be_had(backbone, start):
+    settings = TrainingConfig(1, lr=2e-3)  # as from a detector that knows no class
+    stuck = advice(Problem.NOTHING, 0.4, settings, Architecture(backbone, 3))
+    assert start in stuck
+    assert stuck.endswith("or --lr 0.0005 in place of 0.002.")
+
+
 def test_more_time_wakes_no_dead_layer():
-    stuck = advice(Problem.DEAD, 0.4, TrainingConfig(1), "none")
+    stuck = advice(Problem.DEAD, 0.4, TrainingConfig(1), PLAIN)
     assert "more time" not in stuck
     assert stuck.endswith(
         "--norm batch, another --seed or --lr 0.00025 in place of 0.001."
     )
-    only = advice(Problem.DEAD, 0.4, TrainingConfig(1, lr=2.5e-4), "batch")
+    only = advice(Problem.DEAD, 0.4, TrainingConfig(1, lr=2.5e-4), NORMALISED)
     assert only.endswith("a layer is dead. Begin anew with another --seed.")
 
 
