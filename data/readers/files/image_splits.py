@@ -44,8 +44,12 @@ def unused_lists(root: Path, lists: Mapping[str | None, Sequence]) -> list[Probl
         return []
     return [
         Problem(
-            f"{root}: {len(keys)} images of {name or 'no split'} are in no split"
-            + (f"; --train-split {name} takes them." if name else "."),
+            f"{root}: {len(keys)} images"
+            + (
+                f" of {name} are in no split; --train-split {name} takes them."
+                if name
+                else " have no split."
+            ),
             severity="warning",
         )
         for name, keys in lists.items()

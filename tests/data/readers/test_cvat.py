@@ -118,7 +118,7 @@ def test_a_subset_that_is_no_split_is_told_and_can_be_taken(tmp_path):
     write(tmp_path, {**files, "annotations.xml": cvat(*images)})
     lines = read_dataset(tmp_path, "trainval").problems
     assert "1 images of Holdout are in no split; --train-split Holdout" in lines[0]
-    assert "1 images of no split are in no split" in lines[1] and len(lines) == 2
+    assert "1 images have no split" in lines[1] and len(lines) == 2
     assert boxes(tmp_path, "Holdout") == [("Holdout", "cat", (15, 2, 45, 18))]
 
 

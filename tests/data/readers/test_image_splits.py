@@ -56,7 +56,7 @@ def test_folders_in_the_names_tell_the_split(tmp_path, file, place):
     assert [image.path.stem for image in dataset.samples] == ["c"]
     (note,) = (n for n in dataset.notes if getattr(n, "id", "") == "split-names")
     assert "folders in the images' names: train 2, test 1" in note
-    assert any("1 images of no split" in line for line in dataset.problems)
+    assert any("1 images have no split" in line for line in dataset.problems)
 
 
 @pytest.mark.parametrize("column", ["split", "set", "ML_USE"])

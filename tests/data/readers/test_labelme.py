@@ -131,7 +131,7 @@ def test_splits_by_folders_and_images_without_a_file(tmp_path):
     assert "2 images are in no labelme file" in dataset.notes[0]
     write(tmp_path, {"exam/b.png": None, "exam/b.json": labelme([CAT], "b.png")})
     (line,) = read_dataset(tmp_path, "train").problems
-    assert line == f"{tmp_path}: 1 images of no split are in no split."
+    assert line == f"{tmp_path}: 1 images have no split."
 
 
 @pytest.mark.parametrize(
