@@ -138,7 +138,10 @@ def load_models(
     learn_only(student, args.train_backbone)
     training = {"options": vars(args), "tile_px": source.metadata.tile_px}
     metadata = weights.ModelMetadata(
-        architecture, source.class_names, training=training
+        architecture,
+        source.class_names,
+        training=training,
+        licence=source.metadata.licence,
     )
     return teacher, theirs, student, metadata
 

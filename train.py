@@ -90,10 +90,11 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
         resume.check(kept, datasets, environment)
     with replicas.scope():
         if kept:
-            architecture = kept["architecture"]
+            architecture, licence = kept["architecture"], kept["licence"]
             model = prepare.load_skeleton(architecture, args.freeze is True)
         else:
             model, architecture = prepare.load_model(args, train_set.class_names)
+            licence = prepare.licence_of(args)
     settings = prepare.settings_of(args, train_set)
     is_auto = settings.batch_size == batch_size.AUTO
     settings = batch_size.chosen(settings, model, architecture, train_set, device)
@@ -110,9 +111,10 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
             runs.write_split(own / "split.json", datasets)
         draw_first_batch(train_set, settings, own / "train_batch.jpg")
         notes = prepare.notes_of(vars(args), precision, train_set)
-        header = resume.header(vars(args), architecture, datasets, environment)
+        given = (vars(args), architecture, datasets, environment, licence)
+        header = resume.header(*given)
         on_epoch = events and partial(events.write, own)
-        output = runs.RunFolder(own, notes, header, on_epoch)
+        output = runs.RunFolder(own, notes, header, on_epoch, licence)
 
         def learn(settings: "TrainingConfig", resume: bool) -> list[dict]:
             args.batch_size = settings.batch_size  # in header and notes too

@@ -193,6 +193,7 @@ def _save_weights(
         class_names,
         *threshold_f1,
         {**output.notes, "epochs": row["epoch"], "mAP50": row["mAP50"]},
+        output.licence,
     )
     last = output.folder / "last.weights.h5"
     weights.save(state.model, last, description)

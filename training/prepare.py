@@ -24,6 +24,7 @@ from data import (
 from models import Architecture, build
 from models.weights import initialise, read_weights
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
+from models.weights.metadata import LICENCE
 from models.weights.published.class_names import same_class
 from training import DEMO, FINE_TUNING, RATES
 from training.options import default_epochs, freeze_epochs
@@ -74,7 +75,7 @@ def load_model(
 ) -> tuple[keras.Model, Architecture]:
     """The model to train, frozen where that was asked for, and its architecture."""
     is_default = args.backbone == DEFAULT_BACKBONE
-    wanted = args.weights or (str(DEFAULT) if is_default else None)
+    wanted = _wanted_weights(args)
     is_file = wanted not in (None, "none", "imagenet")
     source = read_weights(resolve_weights(wanted)) if is_file else wanted
     theirs = source.architecture if is_file else None
@@ -110,6 +111,21 @@ def load_model(
     if args.freeze is True:
         initialise.freeze(model)
     return model, architecture
+
+
+def _wanted_weights(args: argparse.Namespace) -> str | None:
+    """Those of --weights, or the detector in weights/ where the backbone is its own."""
+    is_default = args.backbone == DEFAULT_BACKBONE
+    return args.weights or (str(DEFAULT) if is_default else None)
+
+
+def licence_of(args: argparse.Namespace) -> str:
+    """The line for the run's weights files: that of the file that it starts from."""
+    wanted = _wanted_weights(args)
+    if wanted in (None, "none", "imagenet"):
+        return LICENCE
+    metadata = read_weights(resolve_weights(wanted)).metadata
+    return metadata.licence if metadata else LICENCE
 
 
 def _knows_one(known: Sequence[str], class_names: Sequence[str]) -> bool:

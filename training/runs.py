@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from base.errors import UserError
 from base.files import csv_text, numbered_names, write_text
+from models.weights.metadata import LICENCE
 from training import RUNS
 from training.recovery import checkpoint
 
@@ -27,13 +28,15 @@ class RunFolder:
     """Where a training leaves its files, what they tell, who hears of each epoch.
 
     notes: in the weights files. header: for JSON, in each checkpoint, what a later
-    --resume needs to know. on_epoch: sees each new row of the history.
+    --resume needs to know. on_epoch: sees each new row of the history. licence: the
+    line of the weights files.
     """
 
     folder: Path
     notes: dict = field(default_factory=dict)
     header: dict = field(default_factory=dict)
     on_epoch: Callable[[dict], None] | None = None
+    licence: str = LICENCE
 
 
 @dataclass(frozen=True)

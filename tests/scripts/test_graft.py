@@ -33,7 +33,9 @@ def files(tmp_path_factory):
         if layer.name.endswith("_batchnorm"):
             gamma, beta, mean, variance = layer.get_weights()
             layer.set_weights([gamma, beta + 0.1, mean, variance])
-    metadata = ModelMetadata(architecture, NAMES, training={"tile_px": 640})
+    metadata = ModelMetadata(
+        architecture, NAMES, training={"tile_px": 640}, licence="L"
+    )
     weights.save(teacher, folder / "teacher.weights.h5", metadata)
     mobilenet = keras.applications.MobileNet(
         input_shape=(300, 300, 3), alpha=0.25, include_top=False, weights=None
@@ -77,6 +79,7 @@ def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
     assert description.class_names == NAMES
     assert description.architecture.backbone == "MobileNet"
     assert description.tile_px == 640  # what detect.py --tile cuts
+    assert description.licence == "L"
     teacher, _ = weights.load(files["teacher"])
     ours, theirs = half_of(model), half_of(teacher)
     assert ours.keys() == theirs.keys()

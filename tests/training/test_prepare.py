@@ -11,7 +11,13 @@ from data.readers import recognise
 from models import weights
 from models.weights import hub
 from training.options import parse, resumed
-from training.prepare import class_weights, load_data, load_model, settings_of
+from training.prepare import (
+    class_weights,
+    licence_of,
+    load_data,
+    load_model,
+    settings_of,
+)
 from training.state import TrainingConfig
 
 DEFAULT = TrainingConfig(60, ema=True)
@@ -95,6 +101,20 @@ def test_another_neck_stands_behind_the_detectors_backbone(form, neck, layout, s
         np.testing.assert_array_equal(received, theirs.get_layer(name).get_weights()[0])
     # heads of its own learn as any new ones do
     assert (args.lr, args.backbone_lr_scale) == (None, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("options", "licence"),
+    [
+        ("", "Apache License 2.0"),
+        ("--neck native", "Apache License 2.0"),
+        (f"--backbone small --weights {hub.DEFAULT}", "Apache License 2.0"),
+        ("--weights none", "MIT"),
+        ("--backbone squeezenet", "MIT"),
+    ],
+)
+def test_a_run_carries_the_licence_of_what_it_starts_from(options, licence):
+    assert licence in licence_of(parse(options.split()))
 
 
 def test_classes_are_weighed_by_the_training_images(shapes):

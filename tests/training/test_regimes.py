@@ -50,7 +50,8 @@ def train(sets, folder, frozen=False, **settings):
         freeze(model)
     start = arrays(model)
     settings = TrainingConfig(**{"epochs": 2, "batch_size": 2, **settings})
-    history = fit(model, architecture, sets, settings, RunFolder(folder))
+    output = RunFolder(folder, licence="as its start")
+    history = fit(model, architecture, sets, settings, output)
     return model, history, start
 
 
@@ -129,6 +130,7 @@ def test_minutes_end_a_training(sets, tmp_path, monkeypatch):
 def test_average_is_scored_and_saved(sets, tmp_path):
     model, history, start = train(sets, tmp_path, epochs=1, ema=True)
     saved, description = weights.load(tmp_path / "last.weights.h5")
+    assert description.licence == "as its start"
     scored, last = (
         Evaluator(net, description.architecture, sets[1], 2)()[0]["val_loss"]
         for net in (saved, model)

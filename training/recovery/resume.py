@@ -13,6 +13,7 @@ from base.errors import UserError
 from base.renamed import current_fields
 from data import Dataset
 from models import Architecture
+from models.weights.metadata import LICENCE
 from training.hardware.devices import Device
 from training.recovery import checkpoint
 
@@ -22,6 +23,7 @@ def header(
     architecture: Architecture,
     datasets: tuple[Dataset, ...],
     environment: dict,
+    licence: str,
 ) -> dict:
     """What a run's checkpoints keep beside the training's state, for JSON."""
     return {
@@ -29,6 +31,7 @@ def header(
         "architecture": architecture.to_dict(),
         "fingerprints": [dataset.fingerprint() for dataset in datasets],
         "surroundings": environment,
+        "licence": licence,
     }
 
 
@@ -63,6 +66,8 @@ def read_header(folder: Path) -> dict:
             "architecture": Architecture(**current_fields(state["architecture"])),
             "fingerprints": list(state["fingerprints"]),
             "surroundings": dict(state["surroundings"]),
+            # a run without it is from before 2026-12
+            "licence": str(state.get("licence", LICENCE)),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: no checkpoint of train.py: {error}") from error

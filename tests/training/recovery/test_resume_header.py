@@ -13,6 +13,7 @@ import pytest
 from base.errors import UserError
 from data.dataset import Dataset, Sample
 from models import Architecture
+from models.weights.metadata import LICENCE
 from training.hardware.devices import Device
 from training.recovery import checkpoint, resume
 
@@ -28,7 +29,8 @@ def data(split, edge=0.5):
 
 def kept():
     datasets = data("train"), data("val")
-    return resume.header({"lr": 0.1}, ARCHITECTURE, datasets, {"Keras": "3.0"})
+    given = ({"lr": 0.1}, ARCHITECTURE, datasets, {"Keras": "3.0"})
+    return resume.header(*given, "as its start")
 
 
 def test_the_header_comes_back_from_the_checkpoint(tmp_path):
@@ -40,6 +42,13 @@ def test_the_header_comes_back_from_the_checkpoint(tmp_path):
     checkpoint.save(tmp_path / checkpoint.NAME, {**header, "step": 3}, {})
     again = resume.read_header(tmp_path)
     assert again == {**header, "architecture": ARCHITECTURE}
+
+
+def test_a_checkpoint_from_before_runs_had_a_licence(tmp_path):
+    header = kept()
+    assert header.pop("licence") == "as its start"
+    checkpoint.save(tmp_path / checkpoint.NAME, header, {})
+    assert resume.read_header(tmp_path)["licence"] == LICENCE
 
 
 def test_a_folder_without_a_checkpoint(tmp_path):
