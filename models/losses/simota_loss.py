@@ -83,8 +83,11 @@ def simota_loss(
     }
 
 
-def expected_positives(truth: Tensor, _priors: Tensor = None) -> Tensor:
-    """What the loss of a batch is divided by, from its truth (B, M, 5) alone."""
+def expected_positives(truth: Tensor, priors: Tensor = None) -> Tensor:
+    """What the loss of a batch is divided by, from its truth (B, M, 5) alone.
+
+    `priors` are not looked at; TensorFlow warns of a name that begins with _.
+    """
     return POSITIVES_PER_OBJECT * ops.sum(ops.cast(truth[..., 4] > 0, "float32"))
 
 

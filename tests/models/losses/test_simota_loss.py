@@ -1,5 +1,7 @@
 """SimOTA's matching against a slow loop, and the loss of the prior layout yolox."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -175,3 +177,10 @@ def test_shares_of_a_batch_add_up():
 def test_layouts_have_their_losses():
     assert loss_of("voc").__name__ == "multibox_loss"
     assert loss_of("yolox") is simota_loss
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_losses_normaliser_becomes_a_graph_without_a_warning(layout):
+    """TensorFlow names the nodes of a graph by arguments, and warns of such a name."""
+    names = inspect.signature(normaliser_of(layout)).parameters
+    assert list(names) == ["truth", "priors"]
