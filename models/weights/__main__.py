@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> int:
         "file",
     )
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
-    return run_script(PROG, run, parser.parse_args(argv))
+    # OUT may also come after the options
+    return run_script(PROG, run, parser.parse_intermixed_args(argv))
 
 
 def run(args: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from models.weights.metadata import ATTRIBUTE, ModelMetadata
 from models.weights.published import keras_legacy, pth, ssd300s, yolox
 from models.weights.published.class_names import known_names
 
+LITE_MARK = b"TFL3"  # tensorflow/lite/schema/schema.fbs, file_identifier
 # ours: origins that are no other project
 TRAINED, BACKBONE, UNNAMED = "train.py", "backbone", "Keras 3"
 
@@ -93,6 +94,7 @@ def read_weights(path: Path | str) -> WeightsFile:
     if not Path(path).is_file():
         raise UserError(f"{path}: there is no such file.")
     keras_legacy.refuse_archive(path)
+    _refuse_exported(path)
     if pth.is_pth(path):
         tensors = pth.read_pth(path)
         reader = yolox if yolox.MARKER in tensors else ssd300s
@@ -117,6 +119,18 @@ def read_weights(path: Path | str) -> WeightsFile:
     if ssd300s.is_detector(arrays):
         return _named(WeightsFile(path, *ssd300s.from_keras(arrays, path)))
     return WeightsFile(path, BACKBONE, arrays)
+
+
+def _refuse_exported(path: str) -> None:
+    with Path(path).open("rb") as file:
+        is_lite = file.read(8)[4:] == LITE_MARK
+    # protobuf: the length of a key before it
+    key = bytes([len(ATTRIBUTE)]) + ATTRIBUTE.encode()
+    if is_lite or (yolox.is_onnx(path) and key in Path(path).read_bytes()):
+        raise UserError(
+            f"{path}: an exported file, which can't be trained; name the weights file "
+            "that it was made of."
+        )
 
 
 def _named(file: WeightsFile) -> WeightsFile:
@@ -159,7 +173,7 @@ def _stored_layers(
     """Keras' path and the layer, for each with weights, of models inside it too.
 
     keras/src/saving/saving_lib.py, _save_container_state: the class in snake case,
-    numbered. tests/models/weights/test_read.py notices a Keras that names otherwise.
+    numbered. tests/models/weights/ notices a Keras that names otherwise.
     """
     numbers: Counter[str] = Counter()
     for layer in model.layers:

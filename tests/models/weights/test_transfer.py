@@ -145,6 +145,9 @@ def test_keep_of_the_command_line(file, tmp_path, capsys):
     a = str(tmp_path / "a.weights.h5")
     keep = [str(file[1]), "--keep", "fox, dog, fox", "--output", str(out)]
     assert main(keep) == 0
+    last = tmp_path / "last.weights.h5"
+    assert main([*keep[:3], str(last)]) == 0  # OUT after an option
+    assert weights.read_detector(last).class_names == ["fox", "dog"]
     assert weights.read_detector(out).metadata.class_names == ["fox", "dog"]
     for options, message in [
         (keep, "exists already"),

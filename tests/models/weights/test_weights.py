@@ -393,3 +393,15 @@ def test_start_from_another_detector_takes_what_fits(
     out = capsys.readouterr().out
     count = out.split(" of ")[1].split()[0]
     assert line.format(all=count) in out
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x1c\0\0\0TFL3 and weights", b"\x08\x08 graph \x0a\x06ssd300\x12\x02{}"],
+    ids=["litert", "onnx"],
+)
+def test_an_exported_file_is_called_that(content, tmp_path):
+    path = tmp_path / "best"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="best: an exported file, which can't be"):
+        weights.read_weights(path)
