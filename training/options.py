@@ -189,7 +189,8 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--lr", type=float, metavar="RATE",
         help="peak of the learning rate; when the loss is not finite: a quarter; "
         "default: "
-        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}")
+        f"{', '.join(f'{v:g} for {k}' for k, v in RATES.items())}; after the default "
+        "detector twice that where it knows no class of the data")
     group.add_argument("--weigh-classes", action="store_true",
         help="rare classes count more in the loss, by the root of their frequency; "
         "for classes of very different frequency")
