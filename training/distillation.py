@@ -47,11 +47,10 @@ def hint_layer(model: keras.Model) -> Tensor:
     raise UserError(f"{model.name}: its neck has no hint_layer, only ssd and light do.")
 
 
-def check_hints(student: keras.Model, teacher: keras.Model, backbone: bool) -> None:
-    """UserError where the student can't learn the teacher's hint layer.
-
-    backbone: whether the student's backbone learns too.
-    """
+def check_hints(
+    student: keras.Model, teacher: keras.Model, trains_backbone: bool
+) -> None:
+    """UserError where the student can't learn the teacher's hint layer."""
     wanted, found = hint_layer(teacher).shape[1:], hint_layer(student).shape[1:]
     if found != wanted:
         raise UserError(
@@ -59,7 +58,7 @@ def check_hints(student: keras.Model, teacher: keras.Model, backbone: bool) -> N
             f"teacher's with {wanted}; choose another backbone."
         )
     has_adapter = any(layer.name.startswith(ADAPTER) for layer in student.layers)
-    if not (backbone or has_adapter):
+    if not (trains_backbone or has_adapter):
         raise UserError(
             f"--backbone {student.name}: it has no adapter that could learn; add "
             "--train-backbone."

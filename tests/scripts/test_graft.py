@@ -127,14 +127,14 @@ def test_no_junction_in_native():
 def test_a_student_can_learn_the_hint_layer():
     light = Architecture("squeezenet", 3, neck="light")
     teacher = build(light)
-    check_hints(build(light), teacher, backbone=False)
+    check_hints(build(light), teacher, trains_backbone=False)
     small = build(Architecture("small", 3, neck="light"))  # its map is the backbone's
-    check_hints(small, teacher, backbone=True)
+    check_hints(small, teacher, trains_backbone=True)
     with pytest.raises(ValueError, match=r"small: it has no adapter .* --train-backbo"):
-        check_hints(small, teacher, backbone=False)
+        check_hints(small, teacher, trains_backbone=False)
     narrow = build(Architecture("yolox_nano", 3, neck="light"))
     with pytest.raises(ValueError, match=r"yolox_nano: .* \(38, 38, 64\), the teacher"):
-        check_hints(narrow, teacher, backbone=True)
+        check_hints(narrow, teacher, trains_backbone=True)
 
 
 @pytest.mark.parametrize(
