@@ -28,8 +28,8 @@ Tensor: TypeAlias = Any  # a tensor of the Keras backend, or a numpy array
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # weiliu89/caffe ssd_pascal.py, prior_variance
 POSITIVE_IOU = 0.5  # the paper, sec. 2.2, "matching strategy"
 NUM_CANDIDATES = 1000  # ours: best (prior, class) pairs that enter the suppression
-# ours: images with no more of them over the threshold are done in a third of the time;
-# at 0.01 that is nearly every image, and 128 or 384 are slower: docs/performance.md
+# ours: images with no more of them over the threshold are done in a third to half of
+# the time; docs/performance.md, "Decoding and suppression"
 FEW_PRIORS = 256
 NUM_PROPOSALS = 16  # ours: priors that an object may ask for before all are looked at
 EPSILON = 1e-7  # ours: keeps divisions and logarithms finite in float32
