@@ -45,7 +45,6 @@ LEFT_OUT = {
     r"examples/(track|fiftyone|ray)": "packages: tests/docs/test_examples.py",
     r"-m (venv|http\.server|scalabel)|\.venv/bin": "not ours, or an installation",
     r"\.\./\.\./export": "in the folder of the page: tests/docs/test_browser.py",
-    r" FIRST|python -c": "a training of hours",
 }
 QUICK = ["--epochs", "1", "--batch-size", "4", "--precision", "float32"]
 SLIM = ["--backbone", "squeezenet", "--weights", "none"]
