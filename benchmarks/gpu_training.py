@@ -106,7 +106,8 @@ def write_images(args: argparse.Namespace, folder: Path) -> None:
         split = "train" if i % HELD_BACK else "val"
         splits[split][name] = Annotated(images / name, (SIDE, SIDE), objects)
     for what, count in write_voc(folder, splits, dataset.class_names).items():
-        print(f"{count} {what} left out")
+        if count:
+            print(f"{count} {what} left out")
 
 
 def train(args: argparse.Namespace, folder: Path) -> None:
