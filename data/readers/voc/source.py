@@ -87,7 +87,6 @@ class VocSource:
         ]
 
     def class_names(self) -> list[str]:
-
         def names(path: Path) -> set[str]:
             try:
                 return {o.name for o in self.annotation(path).objects if o.name}
