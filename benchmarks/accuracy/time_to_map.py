@@ -132,7 +132,7 @@ def train_theirs(
     from training import RATES
     from training.schedule import Schedule
 
-    is_last = name == PEERS[1]  # quicker so, docs/performance.md
+    is_last = name == PEERS[1]  # quicker so, docs/results/peers.md
     peer = TorchvisionSSD(name, len(train_set.class_names) + 1, is_last)
     torch.set_num_threads(1)
     peer.optimiser = our_optimiser(peer.model)

@@ -2,8 +2,8 @@
 
 On a processor TensorFlow's own takes longer than the rest of vgg16's step together.
 Here each row of the filter is one product for each image: the windows under that row,
-(H W, k inputs), by the gradient of the output, (H W, filters). docs/performance.md has
-a step with either.
+(H W, k inputs), by the gradient of the output, (H W, filters). docs/results/peers.md
+has a step with either.
 """
 
 from collections.abc import Callable

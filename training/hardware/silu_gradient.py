@@ -2,7 +2,7 @@
 
 TensorFlow's own computes the sigmoid again, and five arrays from it. With s =
 sigmoid(x) and y = x s, the derivative is y + s (1 - y); y is kept anyway, as the input
-of the next layer. docs/performance.md has a step with either.
+of the next layer. docs/results/peers.md has a step with either.
 """
 
 import keras
