@@ -127,8 +127,10 @@ def load_models(
     theirs = source.architecture
     asked = {"backbone": args.backbone, "width": args.alpha}
     architecture = replace(theirs, **asked, pretrained=False, preprocessing=None)
+    is_file = args.weights != "imagenet"
+    start = weights.read_weights(args.weights) if is_file else args.weights
     student, architecture = initialise.initialise_weights(
-        architecture, args.weights, source.class_names
+        architecture, start, source.class_names
     )
     check_hints(student, teacher, args.train_backbone)
     # layers of two backbones may share names
@@ -137,11 +139,13 @@ def load_models(
     print(f"detection half: {transfer.table(rows)}")
     learn_only(student, args.train_backbone)
     training = {"options": vars(args), "tile_px": source.metadata.tile_px}
+    described = [source.metadata, *([start.metadata] if is_file else [])]
+    licences = dict.fromkeys(each.licence for each in described if each)
     metadata = weights.ModelMetadata(
         architecture,
         source.class_names,
         training=training,
-        licence=source.metadata.licence,
+        licence="; ".join(licences),
     )
     return teacher, theirs, student, metadata
 

@@ -93,8 +93,8 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
             architecture, licence = kept["architecture"], kept["licence"]
             model = prepare.load_skeleton(architecture, args.freeze is True)
         else:
-            model, architecture = prepare.load_model(args, train_set.class_names)
-            licence = prepare.licence_of(args)
+            loaded = prepare.load_model(args, train_set.class_names)
+            model, architecture, licence = loaded
     settings = prepare.settings_of(args, train_set)
     is_auto = settings.batch_size == batch_size.AUTO
     settings = batch_size.chosen(settings, model, architecture, train_set, device)

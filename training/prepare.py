@@ -72,8 +72,9 @@ def load_data(
 
 def load_model(
     args: argparse.Namespace, class_names: list[str]
-) -> tuple[keras.Model, Architecture]:
-    """The model to train, frozen where that was asked for, and its architecture."""
+) -> tuple[keras.Model, Architecture, str]:
+    """The model to train, frozen where that was asked for; its architecture; the line
+    about its licence, that of the file it starts from."""
     is_default = args.backbone == DEFAULT_BACKBONE
     wanted = _wanted_weights(args)
     is_file = wanted not in (None, "none", "imagenet")
@@ -110,22 +111,14 @@ def load_model(
         _choose_rates(args, _knows_one(source.class_names, class_names), keeps_heads)
     if args.freeze is True:
         initialise.freeze(model)
-    return model, architecture
+    is_ours = not is_file or source.metadata is None
+    return model, architecture, LICENCE if is_ours else source.metadata.licence
 
 
 def _wanted_weights(args: argparse.Namespace) -> str | None:
     """Those of --weights, or the detector in weights/ where the backbone is its own."""
     is_default = args.backbone == DEFAULT_BACKBONE
     return args.weights or (str(DEFAULT) if is_default else None)
-
-
-def licence_of(args: argparse.Namespace) -> str:
-    """The line for the run's weights files: that of the file that it starts from."""
-    wanted = _wanted_weights(args)
-    if wanted in (None, "none", "imagenet"):
-        return LICENCE
-    metadata = read_weights(resolve_weights(wanted)).metadata
-    return metadata.licence if metadata else LICENCE
 
 
 def _knows_one(known: Sequence[str], class_names: Sequence[str]) -> bool:

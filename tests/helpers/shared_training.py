@@ -48,7 +48,7 @@ def load_model(_args, class_names):
     from models import Architecture
 
     architecture = Architecture("squeezenet", len(class_names) + 1)
-    return detector(architecture.num_classes), architecture
+    return detector(architecture.num_classes), architecture, "MIT"
 
 
 def load_skeleton(architecture, _frozen):

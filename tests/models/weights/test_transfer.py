@@ -212,7 +212,7 @@ def test_weights_of_the_command_line(options, neck, norm, tmp_path, capsys, offl
     model, path = disturbed(architecture), tmp_path / "x.weights.h5"
     weights.save(model, path, ModelMetadata(architecture, ANIMALS))
     args = ["--backbone=MobileNet", "--alpha=0.25", f"--weights={path}", *options]
-    taker, form = load_model(parse(args), ["fox", "cow"])
+    taker, form, _ = load_model(parse(args), ["fox", "cow"])
     assert (form.neck, form.norm, form.pretrained) == (neck, norm, True)
     ours, theirs = folded_arrays(taker), folded_arrays(model)
     np.testing.assert_allclose(
@@ -245,7 +245,7 @@ def test_another_width_brings_no_backbone(tmp_path, offline):
     path = tmp_path / "x.weights.h5"
     weights.save(disturbed(theirs), path, ModelMetadata(theirs, ANIMALS))
     args = ["--backbone=MobileNetV2", "--freeze", "--alpha=0.5", f"--weights={path}"]
-    model, _ = load_model(parse(args), ANIMALS)
+    model, *_ = load_model(parse(args), ANIMALS)
     source = weights.read_weights(path).trained
     for layer in backbone_layers(model):
         if layer.weights and layer.name in source:
