@@ -53,7 +53,8 @@ def parser_of(main: Callable, argv: list[str]) -> Parser:
     def give(self: Parser, *_: object) -> None:
         raise Found(self)
 
-    with mock.patch.object(Parser, "parse_args", give):
+    parses = {"parse_args": give, "parse_intermixed_args": give}
+    with mock.patch.multiple(Parser, **parses):
         try:
             main(argv)
         except Found as found:

@@ -24,7 +24,7 @@ def scored_part(dataset: Dataset, num_trained: int) -> Dataset:
     The part is drawn by a hash of the names, so that it is the same in every run and
     after --resume, and grows by new images only.
     """
-    count = max(int(SHARE * num_trained), min(int(MOST * num_trained), LEAST), 1)
+    count = max(int(SHARE * num_trained), min(round(MOST * num_trained), LEAST), 1)
     if len(dataset) <= count:
         return dataset
     by_hash = sorted(range(len(dataset)), key=lambda i: _hash(dataset.samples[i]))
