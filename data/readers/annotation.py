@@ -92,6 +92,7 @@ class AnnotationSource(Protocol):
     lists: which of splits.SPLITS the files tell apart, and names of other lists; empty:
         none.
     problems(split): optional, what is wrong with the files as a whole (`Problem`).
+    problems_of(keys): optional, what is wrong with these images together.
     names_have_order: whether class_names has an order of its own; if not it is sorted.
     """
 

@@ -82,8 +82,13 @@ def read_chosen(
     ]
     reads = [read for _, part in parts for read in part]
     lines, num_missing = _missing_lines(parts)
-    tells = [source.problems for source, _ in parts if hasattr(source, "problems")]
-    whole = list(dict.fromkeys(line for tell in tells for line in tell(split)))
+    whole = list(
+        dict.fromkeys(
+            line
+            for source, keys in chosen.keys
+            for line in _problems_of(source, split, keys)
+        )
+    )
     only = parts[0][0] if len(parts) == 1 else None  # of several, ids would differ
     num_refused = sum(read.kept is None and read.missing is None for read in reads)
     return Dataset(
@@ -242,6 +247,14 @@ def _unknown_lines(reads: Iterable[_Read], class_names: Sequence[str]) -> list[s
         text = f"which is not among the class names{hint}; left out."
         lines.append(Problem(f"{count} objects of class {name!r}, {text}"))
     return lines
+
+
+def _problems_of(
+    source: AnnotationSource, split: str, keys: Sequence[str]
+) -> list[Problem]:
+    """What the source tells, if it tells anything."""
+    found = source.problems(split) if hasattr(source, "problems") else []
+    return found + (source.problems_of(keys) if hasattr(source, "problems_of") else [])
 
 
 def _missing_lines(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from base import grouped
 from data.readers.annotation import Annotated, AnnotationSource, Problem
 from data.readers.splits import SPLITS, folder_notes
 
@@ -39,6 +40,12 @@ class SplitFolders:
     def read(self, key: str) -> Annotated:
         number, _, own = key.partition("/")
         return self._parts[int(number)][2].read(own)
+
+    def problems_of(self, keys: Sequence[str]) -> list[Problem]:
+        parts = grouped((key.partition("/")[::2]) for key in keys)
+        asked = ((self._parts[int(number)][2], own) for number, own in parts.items())
+        tells = (s.problems_of(own) for s, own in asked if hasattr(s, "problems_of"))
+        return [line for found in tells for line in found]
 
     def problems(self, split: str | None) -> list[Problem]:
         """Those of the data sets, and folders whose names tell no split or more."""

@@ -15,7 +15,6 @@ from base.errors import UserError
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
 from data.readers.files.text import read_lines
-from data.readers.splits import SPLITS, choose
 from data.readers.yolo.folders import set_lists
 from data.readers.yolo.layout import LabelFiles, Lists, stray_labels
 from data.readers.yolo.names import FolderNames, names_in, up_to, yaml_names
@@ -126,14 +125,21 @@ class YoloSource:
         return self._names.all()
 
     def problems(self, split: str | None) -> list[Problem]:
-        """Lists that are not understood, images without labels or that share them."""
-        # trainval may be made of train and val: without the images of test
-        is_known = split in (*SPLITS, *self.lists)
-        keys = choose([self], split).keys[0][1] if is_known else self.keys(None)
+        found = [*self._problems, *self._names.problems()]
+        if stray := self._stray:
+            text = (
+                f"{self.root}: {len(stray)} label files belong to no image, "
+                f"the first is {stray[0]}; left out."
+            )
+            found.append(Problem(text, "label-stray", "warning"))
+        return found
+
+    def problems_of(self, keys: Sequence[str]) -> list[Problem]:
+        """Images without labels or that share them."""
         images = [path for key in keys if os.path.isfile(path := Path(key))]  # noqa: PTH113
         labels = [self._labels.find(image) for image in images]
         bare = [image for image, label in zip(images, labels, strict=True) if not label]
-        found = [*self._problems, *self._names.problems()]
+        found = []
         if bare:
             severity = "warning" if 2 * len(bare) > len(images) else "note"
             text = (
@@ -141,12 +147,6 @@ class YoloSource:
                 f"the first is {bare[0].name!r}; taken for images without objects."
             )
             found.append(Problem(text, "label-missing", severity))
-        if stray := self._stray:
-            text = (
-                f"{self.root}: {len(stray)} label files belong to no image, "
-                f"the first is {stray[0]}; left out."
-            )
-            found.append(Problem(text, "label-stray", "warning"))
         counts = Counter(label for label in labels if label)
         shared = [label for label, count in counts.items() if count > 1]
         if shared:
