@@ -64,7 +64,7 @@ TARGETS = {
             "cvat": "cvat",
             "files/json_file": "cvat via labelme",
             "files/paths": "paths",
-            "files/text": "text",
+            "files/text": "text csv_table via",
             "label_studio": "label_studio",
             "labelme": "labelme",
             "listed": "cvat via labelme",
@@ -77,7 +77,7 @@ TARGETS = {
             "voc/source": "voc voc_layout",
             "voc/xml_file": "voc",
             "yolo/layout": "yolo_layout",
-            "yolo/names": "yolo_names",
+            "yolo/names": "yolo_names yolo yolo_layout",
             "yolo/source": "yolo yolo_layout yolo_folders",
         }.items()
     },
