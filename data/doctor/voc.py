@@ -43,9 +43,7 @@ def check_voc(sources: Sequence[VocSource]) -> list[Finding]:
             for key in keys
             if key not in there
         ]
-        lacking = (k for k in source.images if k not in source.annotations)
-        paths = {path for key in lacking for path in source.images[key]}
-        places["annotation-missing"] += map(str, sorted(paths - set(source.claims)))
+        places["annotation-missing"] += map(str, source.unlabelled)
     return [
         finding
         for id, (severity, text) in KINDS.items()

@@ -157,9 +157,10 @@ def _other_formats(
 def _check_not_mixed(
     path: Path, first: Sequence[AnnotationSource], others: Sequence[AnnotationSource]
 ) -> None:
-    """UserError where an image that one format takes for empty has objects in another.
+    """UserError where an image without a label in one format has objects in another.
 
-    Of the first format's sources those that have `unlabelled` take any for empty.
+    Sources of the first format may have `unlabelled`, images that they take for empty
+    or leave out.
     """
     empty = {p.resolve() for s in first for p in getattr(s, "unlabelled", ())}
     shown = [
@@ -171,8 +172,8 @@ def _check_not_mixed(
     if shown:
         raise UserError(
             f"{path}: {len(shown)} images have no label in {first[0].format_name} but "
-            f"objects in {others[0].format_name}, the first is {shown[0]}; they "
-            "would be taken for empty. Give each format a folder of its own."
+            f"objects in {others[0].format_name}, the first is {shown[0]}; they would "
+            "be taken for empty or left out. Give each format a folder of its own."
         )
 
 

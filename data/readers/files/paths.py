@@ -4,11 +4,12 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 
 from base import grouped
+from data.images import is_image_name
 from data.readers.splits import split_in_name
 
 
@@ -32,6 +33,20 @@ class Finder:
     def find(self, name: str) -> Path | None:
         """The file or folder of a name, None where there is none."""
         return self.find_all([name])[name]
+
+    def find_bare(self, name: str) -> Path | None:
+        """The one image below the folders that a name without its ending means."""
+        name = folded("/".join(parts_of(name)))
+        same = self._bare.get(name.rpartition("/")[2], ())
+        found = [p for p in same if f"/{_bare(p)}".endswith(f"/{name}")]
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
+    def _bare(self) -> dict[str, list[Path]]:
+        """Images below the folders by their stems."""
+        files = {file for folder in self.folders for file in files_under(folder)}
+        images = (file for file in files if is_image_name(file.name))
+        return grouped((folded(image.stem), image) for image in images)
 
     def find_all(
         self, names: Iterable[str], *others: Callable[[str], str]
@@ -146,6 +161,10 @@ def is_shortened(name: str, path: Path) -> bool:
 def folded(name: str) -> str:
     """A name without case, in Unicode's composed form: macOS gives the other one."""
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def _bare(path: Path) -> str:
+    return folded(path.with_suffix("").as_posix())
 
 
 def _exact(folder: Path, parts: Sequence[str]) -> Path | None:

@@ -50,10 +50,10 @@ def _folders(root: Path) -> tuple[Path, Path] | None:
 
 def _read_folders(root: Path, image_folder: Path, xml_folder: Path) -> VocSource:
     images, annotations = _images_in(image_folder), _annotations_in(xml_folder)
-    lists, others = _read_lists(root, images.keys() | annotations.keys(), annotations)
-    notes: list[Problem] = []
+    keys = images.keys() | annotations.keys()
+    lists, others, notes = _read_lists(root, keys, annotations)
     if not lists:  # JPEGImages/train/a.jpg, Annotations/train/a.xml
-        lists, notes = _lists_of_folders(root, images.keys() | annotations.keys())
+        lists, notes = _lists_of_folders(root, keys)
     return VocSource(root, images, annotations, lists, others, notes)
 
 
@@ -138,15 +138,34 @@ def _beside(root: Path) -> VocSource | None:
 
 def _read_lists(
     root: Path, keys: Collection[str], annotated: Iterable[str]
-) -> tuple[dict[str, list[str]], dict[str, Path]]:
+) -> tuple[dict[str, list[str]], dict[str, Path], list[Problem]]:
     """Lists of the splits by their words, and the files of all others."""
     lists: dict[str, list[str]] = {}
     others: dict[str, Path] = {}
+    places: dict[Path, None] = {}
     for path in list_files(root, keys, annotated):
         if is_split_name(path.stem):
             split = split_in_name(path.stem)
             found = [*lists.get(split, ()), *keys_in(path, keys, annotated)]
             lists[split] = list(dict.fromkeys(found))
+            places[path.parent] = None
         else:
-            others[path.stem] = path
-    return lists, others
+            others.setdefault(path.stem, path)
+    notes = _hold_back_test(root, lists, list(places)) if len(places) > 1 else []
+    return lists, others, notes
+
+
+def _hold_back_test(
+    root: Path, lists: dict[str, list[str]], places: Sequence[Path]
+) -> list[Problem]:
+    """Takes the images of test out of the other lists, which are another folder's."""
+    test = set(lists["test"])
+    num_both = len(test & {k for name in lists.keys() - {"test"} for k in lists[name]})
+    for name in lists.keys() - {"test"}:
+        lists[name] = [key for key in lists[name] if key not in test]
+    names = " and ".join(p.relative_to(root).as_posix() for p in places)
+    text = f"{root}: lists are read from {names}"
+    if not num_both:
+        return [Problem(f"{text}.", "list-places", "note")]
+    text = f"{text}; {num_both} images of test are in others too, and only in test now."
+    return [Problem(text, "list-places", "warning")]

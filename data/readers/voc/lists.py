@@ -8,7 +8,7 @@ from base import grouped
 from data.images import SUFFIXES, without_suffix
 from data.readers.files.paths import files_in, folded, folders_in
 from data.readers.files.text import read_lines
-from data.readers.splits import is_split_name
+from data.readers.splits import is_split_name, split_in_name
 from data.readers.voc.xml_file import base_name
 
 PARTS = ("layout", "segmentation")  # VOC devkit: of ImageSets, of some images
@@ -59,25 +59,32 @@ def _key(line: str) -> str:
 
 
 def list_files(root: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[Path]:
-    """The lists of a data set: the first folder's in ImageSets, or the lists of splits.
+    """The lists of a data set: those in ImageSets, and the lists of splits.
 
-    Those are in ImageSets, else beside the images and annotations, where they name one.
+    Lists to train by are the first folder's that has some, and so are those of test: in
+    ImageSets, else beside the images and annotations, where they name one.
     """
     sets = [*subfolders(root, "imagesets"), *subfolders(root, "image_sets")]
-    places = [f for place in sets for f in (*subfolders(place, "main"), place)]
-    found = [files for place in places if (files := files_in(place, ".txt"))]
-    for files in found:
-        if any(is_split_name(path.stem) for path in files):
-            return list(dict.fromkeys([*found[0], *files]))
-    known, annotated = set(keys), list(annotated)
+    main = [f for place in sets for f in (*subfolders(place, "main"), place)]
     parts = [f for name in PARTS for place in sets for f in subfolders(place, name)]
     beside = [f for name in BESIDE for f in subfolders(root, name)]
-    for place in (*parts, *beside, root):
+    known, annotated = set(keys), list(annotated)
+    found: list[Path] = []
+    for place in (*main, *parts, *beside, root):
+        there = {_is_test(path) for path in found}
         named = [p for p in files_in(place, ".txt") if is_split_name(p.stem)]
-        named = [p for p in named if not known.isdisjoint(keys_in(p, keys, annotated))]
-        if named:
-            return [*(found or [[]])[0], *named]
-    return (found or [[]])[0]
+        found += [
+            p
+            for p in named
+            if _is_test(p) not in there
+            and (place in main or known & set(keys_in(p, keys, annotated)))
+        ]
+    inside = (path for place in main for path in files_in(place, ".txt"))
+    return found + [path for path in inside if not is_split_name(path.stem)]
+
+
+def _is_test(path: Path) -> bool:
+    return split_in_name(path.stem) == "test"
 
 
 def subfolders(root: Path, name: str, prefix: bool = False) -> list[Path]:

@@ -136,6 +136,13 @@ class VocSource:
         is_free = other in self.images and other not in self.annotations
         return self.images[other][0] if is_free else None
 
+    @property
+    def unlabelled(self) -> list[Path]:
+        """Images without an annotation, which are left out."""
+        lacking = self.images.keys() - self.annotations.keys()
+        paths = {path for key in lacking for path in self.images[key]}
+        return sorted(paths - self.claims.keys())
+
     @cached_property
     def claims(self) -> Counter[Path | None]:
         """How many annotations without an image of their own name an image."""

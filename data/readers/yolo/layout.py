@@ -96,21 +96,29 @@ def labels_folder(folder: Path) -> Path | None:
     return place
 
 
-def images_in(place: Path, folders: Sequence[Path] = ()) -> list[Path]:
-    """Images under a folder, or those that a text file lists.
+def images_in(place: Path, others: Finder | None = None) -> list[Path]:
+    """Images under a folder, or those that a text file lists, with endings or without.
 
     Then where labels expect an image that isn't there: without suffix, since nothing
-    tells it. folders: where listed names are looked for, after the list's own.
+    tells it. others: where listed names are looked for, after the list's own folder.
     """
     if place.is_dir():
         images = [path for path in files_under(place) if is_image_name(path.name)]
         return images + list(_lacking(place, images))
     if not is_list(place):
         return []
-    finder = Finder([place.parent, *folders])
+    others = others or Finder([place.parent])
+    finder = Finder([place.parent, *others.folders])
     names = [line.strip() for line in read_lines(place) if line.strip()]
+    found = finder.find_all(names)
+    bare = {name: others.find_bare(name) for name in names if not _is_image(name)}
+    found |= {name: path for name, path in bare.items() if path}
     # an image that isn't there is kept: reading it tells so
-    return [path or place.parent / n for n, path in finder.find_all(names).items()]
+    return [path or place.parent / name for name, path in found.items()]
+
+
+def _is_image(name: str) -> bool:
+    return is_image_name(Path(name.replace("\\", "/")).name)
 
 
 def _lacking(folder: Path, images: Sequence[Path]) -> Iterator[Path]:
@@ -173,7 +181,9 @@ def yaml_lists(path: Path, content: dict[str, Any]) -> tuple[Lists, list[Problem
         if split := known.get(key):
             for name in names:
                 place = _place(path, key, name, places, split)
-                lists.setdefault(split, []).extend(images_in(place) if place else [])
+                lists.setdefault(split, []).extend(
+                    images_in(place, finder) if place else []
+                )
         elif key not in OTHER_KEYS and (found := _images_of(names, finder)):
             lists[key] = found
             unknown.append(key)
@@ -204,7 +214,7 @@ def _place(
 def _images_of(names: Sequence[Any], finder: Finder) -> list[Path]:
     """Images of a key whose name is not understood, if it is a list of them at all."""
     places = [finder.find(name) if isinstance(name, str) else None for name in names]
-    found = [image for p in places if p for image in images_in(p)]
+    found = [image for p in places if p for image in images_in(p, finder)]
     return [image for image in found if is_image_name(image.name)]
 
 
@@ -223,20 +233,22 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
     sets = child(root, "ImageSets")
     for place in (child(sets, "Main"), sets, child(root, "splits")):
         texts = files_in(place, ".txt")
-        files += [p for p in texts if is_split_name(p.stem) and _lists_images(p)]
+        files += [
+            p for p in texts if is_split_name(p.stem) and _lists_images(p, finder)
+        ]
     for path in [*files, *(p for p in known if p not in {f.resolve() for f in files})]:
         split = known.get(path.resolve())
         split = split or (is_split_name(path.stem) and split_in_name(path.stem)) or None
-        if is_name_file(path.name) or not (split or _lists_images(path)):
+        if is_name_file(path.name) or _has_image(path.parent, path.name):
+            continue  # or labels
+        if not (split or _lists_images(path, finder)):
             continue
-        if found := images_in(path, finder.folders):
+        if found := images_in(path, finder):
             lists.setdefault(split or path.stem, []).extend(found)
             unknown += [path.stem] * (not split)
     return lists, unknown_lists(root, "lists", unknown)
 
 
-def _lists_images(path: Path) -> bool:
-    if not path.is_file() or _has_image(path.parent, path.name):
-        return False  # a broken link, or its labels
+def _lists_images(path: Path, finder: Finder) -> bool:
     line = next((line.strip() for line in read_lines(path) if line.strip()), "")
-    return is_image_name(Path(line.replace("\\", "/")).name)
+    return _is_image(line) or bool(line and finder.find_bare(line))

@@ -45,15 +45,19 @@ def key_point_numbers(value: Any, path: Path) -> int | None:
     """
     if value in UNSAID:
         return None
-    words = value if isinstance(value, list) else re.split(r"[\s,x()\[\]]+", value)
-    numbers = [str(word) for word in words if word]
-    if numbers in ([], ["false"], ["False"], ["0"]) or numbers[:1] == ["0"]:
+    texts = value if isinstance(value, list) else [value]
+    is_flat = all(isinstance(text, str) for text in texts)
+    text = " ".join(texts) if is_flat else "nested values"
+    numbers = [word for word in re.split(r"[\s,x()\[\]]+", text) if word]
+    if not numbers:
+        return None
+    if numbers in (["false"], ["False"]) or numbers[:1] == ["0"]:
         return 0
     if len(numbers) == 2 and all(map(str.isdecimal, numbers)) and numbers[1] in "23":
         return int(numbers[0]) * int(numbers[1])
     raise UserError(
         f"{path}: kpt_shape: expected a number of points and 2 or 3, such as [17, 3]. "
-        f"Received: {value!r:.80}"
+        f"Received: {text:.80}"
     )
 
 

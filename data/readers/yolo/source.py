@@ -5,6 +5,7 @@ nothing that is looked for.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import Any
 from base.errors import UserError
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
-from data.readers.files.text import read_lines
+from data.readers.files.text import read_lines, read_text
 from data.readers.yolo.folders import set_lists
 from data.readers.yolo.layout import LabelFiles, Lists, stray_labels
 from data.readers.yolo.names import FolderNames, names_in, up_to, yaml_names
@@ -22,6 +23,7 @@ from data.readers.yolo.project import darknet_file, darknet_names, load_yaml, ya
 from data.readers.yolo.rows import ROW, check_not_pose, key_point_numbers, parse_row
 
 IN_WORDS = "YOLO: data.yaml, images/ + labels/, or labels beside the images"
+KEY_POINTS = re.compile(r"^[^#\n]*\bkpt_shape[\"']?\s*:", re.MULTILINE)  # in YAML
 SAMPLE = 200  # ours: label files that tell polygons from key points
 
 
@@ -43,6 +45,8 @@ def find(path: Path) -> list["YoloSource"]:
 def _from_yaml(path: Path, content: dict[str, Any]) -> "YoloSource":
     names = yaml_names(path, content)
     lists, problems = set_lists(path.parent, (path, content), None)
+    if "kpt_shape" not in content and KEY_POINTS.search(read_text(path)):
+        raise UserError(f"{path}: kpt_shape stands below another key: move it out.")
     num_points = key_point_numbers(content.get("kpt_shape", ""), path)
     source = YoloSource(path.parent, lists, problems, num_points or 0)
     source.name_classes(names, path)

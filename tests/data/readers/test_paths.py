@@ -198,3 +198,11 @@ def test_a_folder_elsewhere_may_be_there_without_its_images(tmp_path, name):
     assert Finder([tmp_path / "set"]).find(name.format(tmp_path)) == (
         tmp_path / "set/b.jpg"
     )
+
+
+def test_a_name_without_its_ending_is_one_image(tmp_path):
+    touch(tmp_path, "cam1/a.jpg", "cam1/ab.jpg", "cam2/a.png", "cam2/B.jpg", "c.txt")
+    finder = Finder([tmp_path, tmp_path / "cam1"])
+    names = ["cam1/a", ".\\cam2\\b", "am1/a", "a", "c", "", "/cam1/a"]
+    found = [finder.find_bare(name) for name in names]
+    assert found == [tmp_path / "cam1/a.jpg", tmp_path / "cam2/B.jpg", *[None] * 5]

@@ -255,6 +255,20 @@ def test_an_image_that_only_another_format_annotates_is_not_empty(
     assert told.count("\n") == 1
 
 
+def test_voc_beside_labelme_is_refused_where_voc_lacks_images(tmp_path, capsys):
+    root = write_voc(tmp_path, {"a": [BOX], "b": None})
+    shape = {"label": "cat", "points": [[1, 1], [9, 9]], "shape_type": "rectangle"}
+    for stem in "ab":
+        content = {"shapes": [shape], "imagePath": f"{stem}.png"}
+        (root / "JPEGImages" / f"{stem}.json").write_text(json.dumps(content))
+    assert main([str(root)]) == 2
+    told = capsys.readouterr().err
+    assert "1 images have no label in Pascal VOC but objects in labelme" in told
+    write_voc(root, {"b": []})  # then neither is silent
+    notes = read_dataset(root, "trainval").notes
+    assert any("read as Pascal VOC; not read: labelme." in line for line in notes)
+
+
 def test_two_formats_that_annotate_the_same_are_noted(tmp_path):
     write_voc(tmp_path, {"a": [BOX], "b": []}, folders=(".", "."))
     (tmp_path / "a.txt").write_text("0 0.5 0.5 0.4 0.4")

@@ -374,3 +374,37 @@ def test_lists_beside_the_folders_alone(tmp_path):
         (root / f"{split}.txt").write_text(stem)
     found = [keys(read_dataset(root, split)) for split in ("train", "val")]
     assert found == [["a"], ["b"]]
+
+
+LISTS = {  # of ImageSets: the lists, then keys of each split, images of test in others
+    (("Layout/train", "abc"), ("Segmentation/test", "cde")): ("ab", "cde", 1),
+    (("Segmentation/train", "abc"), ("Main/test", "cd")): ("ab", "cd", 1),
+    (("Main/trainval", "abc"), ("Layout/test", "bcd")): ("a", "bcd", 2),
+    (("Main/train", "ab"), ("Layout/test", "cd")): ("ab", "cd", 0),
+    # each has its own: the first counts
+    (("Main/train", "ab"), ("Main/test", "c"), ("Layout/test", "b")): ("ab", "c", None),
+    (("Main/train", "ab"), ("Layout/trainval", "c"), ("Layout/train", "d")): (
+        *("ab", None),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("lists", LISTS)
+def test_lists_of_train_and_test_in_two_folders(tmp_path, lists):
+    root = write_voc(tmp_path, {stem: [BOX] for stem in "abcdefgh"})
+    for name, stems in lists:
+        path = root / "ImageSets" / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(stems))
+    train, test, num_both = LISTS[lists]
+    dataset = read_dataset(root, "trainval")
+    assert keys(dataset) == list(train)
+    assert test is None or keys(read_dataset(root, "test")) == list(test)
+    told = [line for line in (*dataset.problems, *dataset.notes) if "read from" in line]
+    assert len(told) == (num_both is not None)
+    folders = [f"ImageSets/{lists[0][0].split('/')[0]}", "ImageSets"]
+    for line in told:
+        assert all(folder in line for folder in folders)
+        assert line.severity == ("warning" if num_both else "note")
+        assert not num_both or f"; {num_both} images of test" in line

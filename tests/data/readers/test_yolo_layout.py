@@ -281,6 +281,23 @@ def test_a_row_of_another_length_than_kpt_shape_says_is_left_out(tmp_path, shape
     assert "a.txt: line 2: expected a class number and 4 numbers in 0..1 and 4" in line
 
 
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "pose:\n  kpt_shape: [2, 2]\n",
+        "model: {meta: {'kpt_shape': [2, 2]}}\n",
+        "kpt_shape:\n  points: [2, 2]\n",
+        "kpt_shape: [[2, 2]]\n",
+    ],
+)
+def test_a_nested_kpt_shape_is_refused(tmp_path, yaml):
+    root = write(tmp_path, pairs("train", "a") | {"data.yaml": f"{NAMES}{yaml}"})
+    with pytest.raises(UserError, match=r"data.yaml: kpt_shape"):
+        open_dataset(root)
+    comment = f"{NAMES}# pose: kpt_shape: [2, 2]\n"
+    assert open_dataset(write(root, {"data.yaml": comment}))
+
+
 @pytest.mark.parametrize("shape", ["2", "[2]", "[2, 4]", "[two, 2]", "[[2, 2]]", "-1"])
 def test_a_kpt_shape_that_is_none_is_refused(tmp_path, shape):
     yaml = f"{NAMES}kpt_shape: {shape}\n"
@@ -344,3 +361,45 @@ def test_a_label_that_is_a_broken_link_costs_its_own_image(tmp_path, flat, names
     assert "a" not in stems(dataset) and "b" in stems(dataset)
     told = next(line for line in dataset.problems if "a.txt: can't be read" in line)
     assert told.severity == "error"
+
+
+@pytest.mark.parametrize("place", [".", "data", "splits", "ImageSets/Main", "yaml"])
+@pytest.mark.parametrize(
+    ("images", "line"),
+    [
+        ("images", "{}"),
+        ("images/cam1", "{}"),
+        ("images/cam1", "cam1/{}"),
+        ("images/cam1", ".\\images\\cam1\\{}"),
+        (".", "{}"),
+    ],
+)
+def test_lists_of_names_without_endings(tmp_path, place, images, line):
+    files = {"classes.txt": "dog\ncat\n", f"{images}/img.1.png": None}
+    files |= {f"{images}/{name}.png": None for name in "abc"}
+    labels = images.replace("images", "labels")
+    files |= {f"{labels}/{name}.txt": ROW for name in ("a", "b", "c", "img.1")}
+    lists = {"train": ("a", "img.1"), "val": "b", "test": "c", "fold": "ab"}
+    for split, names in lists.items():
+        path = f"{'lists' if place == 'yaml' else place}/{split}.txt"
+        files[path] = "".join(f"{line.format(name)}\n" for name in names)
+    if place == "yaml":
+        files["data.yaml"] = NAMES + "".join(f"{s}: lists/{s}.txt\n" for s in lists)
+    root = write(tmp_path, files)
+    found = {"train": ["a", "img.1"], "val": ["b"], "test": ["c"]}
+    assert of_each_split(root) == found
+    if "/" not in place and place != "splits":
+        assert stems(read_dataset(root, "fold")) == ["a", "b"]
+
+
+def test_a_name_without_ending_of_two_images_means_none(tmp_path):
+    files = pairs("cam1", *"ab") | pairs("cam2", "a")
+    root = write(tmp_path, files | {"classes.txt": "x\ny", "train.txt": "a\nb\n"})
+    dataset = read_dataset(root, "trainval")
+    assert stems(dataset) == ["b"] and "the first is" in dataset.problems[0]
+
+
+def test_labels_of_an_image_that_is_called_train_are_no_list(tmp_path):
+    files = {f"{name}.png": None for name in ("train", "a")}
+    root = write(tmp_path, files | {"train.txt": ROW, "a.txt": ROW})
+    assert stems(read_dataset(root, "trainval")) == ["a", "train"]
