@@ -1,5 +1,6 @@
 """A detector's weights file in Keras: one more runtime."""
 
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -9,7 +10,7 @@ import ssd_utils
 from base.compiled import compiled
 from data import Batches
 from models import weights
-from models.detection_layer import with_detections
+from models.detection_layer import DetectionLayer, with_detections
 from models.losses import PARTS, loss_of
 
 
@@ -32,13 +33,22 @@ class KerasModel:
         self.threshold = self.metadata.threshold if threshold is None else threshold
         architecture = self.metadata.architecture
         self.folded = weights.fold_batchnorm(model, architecture)
-        self._predictor = with_detections(
-            self.folded, architecture.layout, self.threshold, top_k
-        )
+        self._settings = (architecture.layout, self.threshold, top_k)
+        # with TensorFlow a graph takes longer to trace than one image layer by layer,
+        # and a process may see no second one
+        self._is_traced = keras.backend.backend() != "tensorflow"
+
+    @cached_property
+    def _predictor(self) -> keras.Model:
+        return with_detections(self.folded, *self._settings)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Detections (B, K, 6) of uint8 RGB images (B, 300, 300, 3)."""
-        return np.asarray(self._predictor.predict_on_batch(images)[1])
+        if self._is_traced or len(images) > 1:
+            return np.asarray(self._predictor.predict_on_batch(images)[1])
+        self._is_traced = True
+        detect = DetectionLayer(*self._settings)
+        return np.asarray(detect(self.folded(images, training=False)))
 
     def validate(self, batches: Batches) -> tuple[list[np.ndarray], dict[str, float]]:
         """Detections (K, 6) of each image, in order; `val_acc` and `val_loss`."""

@@ -63,3 +63,13 @@ def test_imports_change_nothing_of_the_process():
     own = [name_of(path) for path in modules() if path.stem != "__main__"]
     program = PROGRAM % (foreign(), own)
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_garbage_is_collected_once_keras_is_imported():
+    program = """
+import gc
+from base.keras_setup import import_keras
+import_keras()
+assert gc.isenabled() and not gc.get_freeze_count()
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

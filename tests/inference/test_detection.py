@@ -182,3 +182,16 @@ def test_a_long_video_does_not_pile_up():
 def test_load_says_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="no such file"):
         inference.load(tmp_path / "none.weights.h5")
+
+
+@pytest.mark.core
+def test_the_first_image_has_the_boxes_of_later_ones():
+    detector = inference.load(threshold=0.01)  # the first is not traced
+    image = ROOT / "examples/images/cat.jpg"
+    first, second = detector(image), detector(image)
+    (third, _) = detector([image, image])
+    assert len(first) > 1
+    for later in (second, third):
+        assert later.class_names == first.class_names
+        np.testing.assert_allclose(later.scores, first.scores, atol=1e-4)
+        np.testing.assert_allclose(later.boxes, first.boxes, atol=0.05)
