@@ -22,6 +22,7 @@ from data.readers.annotation import (
     Problem,
 )
 from data.readers.files.edges import valid_edges
+from data.readers.files.paths import unread_kinds
 from data.readers.files.text import MISSING, check_names, clean_name
 from data.readers.splits import SplitAssignment, choose
 
@@ -279,6 +280,8 @@ def _check_usable(dataset: Dataset, sources: Sequence[AnnotationSource]) -> None
     seen = "; ".join(f"{source.root}: {source.format_name}" for source in sources)
     lacking = "images" if not dataset.samples else "class names"
     first = f" First problem: {dataset.problems[0]}" if dataset.problems else ""
+    kinds = "".join(unread_kinds(Path(source.root)) for source in sources)
     raise UserError(
         f"Nothing usable in split {dataset.split!r}: no {lacking}. Read {seen}.{first}"
+        f"{kinds}"
     )

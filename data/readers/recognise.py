@@ -18,11 +18,10 @@ from typing import NamedTuple
 from base.errors import UserError
 from data.dataset import Dataset
 from data.downloads.named import NAMED, download_dataset
-from data.images import UNREAD_SUFFIXES
 from data.readers.annotation import AnnotationSource, Missing, Problem
 from data.readers.assemble import read_split
 from data.readers.files.list_files import unread_lists
-from data.readers.files.paths import files_under, subfolders
+from data.readers.files.paths import files_under, subfolders, unread_kinds
 from data.readers.folders import SplitFolders
 from data.readers.splits import is_split_name, splits_of
 
@@ -31,7 +30,6 @@ FORMATS = ("coco", "label_studio", "via", "cvat", "yolo", "voc", "labelme", "csv
 # what those behind the first read, beside which they are looked for
 ENDINGS = {"yolo": ".txt", "voc": ".xml", "cvat": ".xml", "csv_table": ".csv"}
 DEPTH = 3  # ours: folders in folders that may be data sets
-MANY_FILES = 10_000  # ours: the first of them tell what a folder holds
 SHOWN_NAMES = 8  # ours: entries of a folder that a message names
 
 
@@ -110,7 +108,7 @@ def _find(path: Path) -> tuple[list[AnnotationSource], list[Problem]]:
     layouts = "; ".join(module.IN_WORDS for module in formats)
     raise UserError(
         f"{path}: no annotations that are understood. Seen: {_seen(path)}."
-        f"{_unread(inside)} "
+        f"{unread_kinds(inside)} "
         f"Understood: {layouts}; all layouts: docs/data.md."
     )
 
@@ -211,15 +209,6 @@ def _in_subfolders(
         parts += [(folder.name, split, s) for s in sources if splits and not s.lists]
         found += [s for s in sources if s.lists or not splits]
     return found + [SplitFolders(root, parts)] * bool(parts)
-
-
-def _unread(path: Path) -> str:
-    """Images whose kind is the reason that nothing is found."""
-    files = islice(files_under(path), MANY_FILES) if path.is_dir() else ()
-    kinds = Counter(file.suffix.lower() for file in files)
-    lines = [f"{kinds[s]} {s} images" for s in UNREAD_SUFFIXES if kinds[s]]
-    words = ", ".join(lines)
-    return f" Not read: {words}; convert them to JPEG or PNG." if lines else ""
 
 
 def _unpacked(path: Path) -> Path:

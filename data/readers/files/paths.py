@@ -5,12 +5,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 from base import grouped
-from data.images import is_image_name
+from data.images import UNREAD_SUFFIXES, is_image_name
 from data.readers.splits import split_in_name
+
+MANY_FILES = 10_000  # ours: the first of them tell what a folder holds
 
 
 class Finder:
@@ -191,6 +193,15 @@ def files_under(folder: Path, depth: int | None = None) -> Iterator[Path]:
         if depth and len(Path(place).relative_to(folder).parts) >= depth - 1:
             inside.clear()
         yield from (Path(place, name) for name in sorted(names))
+
+
+def unread_kinds(folder: Path) -> str:
+    """Says which images in a folder are of kinds that are not read."""
+    files = islice(files_under(folder), MANY_FILES) if folder.is_dir() else ()
+    kinds = Counter(file.suffix.lower() for file in files)
+    lines = [f"{kinds[s]} {s} images" for s in UNREAD_SUFFIXES if kinds[s]]
+    words = ", ".join(lines)
+    return f" Not read: {words}; convert them to JPEG or PNG." if lines else ""
 
 
 def folders_in(folder: Path) -> dict[str, Path]:

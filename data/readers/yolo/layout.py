@@ -105,16 +105,17 @@ def images_in(place: Path, others: Finder | None = None) -> list[Path]:
     if place.is_dir():
         images = [path for path in files_under(place) if is_image_name(path.name)]
         return images + list(_lacking(place, images))
-    if not is_list(place):
-        return []
-    others = others or Finder([place.parent])
-    finder = Finder([place.parent, *others.folders])
-    names = [line.strip() for line in read_lines(place) if line.strip()]
+    return _listed(place, others or Finder([place.parent])) if is_list(place) else []
+
+
+def _listed(path: Path, others: Finder) -> list[Path]:
+    finder = Finder([path.parent, *others.folders])
+    names = [line.strip() for line in read_lines(path) if line.strip()]
     found = finder.find_all(names)
     bare = {name: others.find_bare(name) for name in names if not _is_image(name)}
     found |= {name: path for name, path in bare.items() if path}
     # an image that isn't there is kept: reading it tells so
-    return [path or place.parent / name for name, path in found.items()]
+    return [image or path.parent / name for name, image in found.items()]
 
 
 def _is_image(name: str) -> bool:
@@ -171,6 +172,11 @@ def yaml_lists(path: Path, content: dict[str, Any]) -> tuple[Lists, list[Problem
     """The lists of a data.yaml; its paths are looked for from its own folder."""
     base = Finder([path.parent]).find(str(content.get("path") or "."))
     finder = Finder([base or path.parent, path.parent])
+    for key, value in content.items():
+        nested = value.items() if isinstance(value, dict) and key != "names" else ()
+        for name, place in nested:
+            if is_split_name(name) and isinstance(place, str) and finder.find(place):
+                raise UserError(f"{path}: {name} stands below {key}: move it out.")
     lists: Lists = {}
     unknown: list[str] = []
     given = {key: _names_of(value) for key, value in content.items()}
@@ -243,7 +249,7 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
             continue  # or labels
         if not (split or _lists_images(path, finder)):
             continue
-        if found := images_in(path, finder):
+        if found := _listed(path, finder):
             lists.setdefault(split or path.stem, []).extend(found)
             unknown += [path.stem] * (not split)
     return lists, unknown_lists(root, "lists", unknown)

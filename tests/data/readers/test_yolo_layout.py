@@ -403,3 +403,21 @@ def test_labels_of_an_image_that_is_called_train_are_no_list(tmp_path):
     files = {f"{name}.png": None for name in ("train", "a")}
     root = write(tmp_path, files | {"train.txt": ROW, "a.txt": ROW})
     assert stems(read_dataset(root, "trainval")) == ["a", "train"]
+
+
+def test_a_split_below_another_key_is_refused(tmp_path):
+    files = pairs("x", *"ab") | pairs("y", "c")
+    yaml = f"{NAMES}train: images/x\nsplits:\n  test: images/y\n"
+    root = write(tmp_path, files | {"data.yaml": yaml})
+    with pytest.raises(UserError, match=r"data.yaml: test stands below splits"):
+        open_dataset(root)
+    yaml = f"{NAMES}train: images/x\nval: images/y\nmore: {{val: true, 1: images/y}}\n"
+    assert stems(read_dataset(write(root, {"data.yaml": yaml}), "val")) == ["c"]
+
+
+def test_lists_of_a_darknet_project_may_end_as_they_like(tmp_path):
+    files = pairs("x", *"abc") | {"obj.names": "dog\ncat\n"}
+    files["cfg/obj.data"] = "train = lists/train.list\nvalid = lists/held\n"
+    files |= {"lists/train.list": "images/x/a.png\n", "lists/held": "images/x/b.png"}
+    root = write(tmp_path, files)
+    assert of_each_split(root) == {"train": ["a"], "val": ["b"], "test": ["b"]}
