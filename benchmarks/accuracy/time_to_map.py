@@ -1,6 +1,6 @@
-"""How soon a detector is useful: mAP on bccd by the minute, beside torchvision's SSDs.
+"""How soon a detector is useful: mAP by the minute, beside torchvision's SSDs.
 
-    python -m benchmarks.accuracy.time_to_map [--minutes 15] [--peers NAME ...]
+    python -m benchmarks.accuracy.time_to_map --data BCCD_Dataset/BCCD [--minutes 15]
 
 All train at the same time, each on one thread, so an hour that the machine is slow is
 slow for all. Minutes are those of the clock, with everything in them: start, reading,
@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.accuracy.learning.experiments import SHARED, SQUEEZENET
 from benchmarks.machine import machine
 from benchmarks.speed.training_speed import PEERS
 
@@ -37,6 +36,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        required=True,
+        metavar="FOLDER",
+        help="annotated images with the splits trainval and test",
+    )
+    parser.add_argument(
+        "--weights",
+        default="imagenet",
+        metavar="imagenet|FILE",
+        help="of squeezenet, in the first row",
+    )
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--peers", nargs="*", default=[PEERS[1]], choices=PEERS)
     args = parser.parse_args()
@@ -49,7 +61,7 @@ def main() -> None:
         *args.peers,
     ]
     with spawn.Pool(len(names)) as pool:
-        curves = pool.starmap(curve_of, [(name, args.minutes) for name in names], 1)
+        curves = pool.starmap(curve_of, [(name, args) for name in names], 1)
     from reports import markdown_table
 
     print(machine("tensorflow", "keras", "torch", "torchvision"))
@@ -71,7 +83,7 @@ def main() -> None:
     print(markdown_table(headers, rows))
 
 
-def curve_of(name: str, minutes: float) -> Curve:
+def curve_of(name: str, args: argparse.Namespace) -> Curve:
     """One training; from the start of its process on."""
     started = time.perf_counter()
     from base.keras_setup import import_keras
@@ -80,8 +92,8 @@ def curve_of(name: str, minutes: float) -> Curve:
     from data import read_dataset
 
     keras.utils.set_random_seed(0)
-    train_set = read_dataset([SHARED / "data/bccd"], "trainval")
-    test_set = read_dataset([SHARED / "data/bccd"], "test", train_set.class_names)
+    train_set = read_dataset(args.data, "trainval")
+    test_set = read_dataset(args.data, "test", train_set.class_names)
     curve: Curve = []
 
     def passed() -> float:
@@ -91,13 +103,14 @@ def curve_of(name: str, minutes: float) -> Curve:
         curve.append((passed(), score))
         print(f"{name}: {curve[-1][0]:.1f} min, mAP50 {score:.3f}", flush=True)
 
-    train = train_theirs if name in PEERS else train_ours
-    train(name, train_set, test_set, minutes - passed(), keep)
+    start = args.weights if name.endswith("ImageNet") else "none"
+    train, what = (train_theirs, name) if name in PEERS else (train_ours, start)
+    train(what, train_set, test_set, args.minutes - passed(), keep)
     return curve
 
 
 def train_ours(
-    name: str, train_set, test_set, minutes: float, keep: Callable[[float], None]
+    weights: str, train_set, test_set, minutes: float, keep: Callable[[float], None]
 ) -> None:
     """As train.py does by default."""
     from models import Architecture
@@ -110,7 +123,6 @@ def train_ours(
     architecture = Architecture(
         "squeezenet", len(train_set.class_names) + 1, neck="light"
     )
-    weights = str(SQUEEZENET) if name.endswith("ImageNet") else "none"
     model, architecture = initialise.initialise_weights(
         architecture, weights, train_set.class_names
     )

@@ -1,6 +1,6 @@
 """How cost grows: with the batch, images, boxes an image and classes.
 
-    python -m benchmarks.speed.growth --data ../shared/data/bccd
+    python -m benchmarks.speed.growth --data BCCD_Dataset/BCCD
 
 Each table gives seconds and, in brackets, the exponent of the growth from the
 row before: 1 is linear, 0 is free.
@@ -75,7 +75,7 @@ def by_batch(dataset, size: int) -> dict[str, float]:
     import keras
 
     from base.compiled import compiled
-    from benchmarks.speed.matching import draw_truth
+    from benchmarks.speed.training.matching import draw_truth
     from data import Batches
     from models import Architecture, build
     from ssd_utils import make_priors, match
@@ -101,7 +101,7 @@ def by_images(dataset, number: int) -> dict[str, float]:
 
     from benchmarks.cost.coco_json import make
     from benchmarks.cost.scoring import draw
-    from benchmarks.speed.loader import batches_of, resident_mb
+    from benchmarks.speed.training.loader import batches_of, resident_mb
     from data import read_dataset
     from evaluation import evaluate_coco, evaluate_voc
 
@@ -135,7 +135,7 @@ def by_boxes(dataset, number: int) -> dict[str, float]:
     """Augmenting an image, matching a batch of 8, scoring 200 images."""
     from base.compiled import compiled
     from benchmarks.cost.scoring import draw
-    from benchmarks.speed.matching import draw_truth
+    from benchmarks.speed.training.matching import draw_truth
     from data import augment
     from evaluation import evaluate_voc
     from ssd_utils import make_priors, match
@@ -162,8 +162,8 @@ def by_classes(dataset, number: int) -> dict[str, float]:
     import keras
 
     from benchmarks.cost.scoring import draw
-    from benchmarks.speed.matching import draw_truth
     from benchmarks.speed.time_shares import compiled
+    from benchmarks.speed.training.matching import draw_truth
     from evaluation import evaluate_voc
     from models import Architecture, build
     from models.losses.multibox_loss import multibox_loss

@@ -6,7 +6,6 @@
 promising priors. All take turns in one process.
 """
 
-import argparse
 import statistics
 import time
 from collections import defaultdict
@@ -14,20 +13,14 @@ from collections import defaultdict
 import numpy as np
 
 from base.keras_setup import import_keras, keep_weights_in_order
+from benchmarks.speed.evaluation import parse
 
 IMAGES, BATCH_SIZES = 64, (1, 8)
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--weights", help="default: the default detector")
-    parser.add_argument("--rounds", type=int, default=8)
-    args = parser.parse_args()
+    args = parse(__doc__, rounds=8)
     keep_weights_in_order()
     import_keras()
     from benchmarks.machine import machine

@@ -8,7 +8,7 @@ from benchmarks.cost.scoring import draw
 from benchmarks.peers.assign_boxes import assign_boxes
 from benchmarks.peers.ssd_augmentation import ssd_augmentation
 from benchmarks.peers.voc_eval import voc_eval
-from benchmarks.speed.matching import draw_truth, match_and_encode
+from benchmarks.speed.training.matching import draw_truth, match_and_encode
 from evaluation import evaluate_voc
 from ssd_utils import centers_to_corners, make_priors
 

@@ -1,6 +1,6 @@
 """Seconds until a training's first step is made, and the steps after it.
 
-    python -m benchmarks.speed.first_step [--data voc2007] [--rounds 2]
+    python -m benchmarks.speed.training.first_step [--data voc2007] [--rounds 2]
 
 train.py by its defaults, each time in a process of its own, in turn: its optimiser as
 it is, and one that updates variable by variable, as a training on several devices of
@@ -19,7 +19,7 @@ from statistics import median
 from reports import markdown_table
 
 STEPS = 40
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WAYS = {"few long variables": False, "each variable": True}
 HEADERS = (
     "updates",
@@ -28,7 +28,10 @@ HEADERS = (
     "CPU s to its end",
     "ms a step",
 )
-PROGRAM = "from benchmarks.speed.first_step import measure; measure({data!r}, {apart})"
+PROGRAM = (
+    "from benchmarks.speed.training.first_step import measure; "
+    "measure({data!r}, {apart})"
+)
 
 
 def main() -> None:

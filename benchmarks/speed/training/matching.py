@@ -1,6 +1,6 @@
 """Matching and encoding beside rykov8's loop over images and boxes in numpy.
 
-    python -m benchmarks.speed.matching
+    python -m benchmarks.speed.training.matching
 
 Drawn boxes of 0.05 to 0.5 of a side, all priors. Both are called in turn.
 """

@@ -1,6 +1,6 @@
 """What evaluate.py takes beside the network's own time, on real images.
 
-    python -m benchmarks.cost.evaluation --data voc2007 --rounds 3
+    python -m benchmarks.speed.evaluation --data voc2007 --rounds 3
 
 "Network" gives raw predictions of images that are ready. "Files to detections" reads,
 decodes and resizes the files, suppresses, and computes the losses; "figures" are VOC's,
@@ -21,14 +21,7 @@ READY = 4  # ours: batches in memory that the network sees again and again
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--weights", help="default: the default detector")
-    parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
+    args = parse(__doc__, rounds=3)
     keep_weights_in_order()
     import_keras()
     import inference
@@ -66,6 +59,18 @@ def main() -> None:
     ]
     print(f"{len(dataset)} images")
     print(markdown_table(("part", "ms an image", "times the network"), rows))
+
+
+def parse(description: str, rounds: int) -> argparse.Namespace:
+    """The options of what is timed with a weights file on a data set."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--weights", help="default: the default detector")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where a training step's time goes, operation by operation, by TensorFlow's profiler.
 
-    python -m benchmarks.speed.step_profile [--backbone vgg16] [--batch-size 4]
+    python -m benchmarks.speed.training.step_profile [--backbone vgg16] [--batch-size 4]
 
 With TensorFlow's own gradients by filter, and with
 training/hardware/filter_gradient.py's. Seconds from an operation's start to its end.

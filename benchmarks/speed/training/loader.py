@@ -1,6 +1,6 @@
 """Augmented training images per second, beside amdegroot's and torchvision's.
 
-    python -m benchmarks.speed.loader --data ../shared/data/bccd
+    python -m benchmarks.speed.training.loader --data BCCD_Dataset/BCCD
 
 The three prepare the same JPEGs in turn, in one thread: decode, augment as SSD does,
 300x300, stacked into batches. Then ours with more threads, its memory, and images of
@@ -31,7 +31,7 @@ HEADERS = ("images", "ours", "amdegroot", "torchvision v2", "ratios")
 
 def main() -> None:
     """Measure and print Markdown tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.loader")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.training.loader")
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     args = parser.parse_args()
