@@ -28,9 +28,9 @@ from training import options
 
 if TYPE_CHECKING:
     from data import Dataset
+    from training import TrainingConfig
     from training.hardware.devices import Device
     from training.hardware.replicas import Replicas
-    from training.state import TrainingConfig
 
 
 def main(argv: list[str] | None = None) -> int:

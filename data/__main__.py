@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     # fmt: off
     parser.add_argument("folders", nargs="+", metavar="FOLDER",
         help="annotated images or annotation files")
-    parser.add_argument("--priors", default="voc", choices=LAYOUTS,
+    parser.add_argument("--priors", default="yolox", choices=LAYOUTS,
         help="priors that boxes are held against; for a training with other --priors; "
         "default: %(default)s")
     parser.add_argument("--plot", metavar="FILE.png",

@@ -5,20 +5,34 @@ from collections.abc import Iterable
 
 import keras
 
-from training.variable_groups import Grouped, SomeSlower
+from training.variable_groups import GroupedUpdates, SlowerVariables
 
 CLIP_NORM = 10.0  # ours: a guard; trainings without it: docs/results/options.md
 # scales and shifts are not decayed: He et al., "Bag of Tricks", 2018, sec. 3.1
 NOT_DECAYED = re.compile("bias|gamma|beta")
-
-
-OPTIMISERS = {  # those of training.RATES, with their arguments
+OPTIMISERS = {  # those of training.RATES: their arguments
     # Loshchilov & Hutter, "Decoupled Weight Decay Regularization", 2017; the number
     # is ours: docs/results/options.md
-    "adamw": (keras.optimizers.AdamW, {"weight_decay": 1e-4}),
+    "adamw": {"weight_decay": 1e-4},
     # the paper's numbers, sec. 3.1, whose decay goes through the momentum; Keras' not
-    "sgd": (keras.optimizers.SGD, {"momentum": 0.9, "weight_decay": 5e-4}),
+    "sgd": {"momentum": 0.9, "weight_decay": 5e-4},
 }
+
+
+class AdamW(SlowerVariables, keras.optimizers.AdamW):
+    """Variable by variable."""
+
+
+class SGD(SlowerVariables, keras.optimizers.SGD):
+    """Variable by variable."""
+
+
+class GroupedAdamW(GroupedUpdates, keras.optimizers.AdamW):
+    """Few long variables in place of many short ones."""
+
+
+class GroupedSGD(GroupedUpdates, keras.optimizers.SGD):
+    """Few long variables in place of many short ones."""
 
 
 def make_optimiser(
@@ -33,14 +47,13 @@ def make_optimiser(
     Its rate is 0 until it is assigned. It updates once in `accumulate` steps, by the
     mean of their gradients.
     """
-    kind, arguments = OPTIMISERS[name]
     # tf.distribute asks for each variable by itself
-    way = SomeSlower if _is_mirrored() else Grouped
-    optimiser = type(kind.__name__, (way, kind), {})(
+    grouped, single = {"adamw": (GroupedAdamW, AdamW), "sgd": (GroupedSGD, SGD)}[name]
+    optimiser = (single if _is_mirrored() else grouped)(
         0.0,
         global_clipnorm=CLIP_NORM,
         gradient_accumulation_steps=accumulate if accumulate > 1 else None,
-        **arguments,
+        **OPTIMISERS[name],
     )
     slow_ids = {id(variable) for variable in slow}
     for at, variable in enumerate(variables):

@@ -10,7 +10,7 @@ from base.priors import LAYOUTS
 from base.renamed import current_run_options
 from models import BACKBONES, NECKS, NORMS, REUSES, check_backbone
 from models.weights.hub import DEFAULT_BACKBONE
-from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX
+from training import DEMO_EPOCHS, EPOCHS, PRECISIONS, RATES, TILE_PX, TrainingConfig
 
 
 def parse(argv: list[str] | None, description: str | None = None) -> argparse.Namespace:
@@ -175,15 +175,16 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="end after N epochs without a better validation mAP50; for more epochs "
         "than may be needed: the best often comes late, where the rate is low, so N "
         "is rather a third of the epochs than a tenth; default: train to the end")
-    group.add_argument("--batch-size", type=_number_or_auto, default=8,
-        metavar="N|auto",
+    group.add_argument("--batch-size", type=_number_or_auto,
+        default=TrainingConfig.batch_size, metavar="N|auto",
         help="images in memory at a time; auto: the largest power of two that fits, "
         "at most 64 and so that an epoch has at least 16 updates; for little memory "
         "smaller, with --accumulate; default: %(default)s")
-    group.add_argument("--accumulate", type=int, default=1, metavar="N",
+    group.add_argument("--accumulate", type=int, metavar="N",
+        default=TrainingConfig.accumulate,
         help="update once in N batches, as a batch N times larger would but for "
         "its normalisation; for a small --batch-size; default: %(default)s")
-    group.add_argument("--optimizer", default="adamw", choices=RATES,
+    group.add_argument("--optimizer", default=TrainingConfig.optimiser, choices=RATES,
         help="who turns gradients into updates; for the paper's optimiser: sgd; "
         "default: %(default)s")
     group.add_argument("--lr", type=float, metavar="RATE",
@@ -195,9 +196,10 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
         help="rare classes count more in the loss, by the root of their frequency; "
         "for classes of very different frequency")
     group.add_argument("--no-ema", dest="ema", action="store_false",
+        default=TrainingConfig.ema,
         help="score and keep the weights of the last step, not the moving average of "
         "the weights; for a comparison with trainings without it")
-    group.add_argument("--ema", action="store_true", default=True,
+    group.add_argument("--ema", action="store_true", default=TrainingConfig.ema,
         help=argparse.SUPPRESS)  # the default since 2026-12
     group.add_argument("--precision", default="auto", choices=PRECISIONS,
         help="auto goes by the hardware; when the loss is not finite: float32; "
@@ -205,7 +207,7 @@ def _training_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--devices", type=_number_or_all, metavar="N|all",
         help="how many GPUs share each batch, see docs/scaling.md; for a machine "
         "with several; default: one")
-    group.add_argument("--seed", type=int, default=0, metavar="N",
+    group.add_argument("--seed", type=int, default=TrainingConfig.seed, metavar="N",
         help="of weights, order and augmentation; for a second training of the same; "
         "default: %(default)s")
     group.add_argument("--skip-non-finite", action="store_true",

@@ -26,9 +26,8 @@ from models.weights import initialise, read_weights
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
 from models.weights.metadata import LICENCE
 from models.weights.published.class_names import same_class
-from training import DEMO, FINE_TUNING, RATES
+from training import DEMO, FINE_TUNING, RATES, TrainingConfig
 from training.options import default_epochs, freeze_epochs
-from training.state import TrainingConfig
 
 
 def check_files(args: argparse.Namespace) -> None:

@@ -1,7 +1,6 @@
 """All that a training changes while it runs: what a checkpoint holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from keras import ops
 
 from models import Architecture
 from models.weights.initialise import backbone_variables, freeze, thaw
-from training import RATES
+from training import TrainingConfig
 from training.ema import WeightEMA
 from training.engine import EpochTotals, Trainer
 from training.hardware.replicas import Replicas
@@ -19,83 +18,6 @@ from training.recovery import checkpoint
 from training.schedule import Schedule
 from training.variable_groups import assign_state, read_state
 from training.variables import assign
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How long and how a training learns.
-
-    epochs, minutes: its length; one of them is None.
-    patience: it ends earlier after so many epochs without a better mAP50.
-    batch_size, accumulate: an update sees their product, in `accumulate` parts.
-    lr, optimiser: the rate's peak, and who uses it.
-    freeze_epochs: so long the backbone stays as it is; from then on it learns at
-        `backbone_lr_scale` of the rate.
-    ema: score and save the moving average of the weights.
-    skip_non_finite: undo steps that are not finite and go on.
-    loss: options of models.losses.multibox_loss.
-    """
-
-    epochs: int | None
-    minutes: float | None = None
-    batch_size: int = 8
-    accumulate: int = 1
-    lr: float = 1e-3
-    optimiser: str = "adamw"
-    freeze_epochs: int = 0
-    backbone_lr_scale: float = 1.0
-    ema: bool = False
-    skip_non_finite: bool = False
-    loss: dict = field(default_factory=dict)
-    seed: int = 0
-    patience: int | None = None
-
-    @property
-    def length(self) -> str:
-        """In words."""
-        return f"{self.epochs} epochs" if self.epochs else f"{self.minutes:g} minutes"
-
-    def is_over(self, history: list[dict]) -> bool:
-        """Whether these epochs are the whole training."""
-        if self.has_stalled(history):
-            return True
-        if self.epochs:
-            return len(history) >= self.epochs
-        return bool(history) and history[-1]["seconds"] >= 60 * self.minutes
-
-    def has_stalled(self, history: list[dict]) -> bool:
-        """Whether `patience` epochs have passed without a better validation mAP50.
-
-        Epochs before the first mAP50 above 0 don't count, nor those of a frozen
-        backbone that is still to learn.
-        """
-        if not self.patience or not history:
-            return False
-        best = max(history, key=lambda row: row["mAP50"])  # the first of equals
-        since = max(best["epoch"], self.freeze_epochs)
-        return best["mAP50"] > 0 and len(history) - since >= self.patience
-
-    @property
-    def lower_rate(self) -> float:
-        """What to try where this rate is too high."""
-        return min(self.lr / 4, RATES[self.optimiser])
-
-    @property
-    def other_rate(self) -> float | None:
-        """What to try where nothing is learned; None where the rate is a usual one.
-
-        Down to a quarter of AdamW's default it learns, if slowly;
-        docs/results/options.md.
-        """
-        default = RATES[self.optimiser]
-        if self.lr >= default:
-            return self.lower_rate
-        return default if self.lr < default / 4 else None
-
-    @property
-    def update_size(self) -> int:
-        """How many images an update sees."""
-        return self.batch_size * self.accumulate
 
 
 class State:

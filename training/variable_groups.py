@@ -17,7 +17,7 @@ from base import grouped
 from ssd_utils import Tensor
 
 
-class SomeSlower:
+class SlowerVariables:
     """An optimiser whose steps on some variables are `slower_by` as large.
 
     Their decay, which Keras applies apart from the steps, keeps the whole rate.
@@ -60,7 +60,7 @@ class Group:
         return [slice(*ends) for ends in zip([0, *self.ends], self.ends, strict=False)]
 
 
-class Grouped(SomeSlower):
+class GroupedUpdates(SlowerVariables):
     """An optimiser that updates few long variables in place of many short ones.
 
     Each number is computed as before. measured, yolox_nano's 174 variables on two
@@ -142,10 +142,8 @@ def _places(
     array's shape."""
     variables = list(optimiser.variables)
     inner = getattr(optimiser, "inner_optimizer", optimiser)  # of mixed_float16
-    if not isinstance(inner, Grouped):
-        return [
-            (variable, slice(None), tuple(variable.shape)) for variable in variables
-        ]
+    if not isinstance(inner, GroupedUpdates):
+        return [(v, slice(None), tuple(v.shape)) for v in variables]
     # Keras' order: its own scalars; accumulated gradients of all variables; then for
     # each variable all that is remembered of it
     groups = len(inner.groups)

@@ -112,13 +112,12 @@ def curve_of(name: str, args: argparse.Namespace) -> Curve:
 def train_ours(
     weights: str, train_set, test_set, minutes: float, keep: Callable[[float], None]
 ) -> None:
-    """As train.py does by default."""
+    """As train.py --no-ema does."""
     from models import Architecture
     from models.weights import initialise
-    from training import RATES
+    from training import RATES, TrainingConfig
     from training.fit import fit
     from training.runs import RunFolder
-    from training.state import TrainingConfig
 
     architecture = Architecture(
         "squeezenet", len(train_set.class_names) + 1, neck="light"
@@ -126,7 +125,9 @@ def train_ours(
     model, architecture = initialise.initialise_weights(
         architecture, weights, train_set.class_names
     )
-    settings = TrainingConfig(None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"])
+    settings = TrainingConfig(
+        None, minutes, batch_size=BATCH_SIZE, lr=RATES["adamw"], ema=False
+    )
     with tempfile.TemporaryDirectory() as folder:
         output = RunFolder(Path(folder), on_epoch=lambda row: keep(row["mAP50"]))
         fit(model, architecture, (train_set, test_set), settings, output)
@@ -182,8 +183,7 @@ def our_optimiser(model: "torch.nn.Module") -> "torch.optim.Optimizer":
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 1 - BN_MOMENTUM
     weights = list(model.parameters())
-    _, decayed = OPTIMISERS["adamw"]
-    kernels = {"params": [w for w in weights if w.ndim > 1], **decayed}
+    kernels = {"params": [w for w in weights if w.ndim > 1], **OPTIMISERS["adamw"]}
     others = {"params": [w for w in weights if w.ndim == 1], "weight_decay": 0.0}
     optimiser = torch.optim.AdamW([kernels, others])
 

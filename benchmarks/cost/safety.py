@@ -40,8 +40,10 @@ def row(backbone: str, num_steps: int) -> list[str]:
     import numpy as np
 
     from models import Architecture, build
-    from training.recovery.non_finite import are_finite, copies
-    from training.state import State, TrainingConfig
+    from training import TrainingConfig
+    from training.recovery.non_finite import are_finite
+    from training.state import State
+    from training.variables import copies
 
     architecture = Architecture(backbone, 21)
     state = State(build(architecture), architecture, TrainingConfig(epochs=1), 1)

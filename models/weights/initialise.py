@@ -61,8 +61,7 @@ def pretrained_backbone(
     definition = architecture.definition
     if weights == "imagenet" and not definition.has_imagenet:
         raise UserError(
-            f"--weights imagenet: there are none for {name}; use --weights none or "
-            "FILE."
+            f"--weights imagenet: there are none for {name}; give other --weights."
         )
     if weights != "imagenet" and isinstance(weights, str):
         weights = read_weights(weights)  # nothing in it may lead elsewhere

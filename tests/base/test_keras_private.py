@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 from training.optimiser import OPTIMISERS, make_optimiser
-from training.variable_groups import SomeSlower
+from training.variable_groups import SlowerVariables
 
 pytestmark = pytest.mark.core
 UPDATE = ["self", "gradient", "variable", "learning_rate"]
@@ -38,13 +38,13 @@ def test_it_is_there_and_takes_the_same(owner, name, parameters):
 def test_an_optimiser_calls_what_it_overrides(name, monkeypatch):
     called = []
     for method in ("update_step", "_use_weight_decay", "_all_reduce_sum_gradients"):
-        original = getattr(SomeSlower, method)
+        original = getattr(SlowerVariables, method)
 
         def noted(self, *args, method=method, original=original):
             called.append(method)
             return original(self, *args)
 
-        monkeypatch.setattr(SomeSlower, method, noted)
+        monkeypatch.setattr(SlowerVariables, method, noted)
     variable = keras.Variable(np.ones(3, "float32"))
     optimiser = make_optimiser(name, [variable], [variable], 0.5)
     optimiser.learning_rate = 0.1

@@ -12,7 +12,7 @@ from benchmarks.accuracy.dead_channels import dead_channels
 from benchmarks.accuracy.learning.experiments import BOX_LOSS, DATA, EXPERIMENTS, PLOTS
 from data import read_dataset
 from models import Architecture
-from training.state import TrainingConfig
+from training import TrainingConfig
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

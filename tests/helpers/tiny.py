@@ -12,10 +12,10 @@ from data import Dataset, Sample
 from models import Architecture
 from models.necks.heads import images_input
 from ssd_utils import make_priors
+from training import TrainingConfig
 from training.fit import fit
 from training.recovery import checkpoint, checkpoint_writer
 from training.runs import RunFolder
-from training.state import TrainingConfig
 
 ARCHITECTURE = Architecture("squeezenet", 3)  # its prior layout is what counts
 NAMES = ["x", "y"]
@@ -54,7 +54,9 @@ def dataset(folder, num_images, split="train"):
 def train(folder, resume=False, seed=0, on_epoch=None, **settings):
     """Epochs of three steps in `folder`, images beside it; the history."""
     folder.mkdir(exist_ok=True)
-    settings = TrainingConfig(**{"epochs": 3, "batch_size": 2, **settings})
+    settings = TrainingConfig(
+        **{"epochs": 3, "batch_size": 2, "ema": False, **settings}
+    )
     data = folder.parent / "data"
     train_set, val_set = dataset(data, 7), dataset(data, 2, "val")
     model = detector(seed)

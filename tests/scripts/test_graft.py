@@ -93,6 +93,9 @@ def test_graft(trains, files, slim_squeezenet, tmp_path, capsys):
     assert "distance" in capsys.readouterr().out
 
 
+YOLOX = ("--backbone=yolox_nano", "--alpha=1")
+
+
 def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
     out = tmp_path / "graft.weights.h5"
     out.write_text("mine")
@@ -110,6 +113,10 @@ def test_it_refuses(files, slim_squeezenet, tmp_path, capsys):
             "hint_layer",
         ),
         (options(files | {"images": tmp_path / "gone"}, a), "a folder"),
+        (
+            options(files | {"weights": "imagenet"}, a, *YOLOX),
+            "there are none for yolox_nano; give other --weights",
+        ),
     ]
     for arguments, message in cases:
         capsys.readouterr()

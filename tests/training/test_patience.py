@@ -3,10 +3,9 @@
 import pytest
 
 from tests.helpers import tiny
-from training import fit
+from training import TrainingConfig, fit
 from training.engine import Trainer
 from training.monitoring.validation import Evaluator
-from training.state import TrainingConfig
 
 SCORES = [0.0, 0.0, 0.0, 0.2, 0.1, 0.2, 0.15, 0.9]
 

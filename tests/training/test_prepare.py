@@ -10,6 +10,7 @@ from data import read_dataset
 from data.readers import recognise
 from models import weights
 from models.weights import hub
+from training import TrainingConfig
 from training.options import parse, resumed
 from training.prepare import (
     class_weights,
@@ -17,9 +18,8 @@ from training.prepare import (
     load_model,
     settings_of,
 )
-from training.state import TrainingConfig
 
-DEFAULT = TrainingConfig(60, ema=True)
+DEFAULT = TrainingConfig(60)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from benchmarks.shapes.dataset import draw_shapes
 from data import read_dataset
 from models import Architecture, backbone_layers, build, weights
 from models.weights.initialise import freeze
+from training import TrainingConfig
 from training.fit import fit
 from training.monitoring.diagnosis import (
     DEAD_SHARE,
@@ -23,7 +24,6 @@ from training.monitoring.diagnosis import (
 )
 from training.monitoring.validation import Evaluator
 from training.runs import RunFolder
-from training.state import TrainingConfig
 
 pytestmark = pytest.mark.usefixtures("slim_squeezenet")
 
@@ -49,7 +49,9 @@ def train(sets, folder, frozen=False, **settings):
     if frozen:
         freeze(model)
     start = arrays(model)
-    settings = TrainingConfig(**{"epochs": 2, "batch_size": 2, **settings})
+    settings = TrainingConfig(
+        **{"epochs": 2, "batch_size": 2, "ema": False, **settings}
+    )
     output = RunFolder(folder, licence="as its start")
     history = fit(model, architecture, sets, settings, output)
     return model, history, start

@@ -13,9 +13,10 @@ import pytest
 from data import Batches, plain, read_image
 from models.detection_layer import with_detections
 from tests.helpers.tiny import ARCHITECTURE, dataset, detector
+from training import TrainingConfig
 from training.engine import train_epoch
 from training.recovery import checkpoint
-from training.state import State, TrainingConfig
+from training.state import State
 
 STEPS, DETECTIONS, BATCH = 3_000, 20_000, 10
 WARM = 0.2  # of the work: by then all is traced, cached and allocated once

@@ -9,10 +9,10 @@ import pytest
 from data import Dataset, Sample
 from models import weights
 from tests.helpers import tiny
+from training import TrainingConfig
 from training.monitoring import validation, whole_split
 from training.monitoring.whole_split import describe_part, scored_part
 from training.runs import best_row, figures
-from training.state import TrainingConfig
 
 
 def split(count):

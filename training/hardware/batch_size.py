@@ -9,14 +9,14 @@ import keras
 from base.memory import available_bytes, is_out_of_memory, resident_bytes
 from data import Batches, Dataset
 from models import Architecture
+from training import TrainingConfig
 from training.hardware.devices import Device
 from training.hardware.memory import peak_bytes
 from training.recovery import checkpoint
-from training.state import State, TrainingConfig
+from training.state import State
 from training.variables import assign, copies
 
 AUTO = "auto"
-DEFAULT = 8  # where the system does not tell its memory; that of --batch-size
 # ours: rates are measured at 8 (docs/results/options.md); above 64 little gets faster
 LARGEST = 64
 MIN_UPDATES = 16  # ours: in an epoch; a few hundred images keep small batches
@@ -40,8 +40,9 @@ def chosen(
         return settings
     free = None if device.capability else available_bytes()
     if not device.capability and free is None:
-        print(f"--batch-size auto: {DEFAULT}, the free memory is not known")
-        return replace(settings, batch_size=DEFAULT)
+        default = TrainingConfig.batch_size
+        print(f"--batch-size auto: {default}, the free memory is not known")
+        return replace(settings, batch_size=default)
     before, kept = resident_bytes(), copies(model.variables)
     # frozen at first or not, the backbone learns in the end
     tried = replace(settings, freeze_epochs=0, batch_size=1)

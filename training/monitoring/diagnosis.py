@@ -9,10 +9,9 @@ from base.boxes import iou
 from evaluation.average_precision import MATCH_IOU
 from models import Architecture
 from models.weights.hub import DEFAULT_BACKBONE
-from training import FINE_TUNING, RATES
+from training import FINE_TUNING, RATES, TrainingConfig
 from training.monitoring.validation import Evaluator
 from training.runs import best_row
-from training.state import TrainingConfig
 
 # ours: two rows of docs/results/learning.csv are below at a third of their time, which
 # end at 0.09 and, at four times the default rate, 0.45; the next is at 0.07 and ends at

@@ -7,9 +7,8 @@ from shlex import quote
 
 from base.errors import UserError
 from base.memory import is_out_of_memory
-from training import RATES
+from training import RATES, TrainingConfig
 from training.hardware.replicas import Replicas
-from training.state import TrainingConfig
 
 # times the default rate, ours: above it the rate is blamed before the images; all
 # fifteen trainings of docs/results/options.md at four times the rate stayed finite
@@ -62,10 +61,7 @@ def _memory_line(settings: TrainingConfig, replicas: Replicas, resume: str) -> s
     close = f"or close other programs and go on: {resume}"
     smaller = settings.batch_size // replicas.devices // 2  # a device's share
     if not smaller:
-        return (
-            f"{out_of_memory}: choose --neck light, a smaller --backbone or --freeze, "
-            + close
-        )
+        return f"{out_of_memory}: choose --freeze or a smaller --backbone, {close}"
     smaller *= replicas.devices
     if not replicas.accumulates:
         return f"{out_of_memory}: try --batch-size {smaller} in a new run, {close}"

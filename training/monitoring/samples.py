@@ -14,7 +14,7 @@ from reports.drawing import (
 
 if TYPE_CHECKING:  # images are drawn without Keras
     from inference.runtimes.keras_file import KerasModel
-    from training.state import TrainingConfig
+    from training import TrainingConfig
 
 SAMPLES = 8  # images of a data set that are drawn; ours
 

@@ -47,8 +47,8 @@ DATA = {
 class Experiment:
     """Differences from train.py --backbone squeezenet, its neck light.
 
-    architecture, settings: arguments of models.Architecture and of Settings in
-    training.state.
+    architecture, settings: arguments of models.Architecture and of
+    training.TrainingConfig.
     patches: what else is changed, by dotted name -> a function of the original.
     freeze_share, lr_factor: of the epochs, of the default rate. weigh_classes: as the
     option of that name. precision: a fixed one, so that machines' rows can be compared.
@@ -186,7 +186,7 @@ def _rare_objects(original: Callable) -> Callable:
 
 
 def _no_decay(original: dict) -> dict:
-    return {**original, "adamw": (original["adamw"][0], {"weight_decay": 0.0})}
+    return {**original, "adamw": {"weight_decay": 0.0}}
 
 
 def step_decay(progress: float) -> float:

@@ -46,7 +46,7 @@ from benchmarks.accuracy.learning.results import (
 )
 
 if TYPE_CHECKING:
-    from training.state import TrainingConfig
+    from training import TrainingConfig
 
 
 def main() -> None:
@@ -172,11 +172,10 @@ def settings_of(
     experiment: Experiment, epochs: int, seed: int, train_set: Any
 ) -> "TrainingConfig":
     """How the experiment is trained."""
-    from training import RATES
+    from training import RATES, TrainingConfig
     from training.prepare import class_weights
-    from training.state import TrainingConfig
 
-    options = {"lr": RATES["adamw"], **experiment.settings}
+    options = {"lr": RATES["adamw"], "ema": False, **experiment.settings}
     options["lr"] *= experiment.lr_factor
     if experiment.weigh_classes:
         options["loss"] = {"class_weights": class_weights(train_set)}

@@ -9,10 +9,10 @@ from base.errors import UserError
 from base.memory import available_bytes
 from tests.helpers import tiny
 from tests.helpers.scripts import strict_json
+from training import TrainingConfig
 from training.engine import Trainer
 from training.hardware import batch_size
 from training.hardware.batch_size import fit_or_halve, largest_that_fits
-from training.state import TrainingConfig
 
 
 @pytest.mark.parametrize(

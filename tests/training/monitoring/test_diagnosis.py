@@ -3,11 +3,10 @@
 import pytest
 
 from models import Architecture
-from training import RATES
+from training import RATES, TrainingConfig
 from training.hardware.replicas import Replicas
 from training.monitoring.diagnosis import Problem, advice
 from training.monitoring.failures import explain
-from training.state import TrainingConfig
 
 NORMALISED = Architecture("squeezenet", 3)
 PLAIN = Architecture("squeezenet", 3, norm="none")

@@ -8,9 +8,9 @@ import pytest
 
 from base.errors import UserError
 from base.memory import is_out_of_memory, memory_line
+from training import TrainingConfig
 from training.hardware.replicas import Replicas
 from training.monitoring.failures import explain
-from training.state import TrainingConfig
 
 
 def named(name, text=""):
@@ -56,7 +56,7 @@ def test_numpy_out_of_memory():
         (8, 2, "--batch-size 4 --accumulate 4"),
         (3, 1, "--batch-size 1 --accumulate 3"),
         (5, 2, "--batch-size 2 --accumulate 5"),
-        (1, 4, "--neck light"),
+        (1, 4, "choose --freeze"),
     ],
 )
 def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
@@ -73,7 +73,7 @@ def test_out_of_memory_names_what_to_try(batch_size, accumulate, expected):
         (16, True, "try --batch-size 8 --accumulate 2 in a new run"),
         (16, False, "try --batch-size 8 in a new run, or close"),
         (6, True, "try --batch-size 2 --accumulate 3 in a new run"),
-        (2, True, "--neck light"),
+        (2, True, "choose --freeze"),
     ],
 )
 def test_two_devices_share_what_is_named(batch_size, accumulates, expected):
