@@ -69,7 +69,7 @@ TARGETS = {
             "labelme": "labelme",
             "listed": "cvat via labelme",
             "outlines": "outlines",
-            "recognise": "recognise assemble",
+            "recognise": "recognise assemble voc_layout",
             "splits": "splits",
             "via": "via",
             "voc/layout": "voc_layout",

@@ -10,6 +10,7 @@ from data.readers.files.text import read_lines
 from data.readers.splits import SPLITS, is_split_name, split_in_name
 
 DEPTH = 3  # ours: ImageSets/Main/train.txt
+ENDINGS = (".txt", ".lst", ".list", ".csv", "")  # ours: of lists
 
 
 def split_lists(root: Path) -> dict[Path, str]:
@@ -17,7 +18,7 @@ def split_lists(root: Path) -> dict[Path, str]:
     return {
         path: split_in_name(path.stem)
         for path in files_under(root, DEPTH)
-        if path.suffix.lower() == ".txt"
+        if path.suffix.lower() in ENDINGS
         and is_split_name(path.stem)
         and "labels" not in map(str.lower, path.relative_to(root).parts)
         and not any(path.with_suffix(suffix).exists() for suffix in SUFFIXES)

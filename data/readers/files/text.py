@@ -90,7 +90,7 @@ def without_mark(data: bytes) -> bytes:
     encoding = encoding_of(data[:4])
     if encoding == "utf-8":
         return data
-    return data.decode(encoding, "replace").encode("utf-8", "surrogatepass")
+    return data.decode(encoding, "replace").encode()
 
 
 @lru_cache(1 << 16)  # ours: few names, many objects

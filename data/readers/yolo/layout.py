@@ -112,14 +112,14 @@ def _listed(path: Path, others: Finder) -> list[Path]:
     finder = Finder([path.parent, *others.folders])
     names = [line.strip() for line in read_lines(path) if line.strip()]
     found = finder.find_all(names)
-    bare = {name: others.find_bare(name) for name in names if not _is_image(name)}
+    bare = {
+        name: others.find_bare(name)
+        for name in names
+        if not name.lower().endswith(SUFFIXES)
+    }
     found |= {name: path for name, path in bare.items() if path}
     # an image that isn't there is kept: reading it tells so
     return [image or path.parent / name for name, image in found.items()]
-
-
-def _is_image(name: str) -> bool:
-    return is_image_name(Path(name.replace("\\", "/")).name)
 
 
 def _lacking(folder: Path, images: Sequence[Path]) -> Iterator[Path]:
@@ -257,4 +257,4 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
 
 def _lists_images(path: Path, finder: Finder) -> bool:
     line = next((line.strip() for line in read_lines(path) if line.strip()), "")
-    return _is_image(line) or bool(line and finder.find_bare(line))
+    return line.lower().endswith(SUFFIXES) or bool(line and finder.find_bare(line))

@@ -12,6 +12,7 @@ from data.readers.files.paths import (
     image_folders,
     is_shortened,
     subfolders,
+    unread_kinds,
 )
 
 
@@ -206,3 +207,10 @@ def test_a_name_without_its_ending_is_one_image(tmp_path):
     names = ["cam1/a", ".\\cam2\\b", "am1/a", "a", "c", "", "/cam1/a"]
     found = [finder.find_bare(name) for name in names]
     assert found == [tmp_path / "cam1/a.jpg", tmp_path / "cam2/B.jpg", *[None] * 5]
+
+
+def test_kinds_that_are_not_read_are_named(tmp_path):
+    told = " Not read: 1 .heic images, 2 .gif images; convert them to JPEG or PNG."
+    touch(tmp_path / "x", "a.GIF", "in/b.gif", "c.heic", "d.jpg")
+    assert unread_kinds(tmp_path / "x") == told
+    assert unread_kinds(tmp_path / "x" / "d.jpg") == ""

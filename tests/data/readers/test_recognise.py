@@ -1,6 +1,7 @@
 """The front door: which format is recognised, what is said where none is."""
 
 import json
+import re
 import sys
 from types import ModuleType
 
@@ -82,16 +83,26 @@ def test_the_folder_that_an_archive_was_packed_in(tmp_path, beside):
     for split in ("train", "val"):
         dataset = read_dataset(tmp_path, split)
         assert keys(dataset) == [split] and dataset.class_names == ["cat"]
-        assert not dataset.split_was_made
+        assert not dataset.split_was_made and dataset.name == "pets v1"
 
 
 def test_what_was_seen_is_told(tmp_path):
-    (tmp_path / "photos").mkdir()
-    for name in ("a.jpg", "b.jpg", "c.txt"):
+    for folder in ("photos", "empty", "years/2020"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg", "c.txt", ".DS_Store"):
         (tmp_path / "photos" / name).touch()
-    with pytest.raises(ValueError, match=r"2 .jpg files . 1 .txt files in") as e:
+    seen = (
+        "Seen: 3 folders, nothing in empty/, 2 .jpg files + 1 .txt files in photos/, "
+        "1 folders in years/. Understood: "
+    )
+    with pytest.raises(ValueError, match=re.escape(seen)) as e:
         read_dataset(tmp_path, "train")
     assert "Pascal VOC: JPEGImages/" in str(e.value) and "\n" not in str(e.value)
+
+
+def test_a_folder_that_is_not_there():
+    with pytest.raises(ValueError, match=r"^xyz: no such folder; .* coco2017\.$"):
+        read_dataset("xyz", "train")
 
 
 def test_a_split_that_was_made_is_saved(tmp_path):
@@ -296,6 +307,14 @@ def test_lists_that_a_format_does_not_read_are_told(tmp_path, capsys, place):
     assert line.id == "list-unknown" and f"not read: {place}test.txt;" in line
     main([str(tmp_path)])
     assert "list-unknown     warning" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", [".csv", ".LST", ".list", ""])
+def test_lists_of_other_endings_are_told(tmp_path, ending):
+    root = write_voc(tmp_path, {stem: [BOX] for stem in "abcdef"})
+    (root / f"test{ending}").write_text("a\nb\n")
+    (line,) = read_dataset(root, "train").problems
+    assert line.id == "list-unknown" and f"not read: test{ending};" in line
 
 
 def test_lists_that_are_read_are_not_told(tmp_path):

@@ -4,7 +4,14 @@ import codecs
 
 import pytest
 
-from data.readers.files.text import check_names, clean_name, read_lines, without_mark
+from base.errors import UserError
+from data.readers.files.text import (
+    check_names,
+    clean_name,
+    read_lines,
+    table_rows,
+    without_mark,
+)
 
 ENCODINGS = [
     (b"", "utf-8"),
@@ -23,6 +30,17 @@ def test_a_byte_order_mark_decides(tmp_path, mark, encoding):
     path.write_bytes(data)
     assert read_lines(path) == ["Bär", "犬\u2028x", ""]
     assert without_mark(data).decode() == "Bär\r\n犬\u2028x\n"
+
+
+def test_bytes_that_are_no_utf16_are_replaced():
+    assert without_mark(codecs.BOM_UTF16_LE + b"a\0b").decode() == "a\ufffd"
+
+
+def test_a_table_that_is_none_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"a,b\n{'x' * 200_000},1\n")
+    with pytest.raises(UserError, match=r"a\.csv: line 2: field larger"):
+        list(table_rows(path))
 
 
 def test_bytes_that_are_no_utf8_are_those_of_the_file_system(tmp_path):

@@ -299,6 +299,10 @@ def test_folders_that_tell_no_split_are_told(tmp_path, layout):
     assert found == [["train"], ["test"]]
     (line,) = dataset.problems
     assert "folders that tell no split: extra; not read" in line
+    if layout == "a folder each":
+        (tmp_path / "loose.xml").write_text(annotation_xml("", (60, 40), [BOX]))
+        (line,) = read_dataset(tmp_path, "trainval").problems
+        assert "folders that tell no split: extra, .; not read" in line
 
 
 def test_an_image_that_another_name_means_does_not_lack_an_annotation(tmp_path):

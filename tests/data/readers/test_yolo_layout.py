@@ -399,6 +399,12 @@ def test_a_name_without_ending_of_two_images_means_none(tmp_path):
     assert stems(dataset) == ["b"] and "the first is" in dataset.problems[0]
 
 
+def test_an_empty_label_file_without_an_image_is_none(tmp_path):
+    root = write(tmp_path, {"a.png": None, "a.txt": ROW, "b.txt": "", "c.txt": ROW})
+    (line,) = read_dataset(root, "trainval").problems
+    assert "1 labels have no image" in line and "/c'" in line
+
+
 def test_labels_of_an_image_that_is_called_train_are_no_list(tmp_path):
     files = {f"{name}.png": None for name in ("train", "a")}
     root = write(tmp_path, files | {"train.txt": ROW, "a.txt": ROW})

@@ -51,6 +51,27 @@ def test_nested_names_are_refused(tmp_path, names):
         read(root)
 
 
+NO_NAMES = {  # what is told of names, which are no list of them
+    "cat": "'cat'",
+    "{a: cat}": "dict",
+    "{1000000000000000: cat}": "dict",  # numbers have up to 15 digits
+}
+
+
+@pytest.mark.parametrize("names", NO_NAMES)
+def test_what_is_no_list_of_names_is_shown(tmp_path, names):
+    write(tmp_path, {"a.png": None, "a.txt": BOX, "data.yaml": f"names: {names}"})
+    with pytest.raises(UserError, match=f"Received: {NO_NAMES[names]}$"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["", "data/", "labels/", "images/"])
+def test_where_a_list_of_names_may_lie(tmp_path, place):
+    files = {"images/a.png": None, "labels/a.txt": BOX}
+    root = write(tmp_path, files | {f"{place}obj.names": "cat\n"})
+    assert names_by_stem(read(root)) == {"a": ["cat"]}
+
+
 def test_an_empty_name_is_missing(tmp_path):
     files = {"a.png": None, "a.txt": f"{BOX}\n{ROW}", "classes.txt": "cat\n\ndog\n"}
     dataset = read(write(tmp_path, files))
