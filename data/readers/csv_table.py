@@ -17,6 +17,7 @@ from typing import NamedTuple
 from base.errors import UserError
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Object, size_problems
+from data.readers.files.image_splits import SPLIT_KEYS
 from data.readers.files.paths import Finder, files_in, image_folders
 from data.readers.files.split_files import AnnotationFile, SplitFiles, files_of_splits
 from data.readers.files.text import check_names, table_rows
@@ -33,8 +34,7 @@ COLUMNS = {  # names of a column in lower case: TFOD, Open Images, keras-retinan
     "name": ("class", "labelname", "label", "class_name", "name"),
     "width": ("width", "image_width", "img_width"),  # of the image, as TFOD
     "height": ("height", "image_height", "img_height"),
-    # of the image: ours; AutoML and Vertex AI (set, ml_use)
-    "split": ("split", "set", "subset", "partition", "ml_use", "usage"),
+    "split": SPLIT_KEYS,  # of the image
     "crowd": ("isgroupof",),  # Open Images: more than five objects in one box
 }
 SIDES = ("left", "top", "right", "bottom")

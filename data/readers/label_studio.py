@@ -25,6 +25,7 @@ from data.readers.annotation import (
     Problem,
     size_problems,
 )
+from data.readers.files.image_splits import split_told
 from data.readers.files.json_file import decode, files_of, holds
 from data.readers.files.paths import Finder, image_folders
 from data.readers.listed import ListedFile, ListedSource, listed_sources
@@ -53,12 +54,16 @@ GEOMETRY = {"x", "points", "vertices", "rle"}  # what tells a region from a choi
 
 
 class _Task(NamedTuple):
-    """An image; regions: None where nobody has annotated it, created: when."""
+    """An image; regions: None where nobody has annotated it, created: when.
+
+    split: what the task's data tell.
+    """
 
     regions: list[dict[str, Any]] | None
     where: str
     problems: list[Problem]
     created: str = ""
+    split: str | None = None
 
 
 def find(path: Path) -> list[ListedSource]:
@@ -82,7 +87,7 @@ class _File(ListedFile):
         for images, task in tasks:
             for name, part in _by_image(images, task, targets).items():
                 self._add(name, part)
-        self.images = dict.fromkeys(self._tasks)
+        self.images = {name: task.split for name, task in self._tasks.items()}
         regions = [r for task in self._tasks.values() for r in task.regions or ()]
         self.class_names = sorted({n for region in regions if (n := _name(region))})
         self.paths = _find_images(Finder(image_folders(path, root)), self._tasks)
@@ -128,10 +133,12 @@ def _find_images(finder: Finder, names: Iterable[str]) -> dict[str, Path | None]
 def _read_task(item: dict[str, Any], where: str) -> tuple[dict[str, str], _Task]:
     """The names of a task's images by their keys in its data, and the task."""
     is_min = not isinstance(item.get("data"), dict)
-    images = _image_names(item if is_min else item["data"])
+    data = item if is_min else item["data"]
+    images = _image_names(data)
     if not images:
         raise UserError(f"{where}: names no image among its data.")
-    return images, _task_min(item, where) if is_min else _task(item, where)
+    task = _task_min(item, where) if is_min else _task(item, where)
+    return images, task._replace(split=split_told(data))
 
 
 def _by_image(images: dict[str, str], task: _Task, targets: set) -> dict[str, _Task]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from base.errors import UserError
 from data.images import image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Object
+from data.readers.files.image_splits import split_told
 from data.readers.files.json_file import MAX_BYTES, decode, files_of, holds
 from data.readers.files.paths import Finder, image_folders
 from data.readers.files.text import table_rows
@@ -29,6 +30,7 @@ KEYS = (  # a project of VIA 2; annotations alone; a project of VIA 3
     (b'"metadata"', b'"fid_list"', b'"fname"'),
 )
 HEADER = {"filename", "file_size", "region_shape_attributes", "region_attributes"}
+OF_FILE = "file_attributes"  # of the image
 # attributes that hold the class; a single one may have any name
 CLASS_ATTRIBUTES = ("class", "label")  # ours: the first that occurs
 PERHAPS_CLASS = {"name", "type", "category", "object"}  # ours: where one of them occurs
@@ -77,8 +79,9 @@ class _File(ListedFile):
     def __init__(self, path: Path, root: Path) -> None:
         self.path = path
         is_csv = path.suffix.lower() == ".csv"
-        self._regions = _from_table(path) if is_csv else _from_json(path)
-        self.images = dict.fromkeys(self._regions)
+        self.images: dict[str, str | None] = {}
+        read = _from_table if is_csv else _from_json
+        self._regions = read(path, self.images)
         regions = [r for regions in self._regions.values() for r in regions]
         self._attribute = _class_attribute(path, regions)
         self.class_names = sorted({n for r in regions if (n := self._name(r))})
@@ -97,10 +100,13 @@ class _File(ListedFile):
         return Annotated(path, image_size(path), objects)
 
 
-def _from_json(path: Path) -> dict[str, list[_Region]]:
+def _from_json(path: Path, splits: dict[str, str | None]) -> dict[str, list[_Region]]:
+    """The regions of each image; what tells its split is put into `splits`."""
     content = decode(path, dict[str, Any], FORMAT)
     if "view" in content and "metadata" in content:
-        return _from_via3(path, content)
+        found = _from_via3(path, content)
+        splits |= dict.fromkeys(found)
+        return found
     images = content.get("_via_img_metadata", content)
     if not isinstance(images, dict):
         raise UserError(f"{path}: _via_img_metadata: expected an object of images.")
@@ -115,6 +121,8 @@ def _from_json(path: Path) -> dict[str, list[_Region]]:
         if isinstance(regions, dict):  # VIA 1: {"0": region}
             regions = list(regions.values())
         found[name] = list(_regions(regions, f"{path}: {name}"))
+        attributes = image.get(OF_FILE)
+        splits[name] = split_told(attributes if isinstance(attributes, dict) else {})
     return found
 
 
@@ -182,10 +190,10 @@ def _via3_attributes(values: Any, content: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _from_table(path: Path) -> dict[str, list[_Region]]:
+def _from_table(path: Path, splits: dict[str, str | None]) -> dict[str, list[_Region]]:
     rows = table_rows(path, MAX_BYTES)
     header = _header(next(rows, (0, []))[1])
-    at = {name: header.index(name) for name in HEADER}
+    at = {name: header.index(name) for name in header if name in (*HEADER, OF_FILE)}
     found: dict[str, list[_Region]] = {}
     sizes: dict[str, str] = {}
     for line, cells in rows:
@@ -198,6 +206,8 @@ def _from_table(path: Path) -> dict[str, list[_Region]]:
         if sizes.setdefault(name, size) != size:
             raise UserError(f"{where}: {name} {TWICE}")
         regions = found.setdefault(name, [])
+        attributes = _cell(cells[at[OF_FILE]], where) if OF_FILE in at else {}
+        splits[name] = split_told(attributes)
         shape = _cell(cells[at["region_shape_attributes"]], where)
         if shape:  # {}: an image without regions
             attributes = _cell(cells[at["region_attributes"]], where)

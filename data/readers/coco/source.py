@@ -28,6 +28,7 @@ from data.readers.coco.ids import (
     twice_lines,
 )
 from data.readers.files import json_file
+from data.readers.files.image_splits import split_told
 from data.readers.files.paths import Finder, image_folders
 from data.readers.files.split_files import AnnotationFile, SplitFiles, files_of_splits
 from data.readers.files.text import MISSING
@@ -53,6 +54,7 @@ class Image(msgspec.Struct, gc=False):
     file_name: str
     width: float | None = None
     height: float | None = None
+    split: Any = None
 
 
 class Annotation(msgspec.Struct, gc=False):
@@ -160,6 +162,8 @@ class _CocoFile(AnnotationFile):
         content = _decode(path, _File)
         self.path, self.place = path, f"{path}: annotations"
         self.images = {image.file_name: image for image in content.images}
+        told = {n: split_told({"split": i.split}) for n, i in self.images.items()}
+        self.splits = {name: split for name, split in told.items() if split}
         self.names = in_both_forms(
             {c.id: c.name for c in checked_categories(path, content.categories)}
         )

@@ -1,12 +1,28 @@
-"""Splits that an annotation file tells of its images, by their names or a column."""
+"""Splits that an annotation file tells of its images: by names, columns or keys."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from data.readers.annotation import Problem
 from data.readers.files.paths import parts_of
-from data.readers.splits import SPLITS, splits_of
+from data.readers.splits import SPLITS, split_in_name, splits_of
+
+# how columns and keys are called in lower case: ours; AutoML, Vertex AI (set, ml_use)
+SPLIT_KEYS = ("split", "set", "subset", "partition", "ml_use", "usage")
+
+
+def split_told(values: Mapping[str, Any]) -> str | None:
+    """The split that an image's values tell, or the name of another list.
+
+    >>> split_told({"id": 1, "Split": "Testing"}), split_told({"set": ["test"]})
+    ('test', None)
+    """
+    words = {key.lower(): value for key, value in values.items()}
+    told = (words[key] for key in SPLIT_KEYS if isinstance(words.get(key), str))
+    word = next(filter(None, map(str.strip, told)), None)
+    return word and (split_in_name(word) or word)
 
 
 def splits_by_folder(names: Iterable[str]) -> dict[str, str]:

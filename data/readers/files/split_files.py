@@ -21,7 +21,7 @@ class AnnotationFile(ABC):
 
     images: what it knows of each image, by the name that it writes.
     paths: the images' files; None where there is none.
-    splits: what a column of it tells of images; or the name of another list.
+    splits: what a column or key of it tells of images; or the name of another list.
     problems: what is wrong with it as a whole.
     """
 
@@ -76,12 +76,12 @@ def check_one_file(name: str, first: Path, second: Path) -> None:
 def _check_one_split(
     file: Path, name: str, of_file: str | None, told: str | None
 ) -> None:
-    """UserError where a column says another split than the name of the file."""
+    """UserError where a column or key says another split than the name of the file."""
     both = {of_file, told}
     if len(both) == 2 and both <= set(SPLITS) - {"trainval"}:
         raise UserError(
-            f"{file}: {name} is in {told} by its column, in {of_file} by the file's "
-            "name: which of them is right can't be known. Rename file or column."
+            f"{file}: {name} is in {told} by what it says, in {of_file} by the file's "
+            "name: which of them is right can't be known. Rename the file."
         )
 
 
@@ -137,7 +137,7 @@ class SplitFiles(ABC):
 
     @property
     def lists(self) -> list[str]:
-        """The splits that names of files, columns or names of images tell; others."""
+        """The splits that names of files, columns, keys or images tell; others."""
         splits = (split for split in self._files if split)
         told = self._split_of.values()
         return list(dict.fromkeys([*splits, *told, *self._others]))
@@ -173,7 +173,7 @@ class SplitFiles(ABC):
 
     @cached_property
     def _split_of(self) -> dict[str, str]:
-        """Splits of images by a column, else by folders; none where files tell them."""
+        """Splits of images by columns or keys, else folders; none where files tell."""
         files = [] if any(self._files) else list(map(self.open, self.paths()))
         told = {name: split for file in files for name, split in file.splits.items()}
         return told or splits_by_folder(name for file in files for name in file.images)
@@ -186,7 +186,7 @@ class SplitFiles(ABC):
         files = list(map(self.open, self.paths()))
         names = dict.fromkeys(name for file in files for name in file.images)
         lists = grouped((of.get(name), name) for name in names)
-        where = ["a column"] * any(file.splits for file in files)
+        where = ["a column or key"] * any(file.splits for file in files)
         return [*split_notes(self.root, of, *where), *unused_lists(self.root, lists)]
 
     def problems(self, split: str | None) -> list[Problem]:

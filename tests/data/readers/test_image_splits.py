@@ -73,6 +73,57 @@ def test_a_column_tells_the_split(tmp_path, column):
     assert any("--train-split UNASSIGNED" in line for line in problems)
 
 
+def with_splits(format_name, splits):
+    """Files whose images, a.png and so on, say their splits."""
+    names = [f"{stem}.png" for stem in "abcd"]
+    pairs = list(zip(names, splits, strict=True))
+    if format_name == "coco":
+        content = coco(names)
+        for image, split in zip(content["images"], splits, strict=True):
+            image["split"] = split
+        return {"a.json": content}
+    if format_name.startswith("label studio"):
+        value = {"x": 10, "y": 10, "width": 20, "height": 20, "rectanglelabels": ["c"]}
+        result = [{"type": "rectanglelabels", "value": value}]
+        return {
+            "a.json": [
+                {"data": {"image": n, "Split": s}, "annotations": [{"result": result}]}
+                if format_name == "label studio"
+                else {"image": n, "set": s, "label": [value], "annotation_id": 1}
+                | {"lead_time": 1}
+                for n, s in pairs
+            ]
+        }
+    content = via(names)
+    for name, split in pairs:
+        content[name]["file_attributes"] = {"subset": split, "caption": "a cat"}
+    if format_name == "via":
+        return {"via.json": content}
+    header = "filename,file_size,file_attributes,region_shape_attributes"
+    rows = [f"{header},region_attributes"]
+    for name, image in content.items():
+        (region,) = image["regions"]
+        cells = [image["file_attributes"], *region.values()]
+        cells = [json.dumps(cell).replace('"', '""') for cell in cells]
+        rows.append(",".join([name, "1", *(f'"{cell}"' for cell in cells)]))
+    return {"via.csv": "\n".join(rows)}
+
+
+FORMATS = ("coco", "label studio", "label studio min", "via", "via csv")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_key_of_an_image_tells_its_split(tmp_path, format_name):
+    files = with_splits(format_name, ("TRAIN", "training", "Test", "held out"))
+    write(tmp_path, dict.fromkeys([f"{stem}.png" for stem in "abcd"]) | files)
+    assert stems(tmp_path, "trainval") == ["a", "b"]
+    assert stems(tmp_path, "test") == ["c"] and stems(tmp_path, "held out") == ["d"]
+    problems = read_dataset(tmp_path, "test").problems
+    assert any("--train-split held out" in line for line in problems)
+    write(tmp_path, with_splits(format_name, ("", "  ", "a", "b")))
+    assert stems(tmp_path, "trainval") == list("abcd")  # no word tells a split
+
+
 @pytest.mark.parametrize("file", ["labels.csv", "train.csv"])
 def test_a_split_that_is_contradicted_is_refused(tmp_path, file):
     rows = [f"a.png,{BOX},train", f"a.png,{BOX},test"]
