@@ -171,7 +171,7 @@ def holds_rows(path: Path) -> bool:
 def yaml_lists(path: Path, content: dict[str, Any]) -> tuple[Lists, list[Problem]]:
     """The lists of a data.yaml; its paths are looked for from its own folder."""
     base = Finder([path.parent]).find(str(content.get("path") or "."))
-    finder = Finder([base or path.parent, path.parent])
+    finder = Finder([base or path.parent, path.parent, child(path.parent, "images")])
     for key, value in content.items():
         nested = value.items() if isinstance(value, dict) and key != "names" else ()
         for name, place in nested:
@@ -239,9 +239,7 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
     sets = child(root, "ImageSets")
     for place in (child(sets, "Main"), sets, child(root, "splits")):
         texts = files_in(place, ".txt")
-        files += [
-            p for p in texts if is_split_name(p.stem) and _lists_images(p, finder)
-        ]
+        files += [path for path in texts if _lists_images(path, finder)]
     for path in [*files, *(p for p in known if p not in {f.resolve() for f in files})]:
         split = known.get(path.resolve())
         split = split or (is_split_name(path.stem) and split_in_name(path.stem)) or None
@@ -249,7 +247,8 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
             continue  # or labels
         if not (split or _lists_images(path, finder)):
             continue
-        if found := _listed(path, finder):
+        found = _listed(path, finder)
+        if any(is_image_name(image.name) for image in found):  # else of something else
             lists.setdefault(split or path.stem, []).extend(found)
             unknown += [path.stem] * (not split)
     return lists, unknown_lists(root, "lists", unknown)

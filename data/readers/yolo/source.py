@@ -15,9 +15,16 @@ from typing import Any
 from base.errors import UserError
 from data.images import SUFFIXES, UNREAD_SUFFIXES, image_size, is_image_name
 from data.readers.annotation import Annotated, EdgesPx, Missing, Object, Problem
+from data.readers.files.paths import files_under, folded
 from data.readers.files.text import read_lines, read_text
 from data.readers.yolo.folders import set_lists
-from data.readers.yolo.layout import LabelFiles, Lists, stray_labels
+from data.readers.yolo.layout import (
+    LabelFiles,
+    Lists,
+    holds_rows,
+    is_list,
+    stray_labels,
+)
 from data.readers.yolo.names import FolderNames, names_in, up_to, yaml_names
 from data.readers.yolo.project import darknet_file, darknet_names, load_yaml, yaml_file
 from data.readers.yolo.rows import ROW, check_not_pose, key_point_numbers, parse_row
@@ -103,7 +110,7 @@ class YoloSource:
         pairs = ((image, self._labels.find(image)) for image in self._images)
         return [(image, label) for image, label in pairs if label]
 
-    @property
+    @cached_property
     def unlabelled(self) -> list[Path]:
         """Images without a label file, which are taken for empty."""
         return [image for image in self._images if not self._labels.find(image)]
@@ -161,9 +168,14 @@ class YoloSource:
 
     @cached_property
     def _stray(self) -> list[Path]:
-        """Label files in labels/ of which no image and no list tells."""
+        """Label files in labels/ of no image; elsewhere, of images without labels."""
         listed = [path for paths in self._lists.values() for path in paths]
-        return stray_labels(self.root, listed)
+        used = {label for _, label in self.labelled}
+        bare = {folded(image.stem) for image in self.unlabelled}
+        texts = filter(is_list, files_under(self.root) if bare else ())
+        others = (file for file in texts if folded(file.stem) in bare)
+        elsewhere = [f for f in others if f not in used and holds_rows(f)]
+        return list(dict.fromkeys([*stray_labels(self.root, listed), *elsewhere]))
 
     def read(self, key: str) -> Annotated:
         path = Path(key)

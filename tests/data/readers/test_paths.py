@@ -214,3 +214,8 @@ def test_kinds_that_are_not_read_are_named(tmp_path):
     touch(tmp_path / "x", "a.GIF", "in/b.gif", "c.heic", "d.jpg")
     assert unread_kinds(tmp_path / "x") == told
     assert unread_kinds(tmp_path / "x" / "d.jpg") == ""
+
+
+def test_hidden_folders_are_none(tmp_path):
+    touch(tmp_path, ".git/a.jpg", "__MACOSX/a.jpg", "b/a.jpg", "a/a.jpg")
+    assert subfolders(tmp_path) == [tmp_path / "a", tmp_path / "b"]

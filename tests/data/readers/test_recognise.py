@@ -100,6 +100,17 @@ def test_what_was_seen_is_told(tmp_path):
     assert "Pascal VOC: JPEGImages/" in str(e.value) and "\n" not in str(e.value)
 
 
+def test_nothing_was_seen(tmp_path):
+    with pytest.raises(ValueError, match=r"Seen: nothing\. "):
+        read_dataset(tmp_path, "train")
+
+
+def test_data_sets_in_folders_of_folders(tmp_path):
+    for place, stem in {"x/p": "a", "x/q": "b", "y/p": "c", "y/q": "d"}.items():
+        write_voc(tmp_path / place, {stem: [BOX]})
+    assert keys(read_dataset(tmp_path, "trainval")) == list("abcd")
+
+
 def test_a_folder_that_is_not_there():
     with pytest.raises(ValueError, match=r"^xyz: no such folder; .* coco2017\.$"):
         read_dataset("xyz", "train")

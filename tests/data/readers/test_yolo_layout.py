@@ -368,13 +368,15 @@ def test_a_label_that_is_a_broken_link_costs_its_own_image(tmp_path, flat, names
     ("images", "line"),
     [
         ("images", "{}"),
+        ("images", "{}.png"),
         ("images/cam1", "{}"),
         ("images/cam1", "cam1/{}"),
+        ("images/cam1", "cam1/{}.png"),
         ("images/cam1", ".\\images\\cam1\\{}"),
         (".", "{}"),
     ],
 )
-def test_lists_of_names_without_endings(tmp_path, place, images, line):
+def test_lists_of_names_without_folders_or_endings(tmp_path, place, images, line):
     files = {"classes.txt": "dog\ncat\n", f"{images}/img.1.png": None}
     files |= {f"{images}/{name}.png": None for name in "abc"}
     labels = images.replace("images", "labels")
@@ -388,8 +390,7 @@ def test_lists_of_names_without_endings(tmp_path, place, images, line):
     root = write(tmp_path, files)
     found = {"train": ["a", "img.1"], "val": ["b"], "test": ["c"]}
     assert of_each_split(root) == found
-    if "/" not in place and place != "splits":
-        assert stems(read_dataset(root, "fold")) == ["a", "b"]
+    assert stems(read_dataset(root, "fold")) == ["a", "b"]
 
 
 def test_a_name_without_ending_of_two_images_means_none(tmp_path):
@@ -427,3 +428,21 @@ def test_lists_of_a_darknet_project_may_end_as_they_like(tmp_path):
     files |= {"lists/train.list": "images/x/a.png\n", "lists/held": "images/x/b.png"}
     root = write(tmp_path, files)
     assert of_each_split(root) == {"train": ["a"], "val": ["b"], "test": ["b"]}
+
+
+@pytest.mark.parametrize("line", ["./labels/{0}.txt", "images/{0}.png labels/{0}.txt"])
+def test_a_list_that_names_no_image_is_told_and_loses_no_class_names(tmp_path, line):
+    files = pairs(".", *"abcdef") | {"classes.txt": "dog\ncat\n"}
+    root = write(tmp_path, files | {"test.txt": line.format("a")})
+    dataset = read_dataset(root, "trainval")
+    assert dataset.class_names == ["dog", "cat"] and stems(dataset) == list("abcdef")
+    assert "lists that are not read: test.txt" in dataset.problems[0]
+
+
+@pytest.mark.parametrize("folder", ["annotations", "labels/old", "images/txt"])
+def test_labels_that_lie_elsewhere_are_told(tmp_path, folder):
+    files = pairs(".", *"abc") | {"images/d.png": None, f"{folder}/D.txt": ROW}
+    files |= {f"{folder}/readme.txt": "d", "images/e.png": None, "e.txt": "an image"}
+    root = write(tmp_path, files | {f"{folder}/a.txt": ROW, "classes.txt": "dog\ncat"})
+    lines = [p for p in read_dataset(root, "train").problems if p.id == "label-stray"]
+    assert len(lines) == 1 and f"{folder}/D.txt; left out" in lines[0]
