@@ -15,7 +15,8 @@ PARTS = ("layout", "segmentation")  # VOC devkit: of ImageSets, of some images
 BESIDE = ("splits", "annotations")  # ours: where else people keep lists
 # PaddleDetection: ./images/a.jpg ./annotations/a.xml
 PAIR = re.compile(rf"^(.+?({'|'.join(map(re.escape, SUFFIXES))}))\s+.*\.xml$", re.I)
-MARK = re.compile(r"^(.*\S)\s+(-1|0|1)$")  # of a class: a stem, and -1 for "not there"
+# a stem, and -1 where a class is not there; ImageSets/Layout: the number of an object
+MARK = re.compile(r"^(.*\S)\s+(-1|\d+)$")
 
 
 def keys_in(path: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[str]:
@@ -44,7 +45,7 @@ def keys_in(path: Path, keys: Sequence[str], annotated: Iterable[str]) -> list[s
 
 
 def _unmarked(line: str) -> str:
-    """Without a class's mark; empty where it says that the class is not there."""
+    """Without a mark or number; empty where that says that the class is not there."""
     marked = MARK.match(line.strip())
     if not marked:
         return line

@@ -13,9 +13,10 @@ from data.readers.files.text import read_lines, read_text
 
 MAX_BYTES = 1_000_000  # ours: a file of names is far smaller
 # what tells a data set's YAML file from others that lie in the folder
-IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.MULTILINE)
+IS_OURS = re.compile(r"^\s*[\"']?(names|nc|train|val)[\"']?\s*:", re.M | re.I)
 
 TOLD = ("path", "train", "val", "test", "names")  # keys of a data.yaml, ultralytics
+KEYS = (*TOLD, "nc", "kpt_shape")  # understood in any case
 
 
 def yaml_file(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -47,6 +48,7 @@ class _Loader(yaml.BaseLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode)]
+        keys = [k.lower() if k.lower() in KEYS else k for k in keys]
         ((twice, count),) = Counter(keys).most_common(1) or [("", 1)]
         if count > 1:
             raise yaml.YAMLError(f"{twice!r:.80} stands twice")
@@ -62,7 +64,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
             raise
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a YAML file: {reason}.") from error
-    return content if isinstance(content, dict) else {}
+    pairs = content.items() if isinstance(content, dict) else ()
+    return {k.lower() if k.lower() in KEYS else k: value for k, value in pairs}
 
 
 def darknet_file(root: Path) -> Path | None:

@@ -175,6 +175,7 @@ def test_hidden_folders_and_those_of_macos_are_passed_over(tmp_path):
     names = [str(path.relative_to(tmp_path)) for path in files_under(tmp_path, 2)]
     assert names == ["1.txt", "_/4", "b/2.txt"]
     assert [path.name for path in files_under(tmp_path, 1)] == ["1.txt"]
+    assert [path.name for path in subfolders(tmp_path)] == ["_", "b"]
 
 
 def test_a_point_is_the_folder_itself_and_nothing_is_nothing(tmp_path):
@@ -214,8 +215,3 @@ def test_kinds_that_are_not_read_are_named(tmp_path):
     touch(tmp_path / "x", "a.GIF", "in/b.gif", "c.heic", "d.jpg")
     assert unread_kinds(tmp_path / "x") == told
     assert unread_kinds(tmp_path / "x" / "d.jpg") == ""
-
-
-def test_hidden_folders_are_none(tmp_path):
-    touch(tmp_path, ".git/a.jpg", "__MACOSX/a.jpg", "b/a.jpg", "a/a.jpg")
-    assert subfolders(tmp_path) == [tmp_path / "a", tmp_path / "b"]

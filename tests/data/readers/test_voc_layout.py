@@ -380,6 +380,16 @@ def test_lists_beside_the_folders_alone(tmp_path):
     assert found == [["a"], ["b"]]
 
 
+def test_lists_of_layout_number_objects(tmp_path):
+    root = write_voc(tmp_path, {stem: [BOX] for stem in ("a", "b", "c 2", "d")})
+    lists = {"train": "a  1\na  2\nb 12\nc 2\n", "val": "d 1\n"}
+    (root / "ImageSets" / "Layout").mkdir(parents=True)
+    for split, text in lists.items():
+        (root / "ImageSets" / "Layout" / f"{split}.txt").write_text(text)
+    dataset = read_dataset(root, "train")
+    assert keys(dataset) == ["a", "b", "c 2"] and not dataset.problems
+
+
 LISTS = {  # of ImageSets: the lists, then keys of each split, images of test in others
     (("Layout/train", "abc"), ("Segmentation/test", "cde")): ("ab", "cde", 1),
     (("Segmentation/train", "abc"), ("Main/test", "cd")): ("ab", "cd", 1),

@@ -312,7 +312,7 @@ def test_a_split_never_takes_the_folder_of_another(tmp_path):
     root = write(tmp_path, {**files, "data.yaml": yaml})
     assert list(open_dataset(root).sources[0].lists) == ["train"]
     write(root, {"data.yaml": f"{yaml}val: v/images\n"})
-    with pytest.raises(UserError, match="val: v/images is not there"):
+    with pytest.raises(UserError, match=r"data.yaml: val: v/images is not there"):
         open_dataset(root)
 
 

@@ -163,12 +163,25 @@ def test_one_class_in_both_unicode_forms(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["names:\n  0: cat\n  0: dog\n", "names: [cat]\ntrain: a\ntrain: b\n"],
+    [
+        "names:\n  0: cat\n  0: dog\n",
+        "names: [cat]\ntrain: a\ntrain: b\n",
+        "names: [cat]\nNames: [dog]\n",
+    ],
 )
 def test_a_key_that_stands_twice_is_refused(tmp_path, text):
     write(tmp_path, {"a.png": None, "a.txt": ROW, "data.yaml": text})
     with pytest.raises(UserError, match=r"not a YAML file: '\w+' stands twice"):
         read(tmp_path)
+
+
+def test_keys_of_yaml_in_any_case(tmp_path):
+    files = {f"images/{d}/{d}.png": None for d in "xy"}
+    files |= {f"labels/{d}/{d}.txt": BOX for d in "xy"}
+    files["pets.yaml"] = "Names: [cat]\nNC: 1\nTRAIN: images/x\nVal: images/y\n"
+    root = write(tmp_path, files)
+    assert names_by_stem(read(root, "train")) == {"x": ["cat"]}
+    assert names_by_stem(read(root, "val")) == {"y": ["cat"]}
 
 
 DATA = "train: images\nnames: [cat]\n"
