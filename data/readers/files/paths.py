@@ -213,6 +213,15 @@ def folders_in(folder: Path) -> dict[str, Path]:
     return {name: folder / name for name in names}
 
 
+def child(folder: Path, name: str) -> Path:
+    """A folder in another, however its name is written."""
+    place = folder / name
+    if place.is_dir():
+        return place
+    inside = folders_in(folder).items()
+    return next((p for found, p in inside if folded(found) == folded(name)), place)
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Folders in a folder, sorted; without hidden ones and links that lead back."""
     real = folder.resolve()
@@ -238,9 +247,9 @@ def image_folders(path: Path, root: Path) -> list[Path]:
     bases = [root]
     if path.parent.name.lower() == "annotations":
         bases.append(path.parent.parent)
-    places = [path.parent, path.parent / "images", path.parent / "data"]
+    places = [path.parent, *(child(path.parent, name) for name in ("images", "data"))]
     for base in bases:
-        inside = base / "images"
+        inside = child(base, "images")
         places += [base / name, inside / name]
         places += [*_folders_of(split, base), *_folders_of(split, inside), inside, base]
     return [place for place in dict.fromkeys(places) if place.is_dir()]

@@ -6,9 +6,9 @@ from typing import Any
 
 from data.images import is_image_name
 from data.readers.annotation import Problem
-from data.readers.files.paths import files_under, folders_in, subfolders
+from data.readers.files.paths import child, files_under, folders_in, subfolders
 from data.readers.splits import SPLITS, folder_notes, splits_of, unknown_lists
-from data.readers.yolo.layout import Lists, child, images_in, text_lists, yaml_lists
+from data.readers.yolo.layout import Lists, images_in, text_lists, yaml_lists
 from data.readers.yolo.project import darknet_file, yaml_file
 
 DEPTH = 3  # ours: folders in folders that may be data sets

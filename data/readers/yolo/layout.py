@@ -10,7 +10,7 @@ from base import grouped
 from base.errors import UserError
 from data.images import SUFFIXES, is_image_name, without_suffix
 from data.readers.annotation import Problem
-from data.readers.files.paths import Finder, files_in, files_under, folded, folders_in
+from data.readers.files.paths import Finder, child, files_in, files_under, folded
 from data.readers.files.text import read_lines
 from data.readers.splits import is_split_name, split_in_name, unknown_lists
 from data.readers.yolo.names import is_name_file
@@ -25,15 +25,6 @@ OTHER_KEYS = ("path", "names", "nc", "download", "yaml_file", "roboflow", "kpt_s
 
 def is_list(path: Path) -> bool:
     return path.suffix.lower() == ".txt"
-
-
-def child(folder: Path, name: str) -> Path:
-    """A folder in another, however its name is written."""
-    place = folder / name
-    if place.is_dir():
-        return place
-    inside = folders_in(folder).items()
-    return next((p for found, p in inside if folded(found) == folded(name)), place)
 
 
 class LabelFiles:
@@ -226,7 +217,7 @@ def _images_of(names: Sequence[Any], finder: Finder) -> list[Path]:
 
 def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
     """train.txt and its like, as CVAT and Darknet have them; obj.data names some."""
-    folders = [root, root / "data", *([darknet.parent] if darknet else [])]
+    folders = [root, child(root, "data"), *([darknet.parent] if darknet else [])]
     finder = Finder([*folders, child(root, "images")])
     lists: Lists = {}
     known: dict[Path, str] = {}
@@ -235,7 +226,7 @@ def text_lists(root: Path, darknet: Path | None) -> tuple[Lists, list[Problem]]:
         if split and path and path.is_file():
             known.setdefault(path.resolve(), split)
     unknown: list[str] = []
-    files = [*files_in(root, ".txt"), *files_in(root / "data", ".txt")]
+    files = [*files_in(root, ".txt"), *files_in(child(root, "data"), ".txt")]
     sets = child(root, "ImageSets")
     for place in (child(sets, "Main"), sets, child(root, "splits")):
         texts = files_in(place, ".txt")

@@ -7,7 +7,7 @@ from typing import Any
 
 from base.errors import UserError
 from data.readers.annotation import Problem, same_name_problems
-from data.readers.files.paths import Finder
+from data.readers.files.paths import Finder, child
 from data.readers.files.text import check_names, read_lines
 from data.readers.yolo.project import MAX_BYTES, darknet_file, darknet_names, yaml_file
 
@@ -95,7 +95,8 @@ class FolderNames:
     ) -> None:
         self.root = root
         below = {p for f in folders for p in (f, *f.parents) if root in p.parents}
-        places = {root, root / "data", root / "labels", *folders, *below}
+        usual = (child(root, name) for name in ("data", "labels"))
+        places = {root, *usual, *folders, *below}
         self._files: dict[Path, NamesFile] = {}
         for folder in sorted(p for p in places if p.is_dir()):
             found = sorted(p for p in folder.iterdir() if is_name_file(p.name))

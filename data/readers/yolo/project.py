@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from base.errors import UserError
-from data.readers.files.paths import Finder
+from data.readers.files.paths import Finder, child, files_in
 from data.readers.files.text import read_lines, read_text
 
 MAX_BYTES = 1_000_000  # ours: a file of names is far smaller
@@ -70,8 +70,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 def darknet_file(root: Path) -> Path | None:
     """obj.data of a Darknet project, in its root, data/ or cfg/."""
-    for folder in (root, root / "data", root / "cfg"):
-        for path in sorted(folder.glob("*.data")):
+    for folder in (root, child(root, "data"), child(root, "cfg")):
+        for path in files_in(folder, ".data"):
             if {"train", "names"} & set(darknet_values(path)):
                 return path
     return None
@@ -86,4 +86,4 @@ def darknet_names(root: Path, darknet: Path | None) -> Path | None:
 def darknet_values(path: Path) -> dict[str, str]:
     """Keys and values of an obj.data: lines `train = data/train.txt`."""
     pairs = (line.partition("=") for line in read_lines(path, MAX_BYTES))
-    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
+    return {k.strip().lower(): v.strip() for k, _, v in pairs if v.strip()}

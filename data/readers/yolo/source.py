@@ -40,7 +40,7 @@ def find(path: Path) -> list["YoloSource"]:
             return [_from_yaml(path, load_yaml(path))]
         if path.suffix.lower() != ".data":
             return []
-        inside = path.parent.name in ("data", "cfg")  # of the project's root
+        inside = path.parent.name.lower() in ("data", "cfg")  # of the project's root
         source = _from_folder(path.parent.parent if inside else path.parent, path)
         return [source] if source else []
     if found := yaml_file(path):

@@ -215,3 +215,11 @@ def test_kinds_that_are_not_read_are_named(tmp_path):
     touch(tmp_path / "x", "a.GIF", "in/b.gif", "c.heic", "d.jpg")
     assert unread_kinds(tmp_path / "x") == told
     assert unread_kinds(tmp_path / "x" / "d.jpg") == ""
+
+
+def test_folders_of_images_in_capitals(tmp_path):
+    touch(tmp_path, "Annotations/a.json", "Images/Val/a.jpg", "Data/b.jpg")
+    found = image_folders(tmp_path / "a.json", tmp_path)
+    assert {tmp_path / "Images", tmp_path / "Data"} <= set(found)
+    found = image_folders(tmp_path / "Annotations" / "instances_val.json", tmp_path)
+    assert {tmp_path / "Images", tmp_path / "Images" / "Val"} <= set(found)

@@ -446,3 +446,13 @@ def test_labels_that_lie_elsewhere_are_told(tmp_path, folder):
     root = write(tmp_path, files | {f"{folder}/a.txt": ROW, "classes.txt": "dog\ncat"})
     lines = [p for p in read_dataset(root, "train").problems if p.id == "label-stray"]
     assert len(lines) == 1 and f"{folder}/D.txt; left out" in lines[0]
+
+
+def test_a_darknet_project_in_capitals(tmp_path):
+    files = pairs("x", *"abc") | {"Data/OBJ.NAMES": "dog\ncat\n"}
+    files["Data/OBJ.DATA"] = "TRAIN = one.list\nValid = two\nNAMES = Data/OBJ.NAMES\n"
+    files |= {"Data/one.list": "images/x/a.png\n", "Data/two": "images/x/b.png"}
+    root = write(tmp_path, files | {"Data/Test.TXT": "images/x/c.png"})
+    for path in (root, root / "Data" / "OBJ.DATA"):
+        assert of_each_split(path) == {"train": ["a"], "val": ["b"], "test": ["c"]}
+        assert read_dataset(path, "train").class_names == ["dog", "cat"]
