@@ -36,6 +36,7 @@ class TorchvisionSSD:
         is_last: bool = False,
         is_half: bool = False,
         is_compiled: bool = False,
+        threshold: float = MIN_SCORE,
     ) -> None:
         import torch
 
@@ -44,7 +45,7 @@ class TorchvisionSSD:
             weights=None,
             weights_backbone=None,
             num_classes=num_classes,
-            score_thresh=MIN_SCORE,  # ssdlite's own would be 0.001
+            score_thresh=threshold,  # ssdlite's own would be 0.001
         )
         layout = torch.channels_last if is_last else torch.contiguous_format
         self.model, self.is_half = model.to(memory_format=layout), is_half
@@ -90,7 +91,7 @@ class TorchvisionSSD:
 
 
 def in_every_setting(
-    name: str, num_classes: int, has_half: bool
+    name: str, num_classes: int, has_half: bool, threshold: float = MIN_SCORE
 ) -> dict[str, TorchvisionSSD]:
     """By what a table calls them; bfloat16 where the processor is quick at it."""
     settings = product((False, True), sorted({False, has_half}), (False, True))
@@ -98,7 +99,7 @@ def in_every_setting(
         f"{name}, {'bfloat16' if is_half else 'float32'}"
         + ", channels last" * is_last
         + ", compiled" * is_compiled: TorchvisionSSD(
-            name, num_classes, is_last, is_half, is_compiled
+            name, num_classes, is_last, is_half, is_compiled, threshold
         )
         for is_compiled, is_half, is_last in settings
     }
