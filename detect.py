@@ -114,7 +114,6 @@ def run(args: argparse.Namespace) -> int:
     from inference.outputs import Outputs
     from inference.stream import detect_frames
 
-    forms = (args.json, args.save_txt, args.save_crops)
     out = sys.stderr if args.json == "-" else sys.stdout
     bar = tqdm(unit=" frames", disable=True if args.quiet else None)
     bar.total = None if bar.disable else count_frames(sources)
@@ -124,9 +123,8 @@ def run(args: argparse.Namespace) -> int:
         broken.append(line)
         bar.write(line, file=sys.stderr)
 
-    outputs = Outputs(
-        Path(args.output), detector.class_names, *forms, report_unreadable
-    )
+    forms = (args.json, args.save_txt, args.save_crops, report_unreadable)
+    outputs = Outputs(Path(args.output), detector.class_names, *forms)
     num_objects = num_frames = 0
     started = time.perf_counter()
     frames = read_frames(sources, report_unreadable)

@@ -20,6 +20,8 @@ from base.files import new_file
 from base.keras_setup import import_keras
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
 
     from data import Dataset
@@ -103,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
     if val_set:
         print(f"teacher: mAP50 {score(teacher, theirs, val_set):.3f}")
         print(f"graft before: mAP50 {score(student, ours, val_set):.3f}")
-    distil(args, teacher, student, ours.layout)
+    distil(args, (student, teacher), ours.layout)
     weights.save(student, args.output, metadata)
     if val_set:
         print(f"graft after: mAP50 {score(student, ours, val_set):.3f}")
@@ -141,12 +143,8 @@ def load_models(
     training = {"options": vars(args), "tile_px": source.metadata.tile_px}
     described = [source.metadata, *([start.metadata] if is_file else [])]
     licences = dict.fromkeys(each.licence for each in described if each)
-    metadata = weights.ModelMetadata(
-        architecture,
-        source.class_names,
-        training=training,
-        licence="; ".join(licences),
-    )
+    fields = {"training": training, "licence": "; ".join(licences)}
+    metadata = weights.ModelMetadata(architecture, source.class_names, **fields)
     return teacher, theirs, student, metadata
 
 
@@ -174,12 +172,9 @@ def score(
 
 
 def distil(
-    args: argparse.Namespace,
-    teacher: "keras.Model",
-    student: "keras.Model",
-    layout: str,
+    args: argparse.Namespace, pair: "Sequence[keras.Model]", layout: str
 ) -> None:
-    """Minutes of learning from the teacher."""
+    """Minutes of learning; pair: the student and its teacher."""
     from tqdm import tqdm
 
     from data import Batches
@@ -193,14 +188,9 @@ def distil(
     for line in (f"{len(images)} images to learn on", *images.problems):
         print(line)
     batches = Batches(images, args.batch_size, seed=args.seed)
-    trainer = DistillationTrainer(
-        targets(student, args.targets),
-        targets(teacher, args.targets),
-        layout,
-        args.distance,
-    )
-    optimiser = make_optimiser("adamw", student.trainable_variables)
-    trainer.compile_for(optimiser)
+    both = (targets(model, args.targets) for model in pair)
+    trainer = DistillationTrainer(*both, layout, args.distance)
+    trainer.compile_for(make_optimiser("adamw", pair[0].trainable_variables))
     schedule = Schedule(args.lr, None, args.minutes)
     epoch = 0
     with tqdm(unit="step", disable=None) as bar:

@@ -25,11 +25,8 @@ class Parser(argparse.ArgumentParser):
     """Describes itself by a script's docstring, and its mistakes without the usage."""
 
     def __init__(self, prog: str, description: str | None) -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        raw = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog=prog, description=description, formatter_class=raw)
 
     def parse_args(
         self, args: Sequence[str] | None = None, namespace: Any = None

@@ -36,10 +36,8 @@ class PriorLayout:
     @property
     def priors_per_cell(self) -> tuple[int, ...]:
         """Priors in one cell of each map."""
-        return tuple(
-            1 + has_max + 2 * len(ratios)
-            for has_max, ratios in zip(self.max_size, self.ratios, strict=True)
-        )
+        maps = zip(self.max_size, self.ratios, strict=True)
+        return tuple(1 + has_max + 2 * len(ratios) for has_max, ratios in maps)
 
 
 VOC_SIZES = (30, 60, 111, 162, 213, 264, 315)

@@ -62,9 +62,7 @@ def current_fields(fields: dict, names: dict[str, str] = FIELDS) -> dict:
     {'neck': 'light', 'reuse': 'backbone'}
     """
     return {
-        names.get(name, name): VALUES.get((name, value), value)
-        if isinstance(value, str)
-        else value
+        names.get(name, name): VALUES.get((name, str(value)), value)
         for name, value in fields.items()
     }
 

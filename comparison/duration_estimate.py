@@ -12,6 +12,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from base.keras_setup import import_keras
 from comparison.plan import Combination
 from models import Architecture
 from models.weights.hub import DEFAULT_BACKBONE
@@ -44,11 +45,8 @@ def describe(states: dict[str, str], minutes: dict[str, float]) -> str:
       b: new, about 12 minutes
     1 of 2 to train, about 12 minutes in all
     """
-    lines = [
-        f"  {name}: {state}"
-        + (f", about {_in_words(minutes[name])}" if name in minutes else "")
-        for name, state in states.items()
-    ]
+    about = {name: f", about {_in_words(minutes[name])}" for name in minutes}
+    lines = [f"  {n}: {state}{about.get(n, '')}" for n, state in states.items()]
     total = f", about {_in_words(sum(minutes.values()))} in all" if minutes else ""
     return "\n".join([*lines, f"{len(minutes)} of {len(states)} to train{total}"])
 
@@ -66,8 +64,6 @@ def _apart(work: Callable[[list], list], combinations: Sequence[Combination]) ->
 
 
 def _reasons(combinations: list[Combination]) -> list[str | None]:
-    from base.keras_setup import import_keras
-
     import_keras()
     return [_reason(combination) for combination in combinations]
 
@@ -89,18 +85,13 @@ def _architecture(combination: Combination) -> Architecture:
     neck = combination.neck
     if combination.backbone == DEFAULT_BACKBONE and not (neck or combination.weights):
         neck = "yolox"  # that of the detector in weights/
-    given = {"width": combination.width, "neck": neck}
-    return Architecture(
-        combination.backbone,
-        num_classes=21,  # VOC's: changes the time by nothing that counts
-        adapter_filters=combination.adapter_filters,
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    width = {} if combination.width is None else {"width": combination.width}
+    num_classes = 21  # VOC's: changes the time by nothing that counts
+    form = (combination.backbone, num_classes, combination.adapter_filters, neck)
+    return Architecture(*form, **width)
 
 
 def _seconds(combinations: list[Combination]) -> list[float]:
-    from base.keras_setup import import_keras
-
     keras = import_keras()
     from training.hardware import devices
 

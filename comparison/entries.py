@@ -94,15 +94,9 @@ def make_entries(
     entries = []
     for members in groups.values():
         members = sorted(members, key=lambda i: runs[i].seed)
-        draws = [resampled_map(scores[i].matched, counts) for i in members]
-        entries.append(
-            Entry(
-                runs[members[0]].model,
-                [runs[i] for i in members],
-                [scores[i] for i in members],
-                np.mean(draws, axis=0),
-            )
-        )
+        own, their_scores = [runs[i] for i in members], [scores[i] for i in members]
+        draws = [resampled_map(score.matched, counts) for score in their_scores]
+        entries.append(Entry(own[0].model, own, their_scores, np.mean(draws, axis=0)))
     names = [entry.name for entry in entries]
     for entry in entries:
         if names.count(entry.name) > 1:

@@ -32,16 +32,12 @@ def resampled_map(matched: Matched, counts: np.ndarray) -> np.ndarray:
     An image that is drawn twice brings its detections twice, right and wrong as they
     are in one, so nothing is matched again. nan for a draw without any object.
     """
-    per_class = [
-        _average_precision(matched, counts, class_id)
-        for class_id in range(1, matched.num_truth.shape[1] + 1)
-    ]
-    values = np.array(per_class)  # (C - 1, draws)
-    known = np.isfinite(values)
+    class_ids = range(1, matched.num_truth.shape[1] + 1)
+    values = [_average_precision(matched, counts, class_id) for class_id in class_ids]
+    known = np.isfinite(values)  # (C - 1, draws)
     total = np.where(known, values, 0).sum(axis=0)
-    return np.divide(
-        total, known.sum(axis=0), out=np.full(len(counts), np.nan), where=known.any(0)
-    )
+    empty = np.full(len(counts), np.nan)
+    return np.divide(total, known.sum(axis=0), out=empty, where=known.any(axis=0))
 
 
 def _average_precision(

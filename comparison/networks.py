@@ -58,12 +58,8 @@ def load(compared: Compared, dataset: Dataset) -> ComparedModel:
             f"{path}: expected the classes {', '.join(dataset.class_names)}. "
             f"Received: {', '.join(model.class_names)}; compare runs of one data set."
         )
-    cost = {
-        "parameters_m": parameters / 1e6,
-        "gflops": gflops,
-        "weights_mb": size_of(path) / 1e6,
-    }
-    return ComparedModel(path, model, cost)
+    cost = {"parameters_m": parameters / 1e6, "gflops": gflops}
+    return ComparedModel(path, model, cost | {"weights_mb": size_of(path) / 1e6})
 
 
 def readable(dataset: Dataset) -> Dataset:
@@ -109,11 +105,9 @@ def _read(path: Path, key: str) -> tuple[list[np.ndarray], float] | None:
 
 def _write(path: Path, key: str, found: list[np.ndarray], val_acc: float) -> None:
     rows = [np.asarray(d)[np.asarray(d)[:, 0] > 0] for d in found]  # without padding
-    lengths = [len(part) for part in rows]
+    arrays = {"lengths": [len(part) for part in rows], "rows": np.concatenate(rows)}
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file, key=key, lengths=lengths, rows=np.concatenate(rows), val_acc=val_acc
-        )
+        np.savez(file, key=key, val_acc=val_acc, **arrays)
 
 
 def measure_speed(

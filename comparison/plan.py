@@ -35,12 +35,10 @@ class Combination:
         >>> Combination("MobileNet", 0.25, freeze=True, seed=1).name
         'MobileNet-0.25-frozen-seed1'
         """
-        parts = [self.backbone]
-        parts += [] if self.width is None else [f"{self.width:g}"]
-        parts += [] if self.neck is None else [self.neck]
-        parts += [] if self.adapter_filters == 256 else [str(self.adapter_filters)]
-        parts += ["frozen"] if self.freeze else []
-        return "-".join([*parts, f"seed{self.seed}"])
+        width = None if self.width is None else f"{self.width:g}"
+        filters = None if self.adapter_filters == 256 else str(self.adapter_filters)
+        parts = [self.backbone, width, self.neck, filters, self.freeze and "frozen"]
+        return "-".join(filter(None, [*parts, f"seed{self.seed}"]))
 
     def options(self) -> list[str]:
         """For the command line of train.py.

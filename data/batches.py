@@ -84,9 +84,8 @@ class Batches:
         self.rows = max(-(-most // ROWS_STEP), 1) * ROWS_STEP  # M
         self.broken: set[Path] = set()
         pixels = sum(w * h for w, h in (p.size_wh for p in dataset.samples))
-        self._kept: dict[int, np.ndarray] | None = None
-        if augmented and pixels * 3 <= KEPT_BYTES:
-            self._kept = {}
+        fits = augmented and pixels * 3 <= KEPT_BYTES
+        self._kept: dict[int, np.ndarray] | None = {} if fits else None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -113,13 +112,11 @@ class Batches:
 
     def batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """One batch, or this share of it; the same bytes whenever it is asked for."""
-        chosen = list(
-            zip(self._positions(step), self.indices(epoch, step), strict=False)
-        )
+        pairs = zip(self._positions(step), self.indices(epoch, step), strict=False)
         size = self._rows.stop - self._rows.start
         images = np.zeros((size, self.size, self.size, 3), np.uint8)
         truths = [np.zeros((0, 5), np.float32)] * size
-        for row, (at, index) in enumerate(chosen[self._rows]):
+        for row, (at, index) in enumerate(list(pairs)[self._rows]):
             turn = at // len(self.dataset) if self.augmented else 0
             images[row], truths[row] = self._prepare(epoch, index, turn)
         return images, pad_truth(truths, self.rows)

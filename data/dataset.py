@@ -135,9 +135,8 @@ def report_problems(*datasets: Dataset) -> None:
     """Notes and problems to standard error, a line for each kind of problem."""
     lines = [line for dataset in datasets for line in dataset.notes]
     lines += [line for dataset in datasets for line in dataset.problems]
-    lines = dict.fromkeys(lines)  # two splits may say the same
-    ids = [(getattr(line, "id", "reader"), line) for line in lines]
-    kinds = grouped((line if id == "reader" else id, line) for id, line in ids)
+    ids = {line: getattr(line, "id", "reader") for line in lines}  # each line once
+    kinds = grouped((line if i == "reader" else i, line) for line, i in ids.items())
     shown = [
         f"{first} And {len(more)} more of this kind." if more else first
         for first, *more in kinds.values()

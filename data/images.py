@@ -29,13 +29,7 @@ EXIF_ORIENTATION = 0x0112  # EXIF 2.32, sec. 4.6.4
 SIDEWAYS = (5, 6, 7, 8)  # EXIF 2.32: orientations that swap width and height
 
 # OpenCV decodes JPEG at 1/2, 1/4, 1/8 of its size in a fraction of the time.
-REDUCED = (  # cv2.ImreadModes
-    (8, cv2.IMREAD_REDUCED_COLOR_8),
-    (4, cv2.IMREAD_REDUCED_COLOR_4),
-    (2, cv2.IMREAD_REDUCED_COLOR_2),
-)
-
-
+REDUCED = {n: getattr(cv2, f"IMREAD_REDUCED_COLOR_{n}") for n in (8, 4, 2)}
 # OpenCV from 4.11 on decodes JPEG to RGB itself; the same bytes as by converting after
 DECODES_RGB = hasattr(cv2, "IMREAD_COLOR_RGB")
 
@@ -92,7 +86,10 @@ def decode_image(raw: bytes, name: str, min_side: int = 0) -> np.ndarray:
         raise UserError(f"{name}: the {kind} file is cut off before its end.")
     if kind == "TIFF":
         return _decode_tiff(name, raw)
-    flags = _decode_flags(size_wh, kind, min_side) | cv2.IMREAD_IGNORE_ORIENTATION
+    factors = [f for f in REDUCED if min(size_wh) // f >= min_side > 0]
+    is_reduced = kind == "JPEG" and factors
+    flags = REDUCED[factors[0]] if is_reduced else cv2.IMREAD_COLOR
+    flags |= cv2.IMREAD_IGNORE_ORIENTATION
     is_rgb = DECODES_RGB and kind == "JPEG"
     if is_rgb:
         flags = flags & ~cv2.IMREAD_COLOR | cv2.IMREAD_COLOR_RGB
@@ -171,14 +168,6 @@ def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         image = cv2.flip(image, 0)
     return image
-
-
-def _decode_flags(size_wh: tuple[int, int], kind: str, min_side: int) -> int:
-    if kind == "JPEG" and min_side > 0:
-        for factor, flags in REDUCED:
-            if min(size_wh) // factor >= min_side:
-                return flags
-    return cv2.IMREAD_COLOR
 
 
 def _is_whole(raw: bytes, kind: str) -> bool:

@@ -46,19 +46,13 @@ def detections(
 
     class_names: by category id.
     """
-    return fo.Detections(
-        detections=[
-            fo.Detection(
-                label=class_names[row["category_id"]],
-                bounding_box=[
-                    value / side
-                    for value, side in zip(row["bbox"], size_wh * 2, strict=True)
-                ],
-                confidence=row["score"],
-            )
-            for row in rows
-        ]
-    )
+    found = []
+    for row in rows:
+        label, sides = class_names[row["category_id"]], size_wh * 2
+        box = [value / side for value, side in zip(row["bbox"], sides, strict=True)]
+        options = {"bounding_box": box, "confidence": row["score"]}
+        found.append(fo.Detection(label=label, **options))
+    return fo.Detections(detections=found)
 
 
 if __name__ == "__main__":

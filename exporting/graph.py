@@ -47,10 +47,8 @@ def whole(
     priors = make_priors(exportable.priors)
     model, layout = exportable.model, exportable.metadata.output_format
     # apart to the end: in one tensor int8 would round logits by the range of offsets
-    maps = keras.Model(
-        model.input,
-        [model.get_layer(name).output for name in ("mbox_loc", "mbox_conf")],
-    )
+    heads = [model.get_layer(name).output for name in ("mbox_loc", "mbox_conf")]
+    maps = keras.Model(model.input, heads)
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")])
     def detect(images: Tensor) -> dict[str, Tensor]:
@@ -74,16 +72,15 @@ def is_map(name: str) -> bool:
 def _outputs(rows: Tensor, layout: str) -> dict[str, Tensor]:
     class_ids, scores, boxes = rows[..., 0], rows[..., 1], rows[..., 2:]
     is_found = tf.cast(scores > 0, tf.float32)
-    outputs = {
-        "boxes": boxes,
-        "scores": scores,
+    counts = {
         "classes": tf.maximum(class_ids - 1, 0),
         "count": tf.reduce_sum(is_found, axis=-1),
     }
     if layout == "frigate":
-        return outputs | {"boxes": tf.gather(boxes, XY_OF_YX, axis=-1)}
-    integers = {name: tf.cast(outputs[name], tf.int32) for name in ("classes", "count")}
-    return outputs | integers
+        boxes = tf.gather(boxes, XY_OF_YX, axis=-1)
+    else:
+        counts = {name: tf.cast(value, tf.int32) for name, value in counts.items()}
+    return {"boxes": boxes, "scores": scores, **counts}
 
 
 def suppress_flat(boxes: Tensor, scores: Tensor) -> Tensor:
@@ -124,12 +121,8 @@ def frozen(function: tf.types.experimental.GenericFunction) -> tf.Module:
     imported = tf.compat.v1.wrap_function(
         lambda: tf.graph_util.import_graph_def(graph, name=""), []
     )
-    run = imported.prune(
-        *(
-            [tensor.name for tensor in tensors]
-            for tensors in (constant.inputs, constant.outputs)
-        )
-    )
+    ends = (constant.inputs, constant.outputs)
+    run = imported.prune(*([tensor.name for tensor in end] for end in ends))
     module = tf.Module()
     module.detect = tf.function(
         lambda images: dict(zip(names, run(images), strict=True)),

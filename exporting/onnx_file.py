@@ -28,13 +28,9 @@ def write(exportable: ExportSpec, path: Path) -> None:
     model = convert(exportable)
     if exportable.metadata.precision == "float16":
         halve(model)
-    helper.set_model_props(
-        model,
-        {
-            ATTRIBUTE: exportable.metadata.to_json(),
-            LABELS_NAME: exportable.metadata.labels(),
-        },
-    )
+    metadata = exportable.metadata
+    texts = {ATTRIBUTE: metadata.to_json(), LABELS_NAME: metadata.labels()}
+    helper.set_model_props(model, texts)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
@@ -113,9 +109,8 @@ def halve(model: onnx.ModelProto) -> None:
         name = weights.name
         half = numpy_helper.to_array(weights).astype(np.float16)
         weights.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
-        casts.append(
-            helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT)
-        )
+        ends = ([f"{name}_half"], [name])
+        casts.append(helper.make_node("Cast", *ends, to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -6,9 +6,8 @@ Through `read_model`, not `convert_model`: that one reports its use to Google An
 import sys
 from pathlib import Path
 
-sys.modules.setdefault(
-    "openvino_telemetry", None
-)  # as inference/runtimes/openvino_file.py
+# as inference/runtimes/openvino_file.py
+sys.modules.setdefault("openvino_telemetry", None)
 
 import onnx  # noqa: E402
 import openvino  # noqa: E402
@@ -25,8 +24,7 @@ def write(exportable: ExportSpec, path: Path) -> None:
     try:
         model = openvino.Core().read_model(temporary)
         model.set_rt_info(metadata.to_json(), [ATTRIBUTE])
-        openvino.save_model(
-            model, path, compress_to_fp16=metadata.precision == "float16"
-        )
+        is_half = metadata.precision == "float16"
+        openvino.save_model(model, path, compress_to_fp16=is_half)
     finally:
         temporary.unlink()

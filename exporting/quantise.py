@@ -11,20 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
+from onnxruntime import quantization
 
 from exporting.graph import is_map
 
 HEAD = "_mbox_"  # in the name of each of models.necks.heads' convolutions
 
 
-class _Images(CalibrationDataReader):
+class _Images(quantization.CalibrationDataReader):
     """One image at a time, from uint8 (N, 300, 300, 3)."""
 
     def __init__(self, images: np.ndarray) -> None:
@@ -41,19 +35,19 @@ def quantised(model: onnx.ModelProto, images: np.ndarray) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder, "plain.onnx"), Path(folder, "int8.onnx")
         onnx.save(model, plain)
-        quantize_static(
+        quantization.quantize_static(
             plain,
             small,
             _Images(images),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             # 7 bits: with 8 the products overflow on AVX2 and AVX512 without VNNI,
             # onnxruntime's documentation, "When and why do I need to try U8U8"
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_quantize=[n.name for n in model.graph.node if is_map(n.name)],
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
         )
         model = onnx.load(small)
     leave_heads_unrounded(model.graph)
@@ -81,6 +75,6 @@ def leave_heads_unrounded(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         node.input[:] = [unrounded.get(name, name) for name in node.input]
     used = {name for node in graph.node for name in node.input}
-    idle = [values for values in graph.initializer if values.name not in used]
-    for values in idle:  # onnxruntime warns of each
-        graph.initializer.remove(values)
+    for values in list(graph.initializer):  # onnxruntime warns of each that is idle
+        if values.name not in used:
+            graph.initializer.remove(values)

@@ -95,8 +95,7 @@ class Outputs:
         self._source = frame.source
         # a PNG where it is longer than a JPEG may be
         is_long = max(frame.image.shape) > MAX_SIDES[".jpg"]
-        suffix = ".mp4" if frame.fps else ".png" if is_long else ".jpg"
-        self._suffix = suffix
+        self._suffix = suffix = ".mp4" if frame.fps else ".png" if is_long else ".jpg"
         self._stem = self._free_stem(Path(frame.source.name).stem, suffix)
         if frame.fps:
             self._video = VideoFile(self.folder / f"{self._stem}{suffix}", frame.fps)

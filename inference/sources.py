@@ -9,7 +9,9 @@ it is asked for.
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,6 +30,7 @@ VIDEO_SUFFIXES = (
     *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"),
     *(".wmv", ".ts", ".m2ts", ".mts"),
 )
+SHOWN_SUFFIXES = SUFFIXES + VIDEO_SUFFIXES
 # ours: protocols that the FFmpeg inside OpenCV opens
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 DEFAULT_FPS = 25.0  # ours: where a stream does not tell, or tells nonsense
@@ -140,11 +143,8 @@ def _find(text: str) -> list[MediaSource]:
     if "://" in text:
         return [_stream(text)]
     if path.is_dir():
-        suffixes = ", ".join(SUFFIXES + VIDEO_SUFFIXES)
-        problem = (
-            f"no images or videos in this folder; expected files ending in {suffixes}"
-        )
-        return _shown(path.iterdir(), f"{path}: {problem}.")
+        problem = f"{path}: no images or videos in this folder; expected files ending"
+        return _shown(path.iterdir(), f"{problem} in {', '.join(SHOWN_SUFFIXES)}.")
     if path.is_file():
         return _listed(path) if path.suffix.lower() == ".txt" else [_file(text)]
     if text.isdecimal():
@@ -167,18 +167,16 @@ def _stream(text: str) -> MediaSource:
 
 
 def _file(text: str) -> MediaSource:
-    is_video = text.lower().endswith(VIDEO_SUFFIXES)
-    return MediaSource("video" if is_video else "image", text)
+    return MediaSource("video" if _is_video(text) else "image", text)
 
 
-def _is_shown(path: Path) -> bool:
-    return path.is_file() and (
-        is_image_name(path.name) or path.name.lower().endswith(VIDEO_SUFFIXES)
-    )
+def _is_video(name: str) -> bool:
+    return name.lower().endswith(VIDEO_SUFFIXES)
 
 
 def _shown(paths: Iterable[Path], problem: str) -> list[MediaSource]:
-    found = [_file(str(path)) for path in sorted(paths) if _is_shown(path)]
+    files = (path for path in sorted(paths) if path.is_file())
+    found = [_file(str(p)) for p in files if is_image_name(p.name) or _is_video(p.name)]
     if not found:
         raise UserError(problem)
     return found
@@ -196,10 +194,8 @@ def _listed(path: Path) -> list[MediaSource]:
     names = [name for name in names if name and not name.startswith("#")]
     if not names:
         raise UserError(f"{path}: expected a path on each line, found none.")
-    return [
-        _stream(name) if "://" in name else _file(str(path.parent / name))
-        for name in names
-    ]
+    where = path.parent
+    return [_stream(n) if "://" in n else _file(str(where / n)) for n in names]
 
 
 def read_frames(
@@ -271,17 +267,13 @@ def count_frames(sources: Sequence[MediaSource]) -> int | None:
 
     Opens each video once.
     """
-    total = 0
-    for source in sources:
-        if source.kind in ("camera", "stream"):
-            return None
-        if source.kind == "video":
-            try:
-                capture = _open(source)
-            except UserError:  # told when it is its turn
-                continue
+    kinds = Counter(source.kind for source in sources)
+    if kinds["camera"] or kinds["stream"]:
+        return None
+    total = kinds["image"]
+    for source in (source for source in sources if source.kind == "video"):
+        with suppress(UserError):  # told when it is its turn
+            capture = _open(source)
             total += max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
             capture.release()
-        else:
-            total += 1
     return total

@@ -102,9 +102,8 @@ def explained(weights: str | None, backbone: str) -> Iterator[None]:
             raise
         reason = in_one_line(error)
         if weights != "imagenet":
-            raise UserError(
-                f"--weights {weights} does not fit {backbone}: {reason}"
-            ) from error
+            line = f"--weights {weights} does not fit {backbone}: {reason}"
+            raise UserError(line) from error
         raise UserError(
             f"--weights imagenet: {reason}. Keras keeps ImageNet weights in "
             "~/.keras/models: go online once, copy the file there, or use --weights "

@@ -111,9 +111,8 @@ class Pool:
     padding: str = "same"
 
     def __call__(self, x: Tensor, norm: str) -> Tensor:
-        return layers.MaxPooling2D(
-            self.size, self.strides, padding=self.padding, name=self.name
-        )(x)
+        form = (self.size, self.strides, self.padding)
+        return layers.MaxPooling2D(*form, name=self.name)(x)
 
 
 @dataclass(frozen=True)

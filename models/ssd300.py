@@ -22,15 +22,12 @@ def features(images: Tensor, weights: str | None, norm: str) -> Tensor:
     """Features (B, 38, 38, 256) of preprocessed images; ImageNet's are VGG16's."""
     pool3 = stack(LAYERS, images, norm)["pool3"]
     if weights is not None:
-        vgg16 = applications.VGG16(
-            include_top=False, weights=weights, input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3)
-        )
-        model = Model(images, pool3)
-        for block, number in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)]:
-            published = vgg16.get_layer(f"block{block}_conv{number}")
-            model.get_layer(f"conv{block}_{number}").set_weights(
-                published.get_weights()
-            )
+        shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
+        vgg16 = applications.VGG16(False, weights, input_shape=shape)
+        for layer in Model(images, pool3).layers:
+            if layer.weights:  # conv1_1: block1_conv1
+                name = layer.name.replace("conv", "block").replace("_", "_conv")
+                layer.set_weights(vgg16.get_layer(name).get_weights())
     return pool3
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from reports.curves import COLOURS, DASHES, GREY, GRID, INK, frame_axes, new_figure
+from reports.curves import COLOURS, GREY, GRID, INK, frame_axes, line_style, new_figure
 
 # a page's own colours, which follow its reader's light or dark mode
 STYLES = {INK: "currentColor", "#000000": "currentColor"}
@@ -41,18 +41,10 @@ def plot_map_vs_fps(points: Sequence[Point]) -> Figure:
         colour = COLOURS[i % len(COLOURS)]
         axes.plot([point.fps] * 2, point.ends, color=colour, linewidth=1.4)
         axes.plot(point.fps_ends, [point.mAP50] * 2, color=colour, linewidth=1.4)
-        axes.plot(
-            point.fps,
-            point.mAP50,
-            marker="o",
-            markersize=9,
-            markerfacecolor=colour if point.on_front else "none",
-            markeredgecolor=colour,
-            markeredgewidth=2,
-            linestyle="none",
-            clip_on=False,
-            label=point.name,
-        )
+        look = {"marker": "o", "markersize": 9, "markeredgewidth": 2, "color": colour}
+        look |= {"markerfacecolor": colour if point.on_front else "none"}
+        place = (point.fps, point.mAP50)
+        axes.plot(*place, linestyle="none", clip_on=False, label=point.name, **look)
     frame_axes(axes, "mAP50 and speed", None)
     axes.set_xscale("log")
     _plain_ticks(axes.xaxis, [end for point in points for end in point.fps_ends])
@@ -73,16 +65,9 @@ def plot_runs(
     for axes, column in zip(panels, ("mAP50", "val_acc"), strict=True):
         for i, (name, rows) in enumerate(histories.items()):
             x = [r["seconds"] / 60 if over_time else r["epoch"] for r in rows]
-            axes.plot(
-                x,
-                [row[column] for row in rows],
-                color=COLOURS[i % len(COLOURS)],
-                linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
-                marker="o" if len(rows) < 3 else None,
-                linewidth=1.8,
-                clip_on=False,
-                label=name,
-            )
+            y = [row[column] for row in rows]
+            marker = "o" if len(rows) < 3 else None
+            axes.plot(x, y, **line_style(i), marker=marker, clip_on=False, label=name)
         frame_axes(axes, column.replace("_", " "), None)
         axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
         axes.set_xlabel("minutes" if over_time else "epoch", color=INK)
@@ -100,9 +85,7 @@ def as_svg(figure: Figure, title: str) -> str:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     # its own size, letters and names would get in the way of the page's
-    svg = re.sub(
-        r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL
-    )
+    svg = re.sub(r"(?s)<metadata>.*?</metadata>|<style.*?</style>", "", svg)
     svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
     svg = re.sub(r"font-family:[^;]*; ", "", svg)
     svg = re.sub(r'<g id="\w+"', "<g", svg)
@@ -125,13 +108,6 @@ def _plain_ticks(axis: mpl.axis.Axis, values: Sequence[float]) -> None:
 
 
 def _legend(figure: Figure, axes: mpl.axes.Axes) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    figure.legend(
-        handles,
-        names,
-        loc="outside lower center",
-        ncols=2,
-        frameon=False,
-        fontsize=9,
-        labelcolor=INK,
-    )
+    look = {"frameon": False, "fontsize": 9, "labelcolor": INK}
+    place = {"loc": "outside lower center", "ncols": 2}
+    figure.legend(*axes.get_legend_handles_labels(), **place, **look)

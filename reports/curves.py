@@ -88,18 +88,15 @@ def plot_precision_recall(curves: Sequence[ClassCurve], path: str | Path) -> Non
         mean = np.mean([curve.ap_area for curve in present])
         axes.set_title(f"mAP50 {mean:.3f}", loc="right", color=INK, fontsize=10)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5)
-        )
+        beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+        axes.legend(frameon=False, fontsize=9, **beside)
     save_figure(figure, path)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     # name -> (epochs,) with nan where a row has no number; columns all nan are dropped
-    names = {name: None for row in rows for name in row}  # a set that keeps its order
-    columns = {
-        name: np.array([_number(row.get(name)) for row in rows]) for name in names
-    }
+    names = {name for row in rows for name in row}
+    columns = {n: np.array([_number(row.get(n)) for row in rows]) for n in names}
     return {name: c for name, c in columns.items() if np.isfinite(c).any()}
 
 
@@ -128,23 +125,15 @@ def _plot_panel(
         if name not in columns:
             continue
         known = np.isfinite(columns[name])  # mAP may be measured every few epochs only
-        marker = "o" if known.sum() < 15 else None
-        axes.plot(
-            epochs[known],
-            columns[name][known],
-            color=colour,
-            linestyle=style,
-            linewidth=1.8,
-            marker=marker,
-            markersize=5,
-            markerfacecolor=colour if style == "-" else "white",
-            label=label,
-        )
+        look = {"color": colour, "linestyle": style, "linewidth": 1.8}
+        if known.sum() < 15:
+            filling = colour if style == "-" else "white"
+            look |= {"marker": "o", "markersize": 5, "markerfacecolor": filling}
+        axes.plot(epochs[known], columns[name][known], label=label, **look)
     frame_axes(axes, title, epochs)
     if not axes.lines:
-        axes.text(
-            0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=GREY
-        )
+        style = {"transform": axes.transAxes, "ha": "center", "color": GREY}
+        axes.text(0.5, 0.5, "not recorded", **style)
         axes.set_yticks([])
         axes.grid(visible=False)
         return
@@ -172,15 +161,17 @@ def _plot_class(axes: Axes, curve: ClassCurve, rank: int | None) -> None:
     # rank chooses colour and dashes; None: one of too many, grey and without a name
     style = {"color": GREY, "linewidth": 0.8, "alpha": 0.7}
     if rank is not None:
-        style = {
-            "color": COLOURS[rank % len(COLOURS)],
-            "linestyle": DASHES[rank // len(COLOURS) % len(DASHES)],
-            "linewidth": 1.8,
-            "label": f"{curve.class_name}  {curve.ap_area:.3f}",
-        }
+        style = line_style(rank) | {"label": f"{curve.class_name}  {curve.ap_area:.3f}"}
     recall = np.concatenate([[0.0], curve.recall])
     precision = np.concatenate([curve.precision[:1], curve.precision])
     axes.plot(recall[: len(precision)], precision, **style)
+
+
+def line_style(rank: int) -> dict[str, Any]:
+    """The colour and dashes of one of several lines."""
+    turn, colour = divmod(rank, len(COLOURS))
+    dashes = DASHES[turn % len(DASHES)]
+    return {"color": COLOURS[colour], "linestyle": dashes, "linewidth": 1.8}
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

@@ -25,18 +25,9 @@ Rectangle = tuple[int, int, int, int]
 
 # ours: 12 colours far apart on photographs, bright enough for a thin line
 COLOURS: tuple[Colour, ...] = (
-    (255, 196, 0),
-    (0, 114, 255),
-    (0, 200, 83),
-    (240, 50, 230),
-    (255, 87, 34),
-    (0, 229, 255),
-    (170, 0, 255),
-    (198, 255, 0),
-    (255, 23, 68),
-    (0, 150, 136),
-    (255, 145, 200),
-    (141, 85, 36),
+    *((255, 196, 0), (0, 114, 255), (0, 200, 83), (240, 50, 230), (255, 87, 34)),
+    *((0, 229, 255), (170, 0, 255), (198, 255, 0), (255, 23, 68), (0, 150, 136)),
+    *((255, 145, 200), (141, 85, 36)),
 )
 GOLDEN_RATIO = 0.618034  # turns the hue so that neighbours never look alike
 OUTLINE: Colour = (20, 20, 20)  # ours: keeps a bright line visible on white
@@ -89,20 +80,21 @@ def draw_boxes(
     side = min((height + width) / 2, MAX_SIDES * _median_side(corners))
     line = math.ceil(LINE_SHARE * side)
     canvas = np.ascontiguousarray(image).copy()
-    order = range(len(labels) - 1, -1, -1)
+    order = range(len(labels))[::-1]
     for i in order:
         _draw_rectangle(canvas, corners[i], class_colour(class_ids[i]), line)
     font = _font(round(np.clip(FONT_SHARE * side, MIN_FONT, MAX_FONT)))
     sample = Image.fromarray(canvas)
     pen = ImageDraw.Draw(sample)
     taken: list[Rectangle] = []
-    places = [
-        _place(corners[i], labels[i], font, sample.size, taken)
-        for i in range(len(labels))
-    ]
-    for i in order:
-        if places[i] is not None:
-            _draw_label(pen, places[i], labels[i], class_colour(class_ids[i]), font)
+    pairs = zip(corners, labels, strict=True)
+    places = [_place(*pair, font, sample.size, taken) for pair in pairs]
+    for i in (i for i in order if places[i] is not None):
+        left, top, right, bottom = places[i]
+        colour = class_colour(class_ids[i])
+        pen.rectangle((left, top, right - 1, bottom - 1), fill=colour)
+        look = {"fill": _text_colour(colour), "font": font, "anchor": "mm"}
+        pen.text(((left + right) / 2, (top + bottom) / 2), labels[i], **look)
     return np.asarray(sample).copy()
 
 
@@ -111,10 +103,8 @@ def draw_detections(
 ) -> np.ndarray:
     """A new image with box, class and score of each of the detections (N, 6)."""
     class_ids = detections[:, 0].astype(int)
-    labels = [
-        f"{class_names[i - 1]} {score:.2f}"
-        for i, score in zip(class_ids, detections[:, 1], strict=True)
-    ]
+    pairs = zip(class_ids, detections[:, 1], strict=True)
+    labels = [f"{class_names[i - 1]} {score:.2f}" for i, score in pairs]
     return draw_boxes(image, detections[:, 2:], labels, class_ids)
 
 
@@ -246,9 +236,7 @@ def _place(
         return None
     xmin, ymin, _, ymax = corners.tolist()
     left = min(xmin, width - wide)
-    tops = [
-        min(max(y, 0), height - high) for y in (ymin - high, ymin, ymax, ymax - high)
-    ]
+    tops = np.clip([ymin - high, ymin, ymax, ymax - high], 0, height - high).tolist()
     spots = [(left, top, left + wide, top + high) for top in tops]
     free = [spot for spot in spots if not any(_overlap(spot, t) for t in taken)]
     spot = (free or spots)[0]
@@ -260,25 +248,10 @@ def _overlap(a: Rectangle, b: Rectangle) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _draw_label(
-    pen: ImageDraw.ImageDraw,
-    place: Rectangle,
-    label: str,
-    colour: Colour,
-    font: ImageFont.FreeTypeFont,
-) -> None:
-    left, top, right, bottom = place
-    pen.rectangle((left, top, right - 1, bottom - 1), fill=colour)
-    middle = ((left + right) / 2, (top + bottom) / 2)
-    pen.text(middle, label, fill=_text_colour(colour), font=font, anchor="mm")
-
-
 def _text_colour(ground: Colour) -> Colour:
     # black or white, whichever has more contrast; WCAG 2.2, relative luminance
-    channels = np.array(ground) / 255
-    linear = np.where(
-        channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
-    )
+    rgb = np.array(ground) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ np.array([0.2126, 0.7152, 0.0722]))
     return (0, 0, 0) if (luminance + 0.05) ** 2 > 1.05 * 0.05 else (255, 255, 255)
 

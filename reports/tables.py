@@ -34,16 +34,16 @@ def class_table(
     all         -          1  1.000  1.000  1.000         -
     cat         1          1  1.000  1.000  1.000         -
     """
-    figures = [_figures(curve, threshold, coco_per_class or {}) for curve in curves]
-    present = [
-        row for row, curve in zip(figures, curves, strict=True) if curve.num_truth
-    ]
+    rows, present = [], [[math.nan] * 4]
+    for curve in curves:
+        coco = (coco_per_class or {}).get(curve.class_name, {}).get("AP", math.nan)
+        figures = [*at_threshold(curve, threshold), curve.ap_area, coco]
+        rows.append([curve.class_name, curve.num_images, curve.num_truth, *figures])
+        if curve.num_truth:
+            present.append(figures)
     instances = sum(curve.num_truth for curve in curves)
-    images = MISSING if num_images is None else num_images
-    rows = [["all", images, instances, *_means(present)]]
-    for curve, numbers in zip(curves, figures, strict=True):
-        rows.append([curve.class_name, curve.num_images, curve.num_truth, *numbers])
-    return text_table(CLASS_HEADERS, rows)
+    means = np.mean(present[1:] or present, axis=0).tolist()
+    return text_table(CLASS_HEADERS, [["all", num_images, instances, *means], *rows])
 
 
 def text_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -56,14 +56,10 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     small  12.500
     vgg16       -
     """
-    cells = [list(headers), *([_cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for first, *others in cells:
-        parts = [first.ljust(widths[0])]
-        parts += [c.rjust(w) for c, w in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join(parts).rstrip())
-    return "\n".join(lines)
+    cells = [[_cell(value) for value in row] for row in (headers, *rows)]
+    first, *others = (max(map(len, column)) for column in zip(*cells, strict=True))
+    form = "  ".join([f"{{:{first}}}", *(f"{{:>{width}}}" for width in others)])
+    return "\n".join(form.format(*row).rstrip() for row in cells)
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -74,28 +70,9 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
     | --- | ---: |
     | small | 12.500 |
     """
-    cells = [list(headers), *([_cell(value) for value in row] for row in rows)]
-    lines = [
-        "| " + " | ".join(text.replace("|", r"\|") for text in line) + " |"
-        for line in cells
-    ]
-    rule = ["---", *["---:"] * (len(headers) - 1)]
-    lines.insert(1, "| " + " | ".join(rule) + " |")
-    return "\n".join(lines)
-
-
-def _figures(
-    curve: ClassCurve, threshold: float, per_class: Mapping[str, Mapping[str, float]]
-) -> list[float]:
-    # P, R, mAP50, mAP50-95
-    coco = per_class.get(curve.class_name, {}).get("AP", math.nan)
-    return [*at_threshold(curve, threshold), curve.ap_area, coco]
-
-
-def _means(rows: Sequence[Sequence[float]]) -> list[float]:
-    if not rows:
-        return [math.nan] * 4
-    return np.mean(rows, axis=0).tolist()
+    cells = [[_cell(v).replace("|", r"\|") for v in row] for row in (headers, *rows)]
+    cells.insert(1, ["---", *["---:"] * (len(headers) - 1)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _cell(value: Any) -> str:

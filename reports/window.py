@@ -15,9 +15,8 @@ MAX_SIDE = 1280  # pixels, ours: larger images are shrunk to fit common screens
 
 def check_display() -> None:
     """UserError in one line where no window can be opened."""
-    if sys.platform.startswith("linux") and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
+    displays = map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))
+    if sys.platform.startswith("linux") and not any(displays):
         raise UserError(
             "--show: there is no display here (DISPLAY is not set); leave --show out "
             "and look at what is written."

@@ -104,12 +104,10 @@ class DistillationTrainer(Trainer):
     ) -> dict[str, Tensor]:
         wanted = self.teacher(images, training=False)
         # of a model's outputs a single one comes alone
-        flatten = keras.tree.flatten
-        pairs = zip(flatten(predictions), flatten(wanted), strict=True)
-        distances = [
-            self.distance(
-                ops.cast(found, "float32"), ops.stop_gradient(ops.cast(one, "float32"))
-            )
-            for found, one in pairs
-        ]
+        found, wanted = (
+            [ops.cast(output, "float32") for output in keras.tree.flatten(outputs)]
+            for outputs in (predictions, wanted)
+        )
+        wanted = map(ops.stop_gradient, wanted)
+        distances = [self.distance(*pair) for pair in zip(found, wanted, strict=True)]
         return dict.fromkeys(PARTS, 0.0) | {"loss": sum(distances) / len(distances)}

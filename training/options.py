@@ -21,11 +21,10 @@ def parse(argv: list[str] | None, description: str | None = None) -> argparse.Na
     _backbone_options(parser.add_argument_group("backbone"))
     _training_options(parser.add_argument_group("training"))
     args = parser.parse_args(argv)
-    sizes = ["freeze", "tile", "accumulate", "alpha", "patience"]
-    if args.batch_size != "auto":
-        sizes.append("batch_size")
-    rates = ("epochs", "minutes", "lr", "backbone_lr_scale")
-    parser.check_above_0(args, *sizes, *rates)
+    numbers = ["freeze", "tile", "accumulate", "alpha", "patience", "epochs"]
+    numbers += ["minutes", "lr", "backbone_lr_scale"]
+    numbers += [] if args.batch_size == "auto" else ["batch_size"]
+    parser.check_above_0(args, *numbers)
     # others are known when Keras is loaded, which a typing error does here
     if not args.backbone[:1].isupper():
         try:

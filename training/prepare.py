@@ -14,13 +14,7 @@ import numpy as np
 
 from base.command_line import split_names
 from base.errors import UserError
-from data import (
-    Dataset,
-    median_image_side,
-    open_dataset,
-    report_problems,
-    tile_dataset,
-)
+from data import Dataset, open_dataset, report_problems, tiles
 from models import Architecture, build
 from models.weights import initialise, read_weights
 from models.weights.hub import DEFAULT, DEFAULT_BACKBONE, NAMED, resolve_weights
@@ -55,7 +49,8 @@ def load_data(
     train_set = opened.split(splits[0], given)
     val_set = opened.split(splits[1], train_set.class_names)
     if tile_px:
-        train_set, val_set = (tile_dataset(s, tile_px) for s in (train_set, val_set))
+        train_set = tiles.tile_dataset(train_set, tile_px)
+        val_set = tiles.tile_dataset(val_set, tile_px)
     datasets = (train_set, val_set)
     for dataset in datasets:
         dataset.check_boxes()
@@ -75,7 +70,7 @@ def load_model(
     """The model to train, frozen where that was asked for; its architecture; the line
     about its licence, that of the file it starts from."""
     is_default = args.backbone == DEFAULT_BACKBONE
-    wanted = _wanted_weights(args)
+    wanted = args.weights or (str(DEFAULT) if is_default else None)
     is_file = wanted not in (None, "none", "imagenet")
     source = read_weights(resolve_weights(wanted)) if is_file else wanted
     theirs = source.architecture if is_file else None
@@ -89,13 +84,8 @@ def load_model(
         )
     asked = (args.backbone, args.alpha, args.neck, args.priors)
     form = initialise.form_of(source, *asked) if is_file else {}
-    given = {
-        "neck": args.neck,
-        "norm": args.norm,
-        "layout": args.priors,
-        "reuse": args.reuse,
-        "adapter_filters": args.adapter_filters,
-    }
+    given = {name: getattr(args, name) for name in ("neck", "norm", "reuse")}
+    given |= {"layout": args.priors, "adapter_filters": args.adapter_filters}
     form |= {name: value for name, value in given.items() if value is not None}
     num_classes = len(class_names) + 1
     architecture = Architecture(args.backbone, num_classes, width=args.alpha, **form)
@@ -107,32 +97,25 @@ def load_model(
     )
     if theirs and theirs.neck == "yolox" and not is_other:
         keeps_heads = architecture.neck == "yolox"
-        _choose_rates(args, _knows_one(source.class_names, class_names), keeps_heads)
+        _choose_rates(args, source.class_names, class_names, keeps_heads)
     if args.freeze is True:
         initialise.freeze(model)
     is_ours = not is_file or source.metadata is None
     return model, architecture, LICENCE if is_ours else source.metadata.licence
 
 
-def _wanted_weights(args: argparse.Namespace) -> str | None:
-    """Those of --weights, or the detector in weights/ where the backbone is its own."""
-    is_default = args.backbone == DEFAULT_BACKBONE
-    return args.weights or (str(DEFAULT) if is_default else None)
-
-
-def _knows_one(known: Sequence[str], class_names: Sequence[str]) -> bool:
-    """Whether one class at least is among the known, by VOC's name or COCO's."""
-    return bool({*map(same_class, known)} & {*map(same_class, class_names)})
-
-
 def _choose_rates(
-    args: argparse.Namespace, knows_a_class: bool, keeps_heads: bool
+    args: argparse.Namespace,
+    known: Sequence[str],
+    class_names: Sequence[str],
+    keeps_heads: bool,
 ) -> None:
-    """Those of a training that a detector begins, where none are asked for.
+    """Those of a training that a detector of `known` classes begins, unless given.
 
     They become options of the run, so that --resume has them.
     """
-    factor, backbone_lr_scale = FINE_TUNING[knows_a_class]
+    is_one_known = {*map(same_class, known)} & {*map(same_class, class_names)}
+    factor, backbone_lr_scale = FINE_TUNING[bool(is_one_known)]
     if keeps_heads:
         args.lr = args.lr or factor * RATES[args.optimizer]
     args.backbone_lr_scale = args.backbone_lr_scale or backbone_lr_scale
@@ -146,24 +129,24 @@ def load_skeleton(architecture: Architecture, frozen: bool) -> keras.Model:
     return model
 
 
+SAME = (  # options that are settings of the same name
+    *("minutes", "patience", "batch_size", "accumulate"),
+    *("ema", "skip_non_finite", "seed"),
+)
+
+
 def settings_of(args: argparse.Namespace, train_set: Dataset) -> TrainingConfig:
     """How to train, with the defaults that depend on other options."""
     loss = {"class_weights": class_weights(train_set)} if args.weigh_classes else {}
     epochs = args.epochs or default_epochs(args.data)
     return TrainingConfig(
         epochs=None if args.minutes else epochs,
-        minutes=args.minutes,
-        patience=args.patience,
-        batch_size=args.batch_size,
-        accumulate=args.accumulate,
         lr=args.lr or RATES[args.optimizer],
         optimiser=args.optimizer,
         freeze_epochs=freeze_epochs(args),
         backbone_lr_scale=args.backbone_lr_scale or 1.0,
-        ema=args.ema,
-        skip_non_finite=args.skip_non_finite,
         loss=loss,
-        seed=args.seed,
+        **{name: getattr(args, name) for name in SAME},
     )
 
 
@@ -185,5 +168,5 @@ def notes_of(options: dict, precision: str, train_set: Dataset) -> dict:
         "options": options,
         "precision": precision,
         "data": train_set.name,
-        "tile_px": median_image_side(train_set),  # what detect.py --tile cuts
+        "tile_px": tiles.median_image_side(train_set),  # what detect.py --tile cuts
     }

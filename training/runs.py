@@ -164,11 +164,11 @@ def write_history(path: Path, rows: list[dict]) -> None:
     Columns that only later rows have, of a run that goes on with a newer version, come
     last.
     """
-    lines = [
+    shown = [
         {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
         for row in rows
     ]
-    write_text(path, csv_text(lines))
+    write_text(path, csv_text(shown))
 
 
 def best_row(history: list[dict]) -> dict:
@@ -182,9 +182,8 @@ def figures(history: list[dict]) -> dict:
     Where the epochs were scored on a part of the validation split, best and last are
     those of the whole split.
     """
-    minutes = history[-1]["seconds"] / 60
     best, last = _of_whole(best_row(history)), _of_whole(history[-1])
-    return {"minutes": minutes, "best": best, "last": last}
+    return {"minutes": last["seconds"] / 60, "best": best, "last": last}
 
 
 def _of_whole(row: dict) -> dict:

@@ -94,11 +94,9 @@ class State:
         state = checkpoint.read_state(path)
         if self.frozen and not state["frozen"]:
             self._thaw()
+        dtype = keras.backend.standardize_dtype
         expected = {
-            group: [
-                (tuple(v.shape), keras.backend.standardize_dtype(v.dtype))
-                for v in values
-            ]
+            group: [(tuple(v.shape), dtype(v.dtype)) for v in values]
             for group, values in self._values().items()
         }
         arrays = checkpoint.read_arrays(path, expected)
@@ -122,11 +120,10 @@ class State:
     def _new_trainer(self) -> Trainer:
         """A new optimiser; the backbone is frozen, or learns at its own rate."""
         settings = self.settings
-        if settings.freeze_epochs:
-            if self.frozen:
-                freeze(self.model)
-            else:
-                thaw(self.model, self.architecture)
+        if self.frozen:
+            freeze(self.model)
+        elif settings.freeze_epochs:
+            thaw(self.model, self.architecture)
         with self.replicas.scope():
             optimiser = make_optimiser(
                 settings.optimiser,

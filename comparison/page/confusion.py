@@ -89,10 +89,7 @@ def confusion(classified: Sequence[Sequence[Box]], num_classes: int) -> np.ndarr
 
 def worst(classified: Sequence[Sequence[Box]], count: int) -> list[int]:
     """The images with the most mistakes, at most `count`; surer mistakes first."""
-    mistakes = [
-        [box.score for box in boxes if box.kind != "TP"] for boxes in classified
-    ]
-    order = sorted(
-        range(len(classified)), key=lambda i: (-len(mistakes[i]), -sum(mistakes[i]))
-    )
-    return [i for i in order if mistakes[i]][:count]
+    mistakes = [[b.score for b in boxes if b.kind != "TP"] for boxes in classified]
+    wrong = [i for i, scores in enumerate(mistakes) if scores]
+    wrong.sort(key=lambda i: (-len(mistakes[i]), -sum(mistakes[i])))
+    return wrong[:count]

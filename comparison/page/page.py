@@ -41,15 +41,15 @@ def write(
         if rows
     }
     over_time = any(run.options["minutes"] for run in trained(entries))
-    figures = {}
-    if points:
-        figures["map_vs_fps.png"] = plot_map_vs_fps(points)
-    if histories:
-        figures["curves.png"] = plot_runs(histories, over_time)
+    figures = {
+        "map_vs_fps": points and plot_map_vs_fps(points),
+        "curves": histories and plot_runs(histories, over_time),
+    }
     drawn = []
     for name, figure in figures.items():
-        save_figure(figure, folder / name)
-        drawn.append(as_svg(figure, Path(name).stem.replace("_", " ")))
+        if figure:
+            save_figure(figure, folder / f"{name}.png")
+            drawn.append(as_svg(figure, name.replace("_", " ")))
     write_text(folder / "report.html", _page(entries, dataset, about, drawn))
 
 
@@ -96,14 +96,10 @@ def _points(entries: Sequence[Entry]) -> list[Point]:
     """Of the entries whose speed was measured."""
     best = front(entries)
     points = []
-    for entry in entries:
-        if entry.speed:
-            ends = [
-                tuple(entry.figures()[f"{name}_{end}"] for end in ("low", "high"))
-                for name in ("fps", "mAP50")
-            ]
-            point = Point(entry.name, entry.fps, entry.mAP50, *ends, entry in best)
-            points.append(point)
+    for entry in (entry for entry in entries if entry.speed):
+        figures = entry.figures()
+        ends = [(figures[f"{n}_low"], figures[f"{n}_high"]) for n in ("fps", "mAP50")]
+        points.append(Point(entry.name, entry.fps, entry.mAP50, *ends, entry in best))
     return points
 
 
@@ -146,11 +142,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals |= {
-        "format_number": table.format_number,
-        "signed": table.signed,
-        "ends": _ends,
-    }
+    functions = (table.format_number, table.signed)
+    found.globals |= {f.__name__: f for f in functions} | {"ends": _ends}
     found.filters["is_finite"] = math.isfinite
     return found
 

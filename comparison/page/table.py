@@ -75,9 +75,8 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
     lines = []
     for entry in entries:
         figures = entry.figures()
-        span = [
-            format_number(figures[f"mAP50_{end}"], ".3f") for end in ("low", "high")
-        ]
+        ends = (figures["mAP50_low"], figures["mAP50_high"])
+        span = " to ".join(format_number(end, ".3f") for end in ends)
         lead = signed(entry.mAP50 - entries[0].mAP50)
         if entry is entries[0]:
             lead = "best"
@@ -87,7 +86,7 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
         score = format_number(entry.mAP50, ".3f")
         if len(entry.runs) > 1:
             score += f" ± {figures['mAP50_seed_sd']:.3f}"
-        lines.append([entry.name, score, " to ".join(span), lead, *others])
+        lines.append([entry.name, score, span, lead, *others])
     return lines
 
 
@@ -98,18 +97,11 @@ def as_text(entries: Sequence[Entry]) -> str:
 
 def as_markdown(entries: Sequence[Entry]) -> str:
     """For a README, with mAP50 and AP of each class below."""
-    names = list(entries[0].scores[0].per_class)
-    per_class = [
-        [entry.name, *(entry.per_class(figure)[name] for name in names)]
-        for figure in ("mAP50", "AP")
-        for entry in entries
-    ]
-    half = len(entries)
-    tables = [
-        markdown_table(heads(entries), rows(entries)),
-        markdown_table(["mAP50", *names], per_class[:half]),
-        markdown_table(["AP", *names], per_class[half:]),
-    ]
+    tables = [markdown_table(heads(entries), rows(entries))]
+    for figure in ("mAP50", "AP"):
+        lines = [[entry.name, *entry.per_class(figure).values()] for entry in entries]
+        names = entries[0].per_class(figure)
+        tables.append(markdown_table([figure, *names], lines))
     return "\n\n".join(tables) + "\n"
 
 

@@ -23,12 +23,7 @@ from data.readers.assemble import names_of, read_chosen
 from data.readers.recognise import open_dataset
 from data.readers.splits import SPLITS, SplitAssignment
 
-WRITERS = {
-    "voc": writers.write_voc,
-    "coco": writers.write_coco,
-    "yolo": writers.write_yolo,
-    "csv": writers.write_csv,
-}
+WRITERS = {name: getattr(writers, f"write_{name}") for name in writers.FOLDERS}
 
 
 def main(argv: list[str] | None = None) -> int:

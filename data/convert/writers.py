@@ -39,7 +39,9 @@ def write_voc(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int]
     crowds = thin = 0
     for name, annotated in each_image(parts):
         single = [item for item in annotated.objects if not item.crowd]
-        kept = [item for item in single if not _is_thin(*item.edges_px)]
+        # VOC's corners are pixels of the box: 1 pixel has equal corners
+        edges = ((item, *item.edges_px) for item in single)
+        kept = [i for i, left, top, x, y in edges if x - left > 1 and y - top > 1]
         crowds += len(annotated.objects) - len(single)
         thin += len(single) - len(kept)
         path = out / "Annotations" / f"{Path(name).stem}.xml"
@@ -51,11 +53,6 @@ def write_voc(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int]
             stems = "".join(f"{Path(name).stem}\n" for name in images)
             (folder / f"{split}.txt").write_text(stems, "utf-8")
     return {"crowds": crowds, "boxes no wider or higher than a pixel": thin}
-
-
-def _is_thin(left: float, top: float, right: float, bottom: float) -> bool:
-    # VOC's corners are pixels of the box: 1 pixel has equal corners
-    return right - left <= 1 or bottom - top <= 1
 
 
 def _voc_xml(name: str, size_wh: tuple[int, int], objects: Iterable[Object]) -> bytes:
@@ -86,19 +83,13 @@ def write_coco(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int
     for split, samples in parts.items():
         images, annotations = [], []
         for number, (name, annotated) in enumerate(samples.items(), start=1):
-            width, height = annotated.size_wh
-            images.append(
-                {"id": number, "file_name": name, "width": width, "height": height}
-            )
+            size = dict(zip(("width", "height"), annotated.size_wh, strict=True))
+            images.append({"id": number, "file_name": name, **size})
             for item in annotated.objects:
                 place = {"id": len(annotations) + 1, "image_id": number}
                 annotations.append(place | _coco_object(item, ids[item.name]))
-        categories = [{"id": number, "name": name} for name, number in ids.items()]
-        content = {
-            "images": images,
-            "annotations": annotations,
-            "categories": categories,
-        }
+        content = {"images": images, "annotations": annotations}
+        content["categories"] = [{"id": n, "name": name} for name, n in ids.items()]
         path = out / "annotations" / f"instances_{split or 'all'}.json"
         path.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     return {}
@@ -123,13 +114,12 @@ def write_yolo(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int
         folder = out / "labels" / (split or "")
         folder.mkdir(parents=True, exist_ok=True)
         for name, annotated in images.items():
+            single = (item for item in annotated.objects if not item.crowd)
             lines = (
                 f"{numbers[item.name]} {_yolo_box(item.edges_px, annotated.size_wh)}\n"
-                for item in annotated.objects
-                if not item.crowd
+                for item in single
             )
-            path = folder / f"{Path(name).stem}.txt"
-            path.write_text("".join(lines), "utf-8")
+            (folder / f"{Path(name).stem}.txt").write_text("".join(lines), "utf-8")
     places = {split: f"images/{split}" for split in parts if split}
     content = places | {"names": dict(enumerate(class_names))}
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
@@ -140,12 +130,8 @@ def write_yolo(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int
 
 def _yolo_box(edges_px: EdgesPx, size_wh: tuple[int, int]) -> str:
     (left, top, right, bottom), (width, height) = edges_px, size_wh
-    numbers = (
-        (left + right) / 2 / width,
-        (top + bottom) / 2 / height,
-        (right - left) / width,
-        (bottom - top) / height,
-    )
+    middle = ((left + right) / 2 / width, (top + bottom) / 2 / height)
+    numbers = (*middle, (right - left) / width, (bottom - top) / height)
     return " ".join(f"{number:.{YOLO_DECIMALS}f}" for number in numbers)
 
 

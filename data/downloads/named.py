@@ -55,16 +55,12 @@ ARCHIVES = {
 }
 VOC2007, VOC2012 = "voc/VOCdevkit/VOC2007", "voc/VOCdevkit/VOC2012"
 # name -> archives, folders of data sets, whose splits are their own lists
+IN_2007 = ("voc2007_trainval", "voc2007_test")
+IN_COCO = ("coco2017_annotations", "coco2017_val", "coco2017_train")
 NAMED = {
-    "voc2007": (("voc2007_trainval", "voc2007_test"), (VOC2007,)),
-    "voc0712": (
-        ("voc2007_trainval", "voc2007_test", "voc2012_trainval"),
-        (VOC2007, VOC2012),
-    ),
-    "coco2017": (
-        ("coco2017_annotations", "coco2017_val", "coco2017_train"),
-        ("coco2017",),
-    ),
+    "voc2007": (IN_2007, (VOC2007,)),
+    "voc0712": ((*IN_2007, "voc2012_trainval"), (VOC2007, VOC2012)),
+    "coco2017": (IN_COCO, ("coco2017",)),
 }
 
 

@@ -21,14 +21,11 @@ def open_session(path: Path | str) -> tuple[str | None, Run]:
 
     def run(images: np.ndarray) -> dict[str, np.ndarray]:
         # the interpreter's own memory is written over by the next image
-        singles = [
+        copied = [
             {name: value.copy() for name, value in run_one(images=image[None]).items()}
             for image in images
         ]
-        return {
-            name: np.concatenate([single[name] for single in singles])
-            for name in singles[0]
-        }
+        return {name: np.concatenate([c[name] for c in copied]) for name in copied[0]}
 
     return _card(path), run
 

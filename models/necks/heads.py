@@ -18,13 +18,9 @@ def adapter(
 
     The 2018 article's transposed convolution; its kernel is size - n + 1.
     """
-    x = layers.Conv2DTranspose(
-        filters,
-        size - features.shape[1] + 1,
-        use_bias=norm == "none",
-        kernel_initializer="he_normal",
-        name=name,
-    )(features)
+    kernel = size - features.shape[1] + 1
+    options = {"use_bias": norm == "none", "kernel_initializer": "he_normal"}
+    x = layers.Conv2DTranspose(filters, kernel, name=name, **options)(features)
     return norm_relu(x, name, norm)
 
 
@@ -50,19 +46,15 @@ def heads(
     for (name, features), count in zip(sources.items(), counts, strict=True):
         kernel = 1 if name == "pool6" or isinstance(features, tuple) else 3
         pair = features if isinstance(features, tuple) else (features, features)
-        for part, size, parts, seen in (
-            ("loc", 4, offsets, pair[0]),
-            ("conf", num_classes, logits, pair[1]),
-        ):
-            x = layers.Conv2D(
-                count * size, kernel, padding="same", name=f"{name}_mbox_{part}"
-            )(seen)
-            parts.append(layers.Reshape((-1, size), name=f"{name}_{part}")(x))
+        parts = (("loc", 4, offsets), ("conf", num_classes, logits))
+        for (part, size, found), seen in zip(parts, pair, strict=True):
+            options = {"padding": "same", "name": f"{name}_mbox_{part}"}
+            x = layers.Conv2D(count * size, kernel, **options)(seen)
+            found.append(layers.Reshape((-1, size), name=f"{name}_{part}")(x))
     offsets = layers.Concatenate(axis=1, name="mbox_loc")(offsets)  # (B, P, 4)
     logits = layers.Concatenate(axis=1, name="mbox_conf")(logits)  # (B, P, C)
-    return layers.Concatenate(axis=2, name="predictions", dtype="float32")(
-        [offsets, logits]
-    )
+    last = layers.Concatenate(axis=2, name="predictions", dtype="float32")
+    return last([offsets, logits])
 
 
 def images_input() -> Tensor:

@@ -25,21 +25,10 @@ def neck(stages: list[Tensor], architecture: Architecture) -> dict[str, Tensor]:
     """
     filters, norm = architecture.adapter_filters, architecture.norm
     definition = architecture.definition
-    if definition.stages and not definition.has_adapter:
-        maps = dict(zip(SOURCES, stages, strict=True))
-        return maps | _extras(stages[-1], norm)
-    sized = zip(stages, ADAPTERS, MAP_SIZES, strict=False)
-    maps = {
-        name: adapter(stage, filters, norm, name, size) for stage, name, size in sized
-    }
-    return {
-        "conv4_3_norm": L2Norm(name="conv4_3_norm")(maps.pop("conv4_0")),
-        **maps,
-        **_extras(maps["conv6_2"], norm),
-    }
-
-
-def _extras(features: Tensor, norm: str) -> dict[str, Tensor]:
-    """The maps of 5, 3 and 1 cells from that of 10."""
-    extras = stack(EXTRAS, features, norm)
-    return {name: extras[name] for name in ("conv7_2", "conv8_2", "conv9_2")}
+    if not definition.stages or definition.has_adapter:
+        sized = zip(stages, ADAPTERS, MAP_SIZES, strict=False)
+        stages = [adapter(map_, filters, norm, *place) for map_, *place in sized]
+        stages[0] = L2Norm(name="conv4_3_norm")(stages[0])
+    extras = stack(EXTRAS, stages[-1], norm)  # 5, 3 and 1 cells from 10
+    maps = dict(zip(SOURCES, stages, strict=True))
+    return maps | {name: extras[name] for name in ("conv7_2", "conv8_2", "conv9_2")}

@@ -22,37 +22,25 @@ PROG = "python -m models.weights"
 def main(argv: list[str] | None = None) -> int:
     """Tell or write; exit status: 0, or 2 after one line that says what to mend."""
     parser = Parser(PROG, __doc__)
-    parser.add_argument(
-        "file",
-        metavar="FILE|voc|coco",
+    # fmt: off
+    parser.add_argument("file", metavar="FILE|voc|coco",
         help="a detector of train.py's, a published SSD300 (voc and coco are fetched "
-        "once) or YOLOX-nano (.pth or .onnx), or a backbone's Keras file",
-    )
-    parser.add_argument(
-        "written", nargs="?", metavar="OUT", help="the same as --output OUT"
-    )
-    parser.add_argument(
-        "--keep",
-        metavar="A,B,...",
+        "once) or YOLOX-nano (.pth or .onnx), or a backbone's Keras file")
+    parser.add_argument("written", nargs="?", metavar="OUT",
+        help="the same as --output OUT")
+    parser.add_argument("--keep", metavar="A,B,...",
         help="only these classes; for a detector that knows more than you look for; "
-        "default: all",
-    )
-    parser.add_argument(
-        "--classes",
-        metavar="A,B,...|voc|coco",
+        "default: all")
+    parser.add_argument("--classes", metavar="A,B,...|voc|coco",
         help="what the classes are called, in their order; for a published detector: "
-        "its file holds no names; default: those in the file",
-    )
-    parser.add_argument(
-        "--half", action="store_true", help="store float16; for a file of half the size"
-    )
-    parser.add_argument(
-        "--licence",
-        metavar="TEXT",
+        "its file holds no names; default: those in the file")
+    parser.add_argument("--half", action="store_true",
+        help="store float16; for a file of half the size")
+    parser.add_argument("--licence", metavar="TEXT",
         help="the line that OUT carries; for a file to publish; default: that in the "
-        "file",
-    )
+        "file")
     parser.add_argument("--output", metavar="OUT", help="write a detector there")
+    # fmt: on
     # OUT may also come after the options
     return run_script(PROG, run, parser.parse_intermixed_args(argv))
 

@@ -23,11 +23,10 @@ def folded_arrays(model: keras.Model) -> Arrays:
         epsilon = model.get_layer(f"{name}{NORM_SUFFIX}").epsilon
         scale = gamma / np.sqrt(variance + epsilon)
         (kernel,) = arrays[name]
-        if isinstance(model.get_layer(name), FILTERS_BEFORE_LAST):
-            kernel = kernel * scale[:, None]  # (h, w, filters, channels)
-        else:
-            kernel = kernel * scale  # (h, w, channels, filters)
-        arrays[name] = [kernel, beta - mean * scale]
+        # (h, w, filters, channels), else (h, w, channels, filters)
+        is_before_last = isinstance(model.get_layer(name), FILTERS_BEFORE_LAST)
+        along = scale[:, None] if is_before_last else scale
+        arrays[name] = [kernel * along, beta - mean * scale]
     return {name: values for name, values in arrays.items() if values}
 
 
@@ -46,9 +45,8 @@ def fill(model: keras.Model, arrays: Arrays) -> list[str]:
             expected.append(tuple(norm.beta.shape))  # the plain one's bias
         received = [value.shape for value in values]
         if expected != received:
-            raise UserError(
-                f"layer {name}: expected shapes {expected}, received {received}."
-            )
+            shapes = f"expected shapes {expected}, received {received}"
+            raise UserError(f"layer {name}: {shapes}.")
         if norm is not None:
             values, statistics = identity_batchnorm(values, norm.epsilon)
             norm.set_weights(statistics)

@@ -74,10 +74,9 @@ def _with_room(path: Path, size: int) -> Iterator[Path]:
 
 
 def _attach(path: Path, metadata: ModelMetadata) -> None:
+    versions = {"keras": keras.version(), "backend": keras.backend.backend()}
     with h5py.File(path, "r+") as file:
-        file.attrs[ATTRIBUTE] = metadata.to_json(
-            keras=keras.version(), backend=keras.backend.backend()
-        )
+        file.attrs[ATTRIBUTE] = metadata.to_json(**versions)
 
 
 def _halve(path: Path) -> None:

@@ -6,13 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from base.download import fetch
-from models.weights.published.class_names import (
-    COCO_BY_ID,
-    COCO_SSD300,
-    VOC,
-    VOC_SSD300,
-    list_of,
-)
+from models.weights.published import class_names
 
 FOLDER = Path(__file__).resolve().parents[2] / "weights"
 # the detector in git, VOC's 20 classes: what is used where nobody names a file
@@ -31,14 +25,14 @@ class Download(NamedTuple):
 NAMED = {
     "voc": Download(
         "https://s3.amazonaws.com/amdegroot-models/ssd300_mAP_77.43_v2.pth",
-        VOC_SSD300,
-        VOC,
+        class_names.VOC_SSD300,
+        class_names.VOC,
     ),
     # ten ids have no class, and are left out
     "coco": Download(
         "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth",
-        COCO_SSD300,
-        COCO_BY_ID,
+        class_names.COCO_SSD300,
+        class_names.COCO_BY_ID,
     ),
 }
 
@@ -59,7 +53,7 @@ def resolve_weights(weights: str) -> str:
 
         url, sha256, names = NAMED[weights]
         file = read_detector(fetch(url, sha256, FOLDER))
-        file.metadata = replace(file.metadata, class_names=list_of(names))
+        file.metadata = replace(file.metadata, class_names=class_names.list_of(names))
         kept = [name for name in names.split(", ") if name != "-"]
         model, metadata = keep_classes(file, kept)
         save(model, path, metadata)

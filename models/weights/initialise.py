@@ -86,12 +86,9 @@ def _from_detector(
     """What initialise_weights gives; layers of the backbone that start from nothing."""
     kept: set[str] = set()
     if brings_backbone(file, architecture.backbone, architecture.width):
-        theirs = file.architecture
-        architecture = replace(
-            architecture,
-            pretrained=theirs.pretrained,
-            preprocessing=theirs.preprocessing,
-        )
+        kinds = ("pretrained", "preprocessing")
+        theirs = {name: getattr(file.architecture, name) for name in kinds}
+        architecture = replace(architecture, **theirs)
         model = build(architecture)
     elif architecture.definition.has_imagenet:
         architecture = replace(architecture, pretrained=True)
@@ -108,11 +105,8 @@ def _from_detector(
 def _not_taken(model: keras.Model, rows: Sequence[transfer.Row]) -> list[str]:
     """Layers of the backbone."""
     inside = {layer.name for layer in backbone_layers(model)}
-    return [
-        row.layer
-        for row in rows
-        if row.layer in inside and row.outcome != transfer.TAKEN
-    ]
+    left = [row.layer for row in rows if row.outcome != transfer.TAKEN]
+    return [layer for layer in left if layer in inside]
 
 
 def form_of(

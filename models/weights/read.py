@@ -144,10 +144,8 @@ def read_detector(path: Path | str) -> WeightsFile:
     """The same; UserError for a backbone's file."""
     file = read_weights(path)
     if file.metadata is None:
-        raise UserError(
-            f"{path}: a backbone's file, it knows no classes; use it with --weights of "
-            "train.py."
-        )
+        what = f"{path}: a backbone's file, it knows no classes"
+        raise UserError(f"{what}; use it with --weights of train.py.")
     return file
 
 
@@ -155,11 +153,10 @@ def _fill_stored(model: keras.Model, stored: Arrays) -> None:
     """Give each layer what Keras stored of it; UserError where that does not fit."""
     for name, layer in _stored_layers(model):
         values = stored.get(name, [])
-        if len(values) != len(layer.weights):
-            raise UserError(
-                f"does not fit {model.name}: {layer.name} has {len(layer.weights)} "
-                f"arrays, the file {len(values)}."
-            )
+        count = len(layer.weights)
+        if len(values) != count:
+            reason = f"{layer.name} has {count} arrays, the file {len(values)}."
+            raise UserError(f"does not fit {model.name}: {reason}")
         try:
             layer.load_own_variables({str(n): value for n, value in enumerate(values)})
         except ValueError as error:

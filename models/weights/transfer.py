@@ -54,11 +54,8 @@ def transfer(
             f"{source.path}: Keras wrote no names of layers; save it with Keras 3.5 or "
             "later."
         )
-    layers = {
-        layer.name: layer
-        for layer in model.layers
-        if layer.weights and layer.name not in but
-    }
+    weighty = (layer for layer in model.layers if layer.weights)
+    layers = {layer.name: layer for layer in weighty if layer.name not in but}
     rows = []
     for name, layer in layers.items():
         if name.endswith(NORM_SUFFIX):  # goes with its convolution
@@ -158,8 +155,7 @@ def keep_classes(
     """
     path = source.path
     known = {same_class(name) for name in source.class_names}
-    unknown = [name for name in class_names if same_class(name) not in known]
-    if unknown:
+    if unknown := [name for name in class_names if same_class(name) not in known]:
         raise UserError(
             f"{path}: knows no {', '.join(unknown)}; its classes are "
             f"{', '.join(source.class_names)}."
@@ -183,13 +179,12 @@ def which_fit(
     source: WeightsFile, backbones: Sequence[str]
 ) -> list[tuple[str, int, int]]:
     """For each backbone: its name, layers that the source fills, layers in all."""
-    fits = []
-    theirs = source.architecture
+    fits, options, num_classes = [], {}, 2
+    if theirs := source.architecture:
+        num_classes = theirs.num_classes
+        options = {"neck": theirs.neck, "norm": theirs.norm}
+        options |= {"layout": "legacy"} if theirs.layout == "legacy" else {}
     for backbone in backbones:
-        options = {} if theirs is None else {"neck": theirs.neck, "norm": theirs.norm}
-        if theirs is not None and theirs.layout == "legacy":
-            options["layout"] = "legacy"
-        num_classes = len(source.class_names) + 1 if theirs else 2
         try:
             architecture = Architecture(backbone, num_classes, **options)
         except UserError:  # no such neck for this backbone

@@ -36,28 +36,22 @@ def fill_deep(model: keras.Model, classifier: str | None, wanted: str) -> list[s
     or the file, has no such blocks.
     """
     if classifier not in ("VGG16", "VGG19"):
-        raise UserError(
-            "--reuse deep needs VGG's block4 and block5: --backbone vgg16, vgg19 or "
-            "ssd300."
-        )
+        others = "--backbone vgg16, vgg19 or ssd300"
+        raise UserError(f"--reuse deep needs VGG's block4 and block5: {others}.")
     if wanted != "imagenet" and not Path(wanted).is_file():
         raise UserError(f"--weights {wanted}: no such file.")
     arrays = classifier_arrays(classifier, wanted)
     if "block5_conv3" not in arrays:
-        raise UserError(
-            f"--weights {wanted}: expected a file of {classifier}; its "
-            "block5_conv3 is missing."
-        )
+        what = f"--weights {wanted}: expected a file of {classifier}"
+        raise UserError(f"{what}; its block5_conv3 is missing.")
     # what is no layer of the backbone by that name is SSD's: block4_conv1, conv4_1
     known = {layer.name for layer in model.layers}
-    filled = fill(
-        model,
-        {
-            name if name in known else BLOCK.sub(r"conv\1_\2", name): values
-            for name, values in arrays.items()
-            if BLOCK.match(name) and values
-        },
-    )
+    blocks = {
+        name if name in known else BLOCK.sub(r"conv\1_\2", name): values
+        for name, values in arrays.items()
+        if BLOCK.match(name) and values
+    }
+    filled = fill(model, blocks)
     for theirs, ours in DENSE.items():
         if theirs in arrays:
             fill_sampled(model, ours, *arrays[theirs])

@@ -18,8 +18,6 @@ BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 # tensor cores: float16 from 7.0 (Volta) on, bfloat16 from 8.0 (Ampere) on; below, on a
 # GTX 1060 for one, half precision is slow. NVIDIA, CUDA programming guide, table 18
 FLOAT16_CAPABILITY, BFLOAT16_CAPABILITY = (7, 0), (8, 0)
-
-
 # cuDNN 9.11 dropped Maxwell, Pascal and Volta. NVIDIA, cuDNN support matrix
 FIRST_CUDNN_WITHOUT_PASCAL, OLDEST_CAPABILITY = (9, 11), (7, 5)
 
@@ -116,26 +114,19 @@ def _cudnn_problem(device: Device) -> str | None:
 
 
 def _processor() -> Device:
-    text = ""
-    if Path("/proc/cpuinfo").exists():
-        text = Path("/proc/cpuinfo").read_text()
-    fields = dict(
-        (part.strip() for part in line.split(":", 1))
-        for line in text.split("\n\n")[0].splitlines()
-        if ":" in line
-    )
+    path = Path("/proc/cpuinfo")
+    text = path.read_text().split("\n\n")[0] if path.exists() else ""
+    pairs = (line.partition(":") for line in text.splitlines())
+    fields = {name.strip(): value.strip() for name, _, value in pairs}
     flags = tuple(fields.get("flags", "").split())
     known = [flag for flag in BFLOAT16_FLAGS if flag in flags]
     name = fields.get("model name") or platform.processor() or platform.machine()
     if known:
         name += f" ({', '.join(known)})"
-    return Device(name, _memory_bytes() / 2**30, flags=flags)
-
-
-def _memory_bytes() -> float:
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 0.0
+    memory = 0.0
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Device(name, memory, flags=flags)
 
 
 def _tensorflow_gpu() -> Device | None:

@@ -158,14 +158,10 @@ class Mirrored(Replicas):
         """ConnectionError where another worker is lost."""
         import tensorflow as tf
 
-        kinds = (
-            tf.errors.UnavailableError,
-            tf.errors.AbortedError,
-            tf.errors.InternalError,
-        )
+        names = ("UnavailableError", "AbortedError", "InternalError")
         try:
             yield
-        except kinds as error:
+        except tuple(getattr(tf.errors, name) for name in names) as error:
             if self.workers == 1:
                 raise
             raise ConnectionError(LOST) from error
@@ -198,11 +194,8 @@ class Processes(Replicas):
     def step(self, trainer: "Trainer") -> Step:
         import torch
 
-        statistics = [
-            variable
-            for variable in trainer.detector.non_trainable_variables
-            if keras.backend.is_float_dtype(variable.dtype)
-        ]
+        fixed = trainer.detector.non_trainable_variables
+        statistics = [v for v in fixed if keras.backend.is_float_dtype(v.dtype)]
 
         def step(images: np.ndarray, truth: np.ndarray) -> dict:
             trainer.zero_grad()

@@ -84,7 +84,7 @@ def advice(
     if architecture.norm == "none":
         tries.insert(0, "--norm batch")
     *others, last = tries
-    tries = f"{begin} {', '.join(others)} or {last}" if others else f"{begin} {last}"
+    tries = f"{begin} {' or '.join(filter(None, [', '.join(others), last]))}"
     return STUCK.format(problem=problem.value, progress=progress, tries=tries)
 
 
@@ -124,9 +124,7 @@ def ignores_input(
     """
     pairs = zip(detections, truths, strict=True)
     scored = [(rows, truth) for rows, truth in pairs if len(truth)]
-    found = [
-        (rows[rows[:, 1].argmax()], truth) for rows, truth in scored if rows[:, 0].any()
-    ]
+    found = [(r[r[:, 1].argmax()], truth) for r, truth in scored if r[:, 0].any()]
     if len(found) < SAME_FROM:
         return False
     best = np.stack([row for row, _ in found])  # (N, 6)

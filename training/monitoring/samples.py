@@ -5,12 +5,7 @@ from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from data import Batches, Dataset, plain
-from reports.drawing import (
-    contact_sheet,
-    draw_boxes,
-    draw_truth_and_detections,
-    write_image,
-)
+from reports import drawing
 
 if TYPE_CHECKING:  # images are drawn without Keras
     from inference.runtimes.keras_file import KerasModel
@@ -27,8 +22,8 @@ def draw_first_batch(dataset: Dataset, settings: "TrainingConfig", path: Path) -
         rows = truth[truth[:, 4] > 0]
         class_ids = rows[:, 4].astype(int)
         labels = [dataset.class_names[class_id - 1] for class_id in class_ids]
-        images.append(draw_boxes(image, rows[:, :4], labels, class_ids))
-    write_image(path, contact_sheet(images, columns=4))
+        images.append(drawing.draw_boxes(image, rows[:, :4], labels, class_ids))
+    drawing.write_image(path, drawing.contact_sheet(images, columns=4))
 
 
 def draw_samples(detector: "KerasModel", dataset: Dataset, folder: Path) -> None:
@@ -42,7 +37,7 @@ def draw_samples(detector: "KerasModel", dataset: Dataset, folder: Path) -> None
             continue
         small, _ = plain(image, sample.truth)
         (detections,) = detector(small[None])
-        sheet = draw_truth_and_detections(
+        sheet = drawing.draw_truth_and_detections(
             image, sample.truth, detections, dataset.class_names, detector.threshold
         )
-        write_image(folder / f"{number}_{sample.path.stem}.jpg", sheet)
+        drawing.write_image(folder / f"{number}_{sample.path.stem}.jpg", sheet)

@@ -57,7 +57,9 @@ class _Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
+        if not isinstance(self.storage, _Storage):
+            raise UserError("a tensor without a storage")
         numbers = (self.offset, *self.shape, *self.strides)
         if not all(isinstance(n, int) and n >= 0 for n in numbers):
             raise UserError(f"a tensor with offset, shape and strides {numbers}")
@@ -84,15 +86,7 @@ class _Tensor:
 def _tensor(
     storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any
 ) -> _Tensor:
-    tensor = _Tensor(storage, offset, tuple(shape), tuple(strides))
-    if not isinstance(storage, _Storage):
-        raise UserError("a tensor without a storage")
-    tensor.check()
-    return tensor
-
-
-def _parameter(tensor: _Tensor, *_: Any) -> _Tensor:
-    return tensor
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
 # the Python unpickler: the C one lets a file ask for gigabytes of memo
@@ -105,7 +99,7 @@ class _Unpickler(pickle._Unpickler):
         if module == "torch._utils" and name in REBUILT:
             return _tensor
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return _parameter
+            return lambda tensor, *_: tensor
         if module == "torch" and name in DTYPES:
             return np.dtype(DTYPES[name])
         raise UserError(

@@ -63,8 +63,7 @@ STATE_DICTS = {
     ),
 }
 
-
-# origin, plain arrays by the layer names of models.ssd300, metadata
+# origin, plain arrays by layer name, metadata
 Published = tuple[str, Arrays, ModelMetadata]
 
 
@@ -81,17 +80,15 @@ def from_keras(arrays: Arrays, path: str) -> Published:
     for name, values in arrays.items():
         name = re.sub(r"_mbox_(loc|conf)(_flat)?(_\d+)?$", r"_mbox_\1", name)
         if "_mbox_" in name and name.endswith(("loc", "conf")) and len(values) != 2:
-            raise UserError(
-                f"{path}: {name} has {len(values)} arrays, expected kernel and bias."
-            )
+            found = f"{name} has {len(values)} arrays"
+            raise UserError(f"{path}: {found}, expected kernel and bias.")
         if name.startswith("pool6_mbox"):  # dense on a mean over the map
             kernel, bias = values
             values = [kernel[None, None], bias]
         renamed[name] = values
-    layout = "legacy" if is_legacy else "voc"
-    preprocessing = None if is_legacy else "ssd"
-    origin = "rykov8" if is_legacy else "pierluigiferrari"
-    return _published(origin, renamed, layout, preprocessing)
+    if is_legacy:
+        return _published("rykov8", renamed, "legacy", None)
+    return _published("pierluigiferrari", renamed, "voc", "ssd")
 
 
 def from_state(tensors: dict[str, np.ndarray], path: str) -> Published:
@@ -108,12 +105,8 @@ def from_state(tensors: dict[str, np.ndarray], path: str) -> Published:
 
 def _rename(tensors: dict[str, np.ndarray], names: StateDict, path: str) -> Arrays:
     """PyTorch's layers by our names, kernels (h, w, channels, filters)."""
-    stems = {
-        name.removesuffix(".weight"): None
-        for name in tensors
-        if re.match(names.convolutions, name) and name.endswith(".weight")
-    }
-    stems = [stem for stem in stems if tensors[f"{stem}.weight"].ndim == 4]
+    kernels = (n for n, t in tensors.items() if n.endswith(".weight") and t.ndim == 4)
+    stems = [n[: -len(".weight")] for n in kernels if re.match(names.convolutions, n)]
     if len(stems) != len(CONVOLUTIONS):
         raise UserError(
             f"{path}: expected {len(CONVOLUTIONS)} convolutions before the heads, "
@@ -136,30 +129,18 @@ def _convolution(
             raise UserError(f"{path}: it has no {name}.")
     kernel, bias = tensors[f"{stem}.weight"], tensors[f"{stem}.bias"]
     if kernel.ndim != 4:
-        raise UserError(
-            f"{path}: {stem}.weight has shape {kernel.shape}, no convolution's."
-        )
+        found = f"{stem}.weight has shape {kernel.shape}"
+        raise UserError(f"{path}: {found}, no convolution's.")
     return [kernel.transpose(2, 3, 1, 0).astype("float32"), bias.astype("float32")]
 
 
 def _published(
-    origin: str,
-    arrays: Arrays,
-    layout: str,
-    preprocessing: str | None,
+    origin: str, arrays: Arrays, layout: str, preprocessing: str | None
 ) -> Published:
     count = LAYOUTS[layout].priors_per_cell[0]
     num_classes = arrays[f"{HEADS[0]}_mbox_conf"][1].size // count
-    architecture = Architecture(
-        "ssd300",
-        num_classes,
-        norm="none",
-        layout=layout,
-        preprocessing=preprocessing,
-    )
+    form = {"norm": "none", "layout": layout, "preprocessing": preprocessing}
+    architecture = Architecture("ssd300", num_classes, **form)
     licence = f"{origin}'s weights: see there."
-    return (
-        origin,
-        arrays,
-        ModelMetadata(architecture, numbered(num_classes), licence=licence),
-    )
+    metadata = ModelMetadata(architecture, numbered(num_classes), licence=licence)
+    return origin, arrays, metadata

@@ -17,12 +17,10 @@ from models.necks.yolox import SOURCES
 from models.weights.arrays import Arrays
 from models.weights.metadata import ModelMetadata
 from models.weights.published.class_names import numbered
+from models.weights.published.ssd300s import Published
 from ssd_utils import LAYOUTS, VARIANCES
 
 LICENCE = "YOLOX-nano, Megvii Inc., Apache License 2.0; see weights/README.md."
-# origin, plain arrays by layer name, metadata
-Published = tuple[str, Arrays, ModelMetadata]
-
 # a name that no other state file has; yolox/models/yolo_pafpn.py
 MARKER = "backbone.backbone.stem.conv.conv.weight"
 ONNX_START = b"\x08"  # onnx.proto: field 1, ir_version, a number
@@ -34,6 +32,7 @@ FOCUS_SLOTS = ((0, 0), (1, 0), (0, 1), (1, 1))
 # the class loss of models.losses falls from 3.3 to 2.7 by it, mAP stays
 CALIBRATION = (0.7, -1.5)
 LEVELS = (0, 1, 2)  # yolo_head.py: strides 8, 16, 32
+NORM_PARTS = ("weight", "bias", "running_mean", "running_var")  # torch's BatchNorm2d
 
 
 def is_onnx(path: Path | str) -> bool:
@@ -60,8 +59,7 @@ def _published(plain: Arrays, path: str) -> Published:
     """
     arrays = {}
     for name, (kernel, bias) in plain.items():
-        is_depthwise = name.endswith("_dconv")
-        axes = (2, 3, 0, 1) if is_depthwise else (2, 3, 1, 0)
+        axes = (2, 3, 0, 1) if name.endswith("_dconv") else (2, 3, 1, 0)
         kernel = np.ascontiguousarray(kernel.transpose(axes), "float32")
         arrays[name] = [kernel, bias.astype("float32")]
     kernel, bias = arrays["stem"]
@@ -69,9 +67,8 @@ def _published(plain: Arrays, path: str) -> Published:
         raise UserError(f"{path}: a YOLOX, but not yolox_nano, the only one known.")
     arrays["stem"] = [unfocused(kernel), bias]
     num_classes = arrays["cls_preds_0"][1].size + 1
-    architecture = Architecture(
-        "yolox_nano", num_classes, neck="yolox", pretrained=True
-    )
+    form = {"neck": "yolox", "pretrained": True}
+    architecture = Architecture("yolox_nano", num_classes, **form)
     metadata = ModelMetadata(architecture, numbered(num_classes), licence=LICENCE)
     return "YOLOX", arrays | head_arrays(arrays), metadata
 
@@ -122,12 +119,11 @@ def unfocused(kernel: np.ndarray) -> np.ndarray:
 def convolution_names() -> Iterator[str]:
     """Our names of yolox_nano's convolutions, in the order in which they compute."""
     yield "stem"
-    for number, depth in ((2, 1), (3, 3), (4, 3), (5, 1)):
-        block = f"dark{number}"
+    for block, depth in (("dark2", 1), ("dark3", 3), ("dark4", 3)):
         yield from _separable(f"{block}_0")
-        if number == 5:
-            yield from (f"{block}_1_conv1", f"{block}_1_conv2")
-        yield from _csp(f"{block}_{2 if number == 5 else 1}", depth)
+        yield from _csp(f"{block}_1", depth)
+    yield from (*_separable("dark5_0"), "dark5_1_conv1", "dark5_1_conv2")
+    yield from _csp("dark5_2")
     yield "lateral_conv0"
     yield from _csp("C3_p4")
     yield "reduce_conv1"
@@ -161,11 +157,10 @@ def _state_arrays(tensors: dict[str, np.ndarray], path: str) -> Arrays:
     arrays = {}
     for name in convolution_names():
         stem = _megvii_name(name)
-        keys = [f"{stem}.weight", f"{stem}.bias"]
-        if not name.endswith(tuple(f"_preds_{level}" for level in LEVELS)):
-            keys = [f"{stem}.conv.weight"]
-            keys += [f"{stem}.bn.{part}" for part in ("weight", "bias")]
-            keys += [f"{stem}.bn.running_{part}" for part in ("mean", "var")]
+        parts = ("conv.weight", *(f"bn.{part}" for part in NORM_PARTS))
+        if name.endswith(tuple(f"_preds_{level}" for level in LEVELS)):
+            parts = ("weight", "bias")
+        keys = [f"{stem}.{part}" for part in parts]
         if missing := [key for key in keys if key not in tensors]:
             raise UserError(f"{path}: it has no {missing[0]}, which yolox_nano has.")
         values = [tensors[key].astype("float32") for key in keys]

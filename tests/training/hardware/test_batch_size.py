@@ -75,7 +75,7 @@ def test_half_the_batch_where_memory_runs_out_at_once(
     tiny.train(tmp_path / "whole", batch_size=2)
     with monkeypatch.context() as patch:
         fail_above(patch, most=2, at_step=0)
-        settings = TrainingConfig(epochs=3, batch_size=4)
+        settings = TrainingConfig(epochs=3, batch_size=4, ema=False)
         history, found = fit_or_halve(fit, settings, tmp_path / "run")
     assert found.batch_size == 2 and len(history) == 3
     assert "going on with --batch-size 2" in capsys.readouterr().out
