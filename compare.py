@@ -163,11 +163,11 @@ def existing(args: argparse.Namespace) -> "list[Combination]":
     wanted = plan.combine(
         args.backbones, args.adapter_filters, args.freeze, args.seeds, args.weights
     )
-    reasons = duration_estimate.reasons_against(wanted)
-    for combination, reason in zip(wanted, reasons, strict=True):
+    reasons = dict(zip(wanted, duration_estimate.reasons_against(wanted), strict=True))
+    for combination, reason in reasons.items():
         if reason:
             print(f"{combination.name} is left out: {reason}")
-    return [c for c, reason in zip(wanted, reasons, strict=True) if reason is None]
+    return [combination for combination in reasons if not reasons[combination]]
 
 
 def report(args: argparse.Namespace, compared: "list[Compared]") -> None:

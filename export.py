@@ -125,15 +125,13 @@ def output_path(args: argparse.Namespace) -> Path:
     from base.files import new_file
 
     suffix = FORMATS[args.format].suffix
-    if args.output is None:
-        stem = Path(args.weights).name.removesuffix(".weights.h5")
-        marks = [args.precision.removeprefix("float32"), args.output_format]
-        parts = [stem, *(mark for mark in marks if mark not in ("", "plain"))]
-        path = Path(args.weights).with_name(".".join(parts) + suffix)
-    else:
-        path = Path(args.output)
-        if args.format == "saved_model":
-            suffix = ""  # TensorFlow Serving wants a number as its name
+    if args.output:  # TensorFlow Serving wants a number as the name of a SavedModel
+        suffix = "" if args.format == "saved_model" else suffix
+        return new_file("--output", args.output, suffix)
+    stem = Path(args.weights).name.removesuffix(".weights.h5")
+    marks = (args.precision, args.output_format)
+    parts = [stem, *(mark for mark in marks if mark not in ("float32", "plain"))]
+    path = Path(args.weights).with_name(".".join(parts) + suffix)
     return new_file("--output", path, suffix)
 
 

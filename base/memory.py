@@ -25,12 +25,12 @@ def available_bytes(root: Path = Path("/")) -> int | None:
         return None
     (kilobytes,) = [li.split()[1] for li in text.splitlines() if "MemAvailable" in li]
     free = [int(kilobytes) * 1024]
-    for limit, used in CGROUPS:
-        folder = root / "sys/fs/cgroup"
-        if (folder / limit).exists() and (folder / used).exists():
-            text = (folder / limit).read_text().strip()
-            if text.isdecimal():  # "max": no limit
-                free.append(int(text) - int((folder / used).read_text()))
+    for names in CGROUPS:
+        paths = [root / "sys/fs/cgroup" / name for name in names]
+        if all(path.exists() for path in paths):
+            limit, used = (path.read_text().strip() for path in paths)
+            if limit.isdecimal():  # "max": no limit
+                free.append(int(limit) - int(used))
     return max(min(free), 0)
 
 

@@ -142,9 +142,5 @@ class Outputs:
 def yolo_text(detections: np.ndarray) -> str:
     """A line per detection: class from 0, centre x and y, width, height in 0..1."""
     low, high = detections[:, 2:4], detections[:, 4:]
-    boxes = np.concatenate([(low + high) / 2, high - low], axis=1)
-    rows = zip(detections[:, 0].astype(int) - 1, boxes, strict=True)
-    return "".join(
-        f"{class_id} {' '.join(f'{value:.6f}' for value in box)}\n"
-        for class_id, box in rows
-    )
+    rows = np.hstack([detections[:, :1] - 1, (low + high) / 2, high - low])
+    return "".join("{:.0f} {:.6f} {:.6f} {:.6f} {:.6f}\n".format(*row) for row in rows)

@@ -24,6 +24,7 @@ NECKS = ("ssd", "light", "native", "yolox")  # files of models/necks
 STAGED = ("native", "yolox")  # those that begin with three maps
 NORMS = ("batch", "none")  # models.layers.norm_relu
 REUSES = ("backbone", "deep")  # models/weights/vgg_blocks.py
+KNOWN = {"neck": NECKS, "norm": NORMS, "layout": LAYOUTS, "reuse": REUSES}
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,11 @@ class Architecture:
         check_backbone(self.backbone)
         if self.neck is None:
             object.__setattr__(self, "neck", self.definition.neck)
-        _check_known("neck", self.neck, NECKS)
         if self.layout is None:
             layout = "yolox" if self.neck == "yolox" else "voc"
             object.__setattr__(self, "layout", layout)
-        _check_known("norm", self.norm, NORMS)
-        _check_known("layout", self.layout, LAYOUTS)
-        _check_known("reuse", self.reuse, REUSES)
+        for what, known in KNOWN.items():
+            _check_known(what, getattr(self, what), known)
         if self.reuse == "deep" and (self.neck, self.adapter_filters) != ("ssd", 256):
             raise UserError("--reuse deep goes with --neck ssd, 256 adapter filters.")
         if self.layout == "legacy" and self.neck != "ssd":
