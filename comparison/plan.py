@@ -82,13 +82,10 @@ def combine(
             f"--weights {unknown.pop()}=...: expected one of the names of --backbones, "
             f"{', '.join(backbones)}."
         )
+    every = itertools.product(range(seeds), wanted, adapter_filters, FREEZE[freeze])
     return [
-        Combination(
-            name, width, neck, filters, frozen, seed, by_name.get(name, by_name.get(""))
-        )
-        for seed, (name, width, neck), filters, frozen in itertools.product(
-            range(seeds), wanted, adapter_filters, FREEZE[freeze]
-        )
+        Combination(*form, filters, frozen, seed, by_name.get(form[0], by_name.get("")))
+        for seed, form, filters, frozen in every
     ]
 
 

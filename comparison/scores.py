@@ -44,11 +44,9 @@ def score(
     matched = match_detections(found, truths, difficult, len(class_names) + 1)
     curves = curves_of(matched, class_names)
     coco = coco_figures(samples, found, class_names)
+    aps = coco["per_class"]
     per_class = {
-        curve.class_name: {
-            "mAP50": curve.ap_area,
-            "AP": coco["per_class"][curve.class_name]["AP"],
-        }
-        for curve in curves
+        c.class_name: {"mAP50": c.ap_area, "AP": aps[c.class_name]["AP"]}
+        for c in curves
     }
     return Score(detected, matched, mean_ap(curves)["mAP50"], coco["AP"], per_class)

@@ -10,6 +10,7 @@
 - batches.py: batches as a pure function of (seed, epoch, step)
 - tiles.py: large images as overlapping tiles
 """
+# ruff: noqa: F401
 
 from data.augment import augment, plain
 from data.batches import Batches, pad_truth, report_unreadable, use_one_thread_an_image
@@ -17,21 +18,3 @@ from data.dataset import Dataset, Sample, report_problems
 from data.images import image_size, read_image
 from data.readers.recognise import open_dataset, read_dataset
 from data.tiles import median_image_side, tile_dataset
-
-__all__ = [
-    "Batches",
-    "Dataset",
-    "Sample",
-    "augment",
-    "image_size",
-    "median_image_side",
-    "open_dataset",
-    "pad_truth",
-    "plain",
-    "read_dataset",
-    "read_image",
-    "report_problems",
-    "report_unreadable",
-    "tile_dataset",
-    "use_one_thread_an_image",
-]

@@ -32,12 +32,9 @@ def main(source: str, target: str, *weights: str) -> None:
                 sv.Detections(found.boxes, None, found.scores, found.class_ids)
             )
             objects = objects[objects.tracker_id != -1]
-            texts = [
-                f"{number} {detector.class_names[class_id - 1]}"
-                for number, class_id in zip(
-                    objects.tracker_id, objects.class_id, strict=True
-                )
-            ]
+            names = [detector.class_names[at - 1] for at in objects.class_id]
+            pairs = zip(objects.tracker_id, names, strict=True)
+            texts = [f"{number} {name}" for number, name in pairs]
             frame = boxes.annotate(frame, objects)
             sink.write_frame(labels.annotate(frame, objects, texts))
 

@@ -50,13 +50,10 @@ def translate(exportable: ExportSpec) -> onnx.ModelProto:
     """The function as an ONNX graph in float32."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     function = whole(exportable, None, suppress_flat)
-    model, _ = tf2onnx.convert.from_function(
-        function,
-        input_signature=function.input_signature,
-        opset=OPSET,
-        custom_op_handlers={"NonMaxSuppressionV4": (_suppression, [SUPPRESSION])},
-    )
-    return model
+    options = {"input_signature": function.input_signature, "opset": OPSET}
+    own = {"NonMaxSuppressionV4": (_suppression, [SUPPRESSION])}
+    convert = tf2onnx.convert.from_function
+    return convert(function, custom_op_handlers=own, **options)[0]
 
 
 def _suppression(ctx: Any, node: Any, name: str, args: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from warnings import catch_warnings
 
 from base.errors import UserError, in_one_line
-from models.architecture import (
+from models.architecture import (  # noqa: F401, others ask here for them
     BACKBONES,
     NECKS,
     NORMS,
@@ -24,18 +24,6 @@ from models.architecture import (
 if TYPE_CHECKING:  # Keras is loaded when a model is built, not to list the names
     import keras
 
-__all__ = [
-    "BACKBONES",
-    "NECKS",
-    "NORMS",
-    "REUSES",
-    "Architecture",
-    "backbone_layers",
-    "build",
-    "check_backbone",
-    "explained",
-    "fix",
-]
 ENDS = ("features", "features_19", "features_10")  # ours: where a backbone ends
 
 

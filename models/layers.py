@@ -58,11 +58,8 @@ class L2Norm(Layer):
     """
 
     def build(self, shape: tuple) -> None:
-        self.gamma = self.add_weight(
-            shape=(shape[-1],),
-            name="gamma",
-            initializer=initializers.Constant(L2_SCALE),
-        )
+        start = initializers.Constant(L2_SCALE)
+        self.gamma = self.add_weight(shape[-1:], start, name="gamma")
 
     def call(self, features: Tensor) -> Tensor:
         wide = ops.cast(features, "float32")  # squares overflow in float16
@@ -88,16 +85,11 @@ class Conv:
     def __call__(self, x: Tensor, norm: str) -> Tensor:
         if self.padding == "one":
             x = layers.ZeroPadding2D(1, name=f"{self.name}_pad")(x)
-        x = layers.Conv2D(
-            self.filters,
-            self.kernel,
-            strides=self.strides,
-            padding="same" if self.padding == "same" else "valid",
-            dilation_rate=self.dilation,
-            use_bias=norm == "none",
-            kernel_initializer="he_normal",
-            name=self.name,
-        )(x)
+        padding = "same" if self.padding == "same" else "valid"
+        options = {"use_bias": norm == "none", "kernel_initializer": "he_normal"}
+        options |= {"dilation_rate": self.dilation, "name": self.name}
+        form = (self.filters, self.kernel, self.strides, padding)
+        x = layers.Conv2D(*form, **options)(x)
         return norm_relu(x, self.name, norm)
 
 

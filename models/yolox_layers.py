@@ -33,12 +33,9 @@ class BaseConv:
         has_border = self.strides > 1 and self.kernel % 2
         if has_border:
             x = layers.ZeroPadding2D(self.kernel // 2, name=f"{self.name}_pad")(x)
-        options = {
-            "strides": self.strides,
-            "padding": "valid" if has_border else "same",
-            "use_bias": norm == "none",
-            "name": self.name,
-        }
+        padding = "valid" if has_border else "same"
+        options = {"strides": self.strides, "padding": padding, "name": self.name}
+        options["use_bias"] = norm == "none"
         if self.depthwise:
             convolution = layers.DepthwiseConv2D(
                 self.kernel, depthwise_initializer="he_normal", **options

@@ -240,8 +240,5 @@ def _number_or_auto(text: str) -> int | str:
 def _given(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
     """The options that --resume does not go with, where they were given."""
     free = ("resume", "data", "epochs", "minutes", "patience", "tensorboard", "devices")
-    return [
-        f"--{name.replace('_', '-')}"
-        for name, value in vars(args).items()
-        if name not in free and value != parser.get_default(name)
-    ]
+    given = [n for n, value in vars(args).items() if value != parser.get_default(n)]
+    return [f"--{name.replace('_', '-')}" for name in given if name not in free]

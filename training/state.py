@@ -125,25 +125,14 @@ class State:
         elif settings.freeze_epochs:
             thaw(self.model, self.architecture)
         with self.replicas.scope():
-            optimiser = make_optimiser(
-                settings.optimiser,
-                self.model.trainable_variables,
-                backbone_variables(self.model),
-                settings.backbone_lr_scale,
-                settings.accumulate,
-            )
-            return Trainer(
-                self.model,
-                self.architecture.layout,
-                settings.accumulate,
-                self.replicas,
-                settings.skip_non_finite,
-                **settings.loss,
-            ).compile_for(optimiser)
+            weights = (self.model.trainable_variables, backbone_variables(self.model))
+            rates = (settings.backbone_lr_scale, settings.accumulate)
+            optimiser = make_optimiser(settings.optimiser, *weights, *rates)
+            form = (self.architecture.layout, settings.accumulate, self.replicas)
+            options = {"skip_non_finite": settings.skip_non_finite, **settings.loss}
+            return Trainer(self.model, *form, **options).compile_for(optimiser)
 
     def _values(self) -> dict[str, Sequence[Any]]:
-        groups = {
-            "model": self.model.variables,
-            "optimiser": read_state(self.trainer.optimizer),
-        }
+        state = read_state(self.trainer.optimizer)
+        groups = {"model": self.model.variables, "optimiser": state}
         return {**groups, "average": self.ema.values} if self.ema else groups

@@ -159,12 +159,9 @@ def _places(
             group.positions, group.variables, group.parts, strict=True
         )
     )
-    return [
-        *((variable, slice(None), ()) for variable in scalars),
-        *((accumulated[g], part, s) for _, g, part, s in found if accumulated),
-        *(
-            (remembered[kinds * g + kind], part, shape)
-            for _, g, part, shape in found
-            for kind in range(kinds)
-        ),
-    ]
+    places = [(variable, slice(None), ()) for variable in scalars]
+    places += [(accumulated[g], part, s) for _, g, part, s in found if accumulated]
+    for _, g, part, shape in found:
+        of_group = remembered[kinds * g : kinds * (g + 1)]
+        places += [(variable, part, shape) for variable in of_group]
+    return places

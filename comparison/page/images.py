@@ -48,12 +48,8 @@ def _embed(sample: Any) -> dict[str, Any]:
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     data = encode_image(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     text = base64.b64encode(data).decode("ascii")
-    return {
-        "name": sample.path.name,
-        "width": size[0],
-        "height": size[1],
-        "src": f"data:image/webp;base64,{text}",
-    }
+    source = {"name": sample.path.name, "src": f"data:image/webp;base64,{text}"}
+    return source | {"width": size[0], "height": size[1]}
 
 
 def _row(box: Box) -> list:

@@ -135,13 +135,9 @@ def _page(
 
 def _templates() -> Environment:
     """Jinja2, which escapes whatever a template does not call safe."""
-    found = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    files = FileSystemLoader(HERE)
+    found = Environment(loader=files, undefined=StrictUndefined, **options)
     functions = (table.format_number, table.signed)
     found.globals |= {f.__name__: f for f in functions} | {"ends": _ends}
     found.filters["is_finite"] = math.isfinite

@@ -165,11 +165,8 @@ def _nvidia_query(field: str) -> str | None:
     """First line of nvidia-smi's answer, None where there is no NVIDIA driver."""
     if shutil.which("nvidia-smi") is None:
         return None
-    answer = subprocess.run(
-        ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits"],
-        capture_output=True,
-        text=True,
-    )
+    words = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader,nounits"]
+    answer = subprocess.run(words, capture_output=True, text=True)
     lines = answer.stdout.splitlines()
     return lines[0].strip() if answer.returncode == 0 and lines else None
 

@@ -60,13 +60,9 @@ def _convolution(padding: str) -> Callable[[Tensor, Tensor], Tensor]:
     @tf.custom_gradient
     def convolution(maps: Tensor, kernel: Tensor) -> tuple[Tensor, Callable]:
         def gradients(upstream: Tensor) -> tuple[Tensor, Tensor]:
-            by_data = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(maps),
-                filter=kernel,
-                out_backprop=upstream,
-                strides=strides,
-                padding=padding,
-            )
+            form = {"input_sizes": tf.shape(maps), "strides": strides}
+            form |= {"filter": kernel, "out_backprop": upstream, "padding": padding}
+            by_data = tf.raw_ops.Conv2DBackpropInput(**form)
             return by_data, by_filter(maps, upstream, kernel.shape, padding)
 
         return tf.nn.conv2d(maps, kernel, strides, padding), gradients
