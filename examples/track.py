@@ -19,11 +19,8 @@ def main(source: str, target: str, *weights: str) -> None:
     """Draw a number on each object that keeps it from frame to frame."""
     video = sv.VideoInfo.from_video_path(source)
     detector = load(*weights, threshold=0.1)  # ByteTrack goes on with the weak ones
-    tracker = ByteTrackTracker(
-        frame_rate=video.fps,
-        track_activation_threshold=0.5,
-        high_conf_det_threshold=0.4,
-    )
+    limits = {"track_activation_threshold": 0.5, "high_conf_det_threshold": 0.4}
+    tracker = ByteTrackTracker(frame_rate=video.fps, **limits)
     boxes, labels = sv.BoxAnnotator(), sv.LabelAnnotator()
     with sv.VideoSink(target, video) as sink:
         for frame in sv.get_video_frames_generator(source):  # BGR

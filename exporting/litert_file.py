@@ -86,13 +86,11 @@ def _operations(content: bytes) -> tuple[dict[str, str], dict[str, str]]:
     """Kinds of operations by the name of their output: the network's maps, all else."""
     interpreter = Interpreter(model_content=content)
     names = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
-    kinds = {
-        names[index]: operation["op_name"]
-        for operation in interpreter._get_ops_details()
-        for index in operation["outputs"]
-    }
-    maps = {name: kind for name, kind in kinds.items() if is_map(name)}
-    return maps, {name: kind for name, kind in kinds.items() if name not in maps}
+    maps, others = {}, {}
+    for operation in interpreter._get_ops_details():
+        for name in (names[index] for index in operation["outputs"]):
+            (maps if is_map(name) else others)[name] = operation["op_name"]
+    return maps, others
 
 
 def flex_operations(model: Any) -> list[str]:

@@ -24,8 +24,6 @@ def write(exportable: ExportSpec, path: Path) -> None:
 
 def _suppress_each(boxes: Tensor, scores: Tensor) -> Tensor:
     """float32 (B, N): 1 where a box stays; image by image."""
-    return tf.map_fn(
-        lambda one: suppress_flat(*one),
-        (boxes, scores),
-        fn_output_signature=tf.TensorSpec((NUM_CANDIDATES,), tf.float32),
-    )
+    given = tf.TensorSpec((NUM_CANDIDATES,), tf.float32)
+    pairs = (boxes, scores)
+    return tf.map_fn(lambda p: suppress_flat(*p), pairs, fn_output_signature=given)

@@ -69,11 +69,8 @@ def targets(model: keras.Model, names: Iterable[str]) -> keras.Model:
     """Images -> what is to be imitated: rows of TARGETS."""
     heads = [layer for layer in model.layers if "_mbox_" in layer.name]
     maps = {id(layer.input): layer.input for layer in heads}
-    outputs = {
-        "hint_layer": [hint_layer(model)],
-        "maps": list(maps.values()),
-        "heads": [layer.output for layer in heads],
-    }
+    outputs = {"hint_layer": [hint_layer(model)], "maps": list(maps.values())}
+    outputs["heads"] = [layer.output for layer in heads]
     return keras.Model(model.input, [out for name in names for out in outputs[name]])
 
 

@@ -43,8 +43,6 @@ def neck(stages: list[Tensor], architecture: Architecture) -> dict[str, Tensor]:
     deep = stack(MIDDLE, deep, fire_norm)["fire8"]
     deep = stack(LAST, deep, norm)["fire9"]
     extras = stack(EXTRAS, deep, norm)
-    return {
-        "conv4_3_norm": L2Norm(name="conv4_3_norm")(features),
-        "fc7": deep,
-        **{name: extras[name] for name in ("conv6_2", "conv7_2", "conv8_2", "conv9_2")},
-    }
+    maps = {"conv4_3_norm": L2Norm(name="conv4_3_norm")(features), "fc7": deep}
+    names = ("conv6_2", "conv7_2", "conv8_2", "conv9_2")
+    return maps | {name: extras[name] for name in names}

@@ -47,7 +47,5 @@ def neck(stages: list[Tensor], architecture: Architecture) -> dict[str, Tensor]:
     maps = stack(BLOCKS, heads.adapted(stages, architecture), block_norm)
     maps |= stack(EXTRAS + tail, maps["pool5"], norm)
     sources = {name: maps[name] for name in (*SOURCES, tail[-1].name)}
-    return {
-        "conv4_3_norm": L2Norm(name="conv4_3_norm")(sources.pop("conv4_3")),
-        **sources,
-    }
+    first = L2Norm(name="conv4_3_norm")(sources.pop("conv4_3"))
+    return {"conv4_3_norm": first, **sources}
