@@ -131,7 +131,7 @@ def test_what_is_no_yolox_nano(tmp_path):
     write_zip(tmp_path / "b.pth", state_of(tensors))
     with pytest.raises(ValueError, match=r"no head\.stems\.1\.bn\.bias"):
         weights.read_weights(tmp_path / "b.pth")
-    with pytest.raises(ValueError, match="use --weights none or FILE"):
+    with pytest.raises(ValueError, match="yolox_nano; give other --weights"):
         pretrained_backbone(Architecture("yolox_nano", 3), "imagenet")
 
 
