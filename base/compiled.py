@@ -1,4 +1,4 @@
-"""A function as one graph of the Keras backend."""
+"""A function as one graph of the Keras backend, and which backend it is."""
 
 from collections.abc import Callable
 from functools import cache
@@ -23,5 +23,14 @@ def compiled(function: Callable, jit_compile: bool = False) -> Callable:
         return function
     import tensorflow as tf
 
-    by_xla = jit_compile and not tf.config.list_physical_devices("GPU")
+    by_xla = jit_compile and is_tensorflow_on_processor()
     return tf.function(function, jit_compile=by_xla, autograph=False)
+
+
+def is_tensorflow_on_processor() -> bool:
+    """Whether TensorFlow computes, and without a GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")

@@ -101,6 +101,7 @@ def our_step(model, layout: str, is_quick: bool = True) -> Step:
         with (
             mock.patch.object(engine.filter_gradient, "speed_up"),
             mock.patch.object(engine.silu_gradient, "speed_up"),
+            mock.patch.object(engine.batch_normalization, "speed_up"),
         ):
             trainer.compile_for(optimiser)
     return lambda images, truth: trainer.step(images, truth, RATES["adamw"])

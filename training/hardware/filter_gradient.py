@@ -10,20 +10,12 @@ from collections.abc import Callable
 
 import keras
 
+from base.compiled import is_tensorflow_on_processor
 from ssd_utils import Tensor
 
 # measured by hand: for smaller maps, fewer of them, or filters that are no multiple of
 # 64, TensorFlow's own is as quick
 LEAST_SIDE, LEAST_INPUTS, FILTERS_UNIT = 19, 16, 64
-
-
-def is_tensorflow_on_processor() -> bool:
-    """Whether TensorFlow computes, and without a GPU."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.list_physical_devices("GPU")
 
 
 def speed_up(model: keras.Model) -> None:

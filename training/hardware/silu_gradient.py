@@ -7,8 +7,9 @@ of the next layer. docs/results/peers.md has a step with either.
 
 import keras
 
+from base.compiled import is_tensorflow_on_processor
+from models.yolox_layers import silu as plain_silu
 from ssd_utils import Tensor
-from training.hardware.filter_gradient import is_tensorflow_on_processor
 
 
 def speed_up(model: keras.Model) -> None:
@@ -25,5 +26,5 @@ def speed_up(model: keras.Model) -> None:
 
     for layer in model._flatten_layers(include_self=False):
         activation = getattr(layer, "activation", None)
-        if activation is keras.activations.silu:
+        if activation in (keras.activations.silu, plain_silu):
             layer.activation = silu
