@@ -65,9 +65,10 @@ def test_what_is_no_list_of_names_is_shown(tmp_path, names):
         read(tmp_path)
 
 
-@pytest.mark.parametrize("place", ["", "data/", "labels/", "images/"])
-def test_where_a_list_of_names_may_lie(tmp_path, place):
-    files = {"images/a.png": None, "labels/a.txt": BOX}
+@pytest.mark.parametrize("place", ["", "data/", "Data/", "labels/", "images/"])
+@pytest.mark.parametrize("labels", ["labels", "images"])
+def test_where_a_list_of_names_may_lie(tmp_path, place, labels):
+    files = {"images/a.png": None, f"{labels}/a.txt": BOX}
     root = write(tmp_path, files | {f"{place}obj.names": "cat\n"})
     assert names_by_stem(read(root)) == {"a": ["cat"]}
 
@@ -158,6 +159,8 @@ def test_one_class_in_both_unicode_forms(tmp_path):
     root = write(tmp_path, {"a.png": None, "a.txt": f"{BOX}\n{ROW}"})
     (root / "classes.txt").write_text("t\u00fcr\ntu\u0308r\n", "utf-8")
     assert names_by_stem(read(root)) == {"a": ["t\u00fcr"] * 2}
+    told = f"{root / 'classes.txt'}: classes 0, 1 are all called"
+    assert any(told in note for note in read(root).notes)
     assert stems(read(root)) == ["a"]
 
 
