@@ -28,7 +28,13 @@ def yaml_names(path: Path, content: dict[str, Any]) -> list[str]:
     if isinstance(names, dict) and all(map(_is_number, names)):
         by_number = {int(key): name for key, name in names.items()}
         numbers = up_to(max(by_number, default=-1), path)
-        return _texts(path, [by_number.get(n, str(n)) for n in numbers])
+        for number in numbers:
+            if number not in by_number:
+                raise UserError(
+                    f"{path}: names: class {number} has no name. The labels count "
+                    f"classes from 0; give each number up to {numbers[-1]} a name."
+                )
+        return _texts(path, [by_number[number] for number in numbers])
     if isinstance(names, list):
         return _texts(path, names)
     if isinstance(names, str) and (listed := Finder([path.parent]).find(names)):

@@ -51,6 +51,15 @@ def test_nested_names_are_refused(tmp_path, names):
         read(root)
 
 
+@pytest.mark.parametrize(
+    ("names", "number"), [("{1: cat, 2: dog}", 0), ("{0: a, 2: b}", 1)]
+)
+def test_a_number_without_a_name_is_refused(tmp_path, names, number):
+    files = {"a.png": None, "a.txt": BOX, "data.yaml": f"names: {names}"}
+    with pytest.raises(UserError, match=f"class {number} has no name.* up to 2 a name"):
+        read(write(tmp_path, files))
+
+
 NO_NAMES = {  # what is told of names, which are no list of them
     "cat": "'cat'",
     "{a: cat}": "dict",
