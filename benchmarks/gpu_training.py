@@ -81,7 +81,7 @@ def pack(args: argparse.Namespace, folder: Path) -> None:
 def write_images(args: argparse.Namespace, folder: Path) -> None:
     """The split in VOC's layout, every image stretched to the network's input."""
     from base.image_encoding import encode_image
-    from data import plain, read_dataset
+    from data import read_dataset, resize
     from data.convert.writers import write_voc
     from data.readers.annotation import Annotated, Object
 
@@ -91,7 +91,7 @@ def write_images(args: argparse.Namespace, folder: Path) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     splits = {"train": {}, "val": {}}
     for i, sample in enumerate(dataset.samples[: args.images]):
-        image, truth = plain(sample.read_image(), sample.truth, SIDE)
+        image, truth = resize(sample.read_image(), sample.truth, SIDE)
         name = f"{sample.path.stem}.jpg"
         (images / name).write_bytes(encode_image(".jpg", image, options))
         objects = [

@@ -56,7 +56,7 @@ def augment(
     return mirror(image, truth, rng)
 
 
-def plain(image: np.ndarray, truth: np.ndarray, size: int = 300) -> Result:
+def resize(image: np.ndarray, truth: np.ndarray, size: int = 300) -> Result:
     """Only the resize, for evaluation; the aspect ratio is not kept, as in SSD."""
     shrinks = min(image.shape[:2]) >= AREA_FROM * size
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

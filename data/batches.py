@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
-from data.augment import augment, plain
+from data.augment import augment, resize
 from data.dataset import Dataset
 from data.images import Unreachable
 
@@ -162,7 +162,7 @@ class Batches:
         truth = sample.truth if sample.crowd is None else sample.truth[~sample.crowd]
         try:
             if not self.augmented:
-                return plain(image, truth, self.size)
+                return resize(image, truth, self.size)
             rng = np.random.default_rng((self.seed, epoch, index, turn))
             return augment(image, truth, rng, self.size)
         except Exception as error:  # threads lose the place: name the image

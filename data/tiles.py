@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from base.boxes import area, intersection, iou
-from data.augment import plain, truth_in_window
+from data.augment import resize, truth_in_window
 from data.dataset import Dataset, Sample
 
 OVERLAP = 0.25  # ours: of a tile's side; docs/detection.md
@@ -51,7 +51,7 @@ def crop_tiles(image: np.ndarray, windows: np.ndarray, size: int) -> np.ndarray:
     """What each window (N, 4) shows of uint8 (H, W, 3): uint8 (N, size, size, 3)."""
     tiles = np.empty((len(windows), size, size, 3), np.uint8)
     for row, (left, top, right, bottom) in enumerate(windows):
-        tiles[row] = plain(image[top:bottom, left:right], NO_TRUTH, size)[0]
+        tiles[row] = resize(image[top:bottom, left:right], NO_TRUTH, size)[0]
     return tiles
 
 

@@ -70,9 +70,9 @@ def enlarge(sample, folder: Path, side: int):
 
 def shrink(sample, min_side: int) -> np.ndarray:
     """What the network gets of an image that is decoded by a rule."""
-    from data import plain
+    from data import resize
 
-    return plain(sample.read_image(min_side), np.zeros((0, 5)))[0]
+    return resize(sample.read_image(min_side), np.zeros((0, 5)))[0]
 
 
 if __name__ == "__main__":

@@ -24,14 +24,14 @@ def main() -> None:
     keep_weights_in_order()
     import_keras()
     from benchmarks.machine import machine
-    from data import plain, read_dataset
+    from data import read_dataset, resize
     from models import weights
     from models.weights.hub import DEFAULT
 
     print(machine())
     model, metadata = weights.load(args.weights or DEFAULT)
     samples = read_dataset(args.data, args.split).samples[:IMAGES]
-    images = np.stack([plain(s.read_image(), s.truth)[0] for s in samples])
+    images = np.stack([resize(s.read_image(), s.truth)[0] for s in samples])
     print("threshold  batch  network ms  all ms  share  few ms  share")
     for threshold in (metadata.threshold, 0.01):
         for batch_size in BATCH_SIZES:

@@ -109,7 +109,7 @@ def detection_parts(model, architecture, dataset, batch_size: int) -> dict[str, 
     """Seconds an image of the way from file to boxes, normalisation folded."""
     import numpy as np
 
-    from data import plain, read_image
+    from data import read_image, resize
     from models import weights
     from models.detection_layer import with_detections
 
@@ -117,16 +117,16 @@ def detection_parts(model, architecture, dataset, batch_size: int) -> dict[str, 
     detector = with_detections(folded, architecture.layout)
     sample = dataset.samples[0]
     image = read_image(sample.path)
-    images = np.stack([plain(image, sample.truth)[0]] * batch_size)
+    images = np.stack([resize(image, sample.truth)[0]] * batch_size)
     each = 1 / batch_size
     forward = timed(lambda: folded.predict_on_batch(images)) * each
     boxes = timed(lambda: detector.predict_on_batch(images)) * each
     reading = timed(lambda: read_image(sample.path))
-    resize = timed(lambda: plain(image, sample.truth))
+    resizing = timed(lambda: resize(image, sample.truth))
     return {
-        "file to boxes": reading + resize + boxes,
+        "file to boxes": reading + resizing + boxes,
         "reading the file": reading,
-        "resizing": resize,
+        "resizing": resizing,
         "network": forward,
         "network, normalisation not folded": timed(
             lambda: model.predict_on_batch(images)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data import augment, plain
+from data import augment, resize
 
 # `data.augment` is the function; these tests also want the module behind it.
 steps = importlib.import_module("data.augment")
@@ -93,7 +93,7 @@ def test_each_interpolation_puts_edges_in_the_same_place(shape, interpolation):
 def test_plain_resizes_and_keeps_truth():
     for shape in [*SHAPES, (1000, 1300)]:
         image, truth = colored_image(shape)
-        out, boxes = plain(image, truth, SIZE)
+        out, boxes = resize(image, truth, SIZE)
         np.testing.assert_array_equal(boxes, truth)
         ys, xs = np.nonzero((out.astype(int) @ [1, -1, 0]) > 100)  # red
         seen = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / SIZE
@@ -149,12 +149,12 @@ def test_the_same_seed_gives_the_same_bytes_and_inputs_stay():
     np.testing.assert_array_equal(truth, before[1])
 
 
-@pytest.mark.parametrize("function", [steps.plain, augment])
+@pytest.mark.parametrize("function", [steps.resize, augment])
 def test_results_share_no_memory_with_the_image(function):
     image = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     for seed in range(20):
         truth = np.array([[0.1, 0.1, 0.9, 0.9, 1]], np.float32)
-        rest = () if function is plain else (np.random.default_rng(seed),)
+        rest = () if function is resize else (np.random.default_rng(seed),)
         out, boxes = function(image, truth, *rest)
         assert not np.shares_memory(out, image)
         assert not np.shares_memory(boxes, truth)

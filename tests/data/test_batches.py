@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from data import Batches, Sample, batches, pad_truth, plain, read_dataset, read_image
+from data import Batches, Sample, batches, pad_truth, read_dataset, read_image, resize
 from tests.helpers.voc_files import write_voc
 
 BOX = (11, 5, 40, 20)
@@ -108,7 +108,7 @@ def test_what_is_scored_is_decoded_whole_and_training_with_twice_the_side(tmp_pa
     )
     dataset = read_dataset(root, "trainval")
     (sample,) = dataset.samples
-    whole, _ = plain(read_image(sample.path), sample.truth, SIZE)
+    whole, _ = resize(read_image(sample.path), sample.truth, SIZE)
     scored, _ = make(dataset, 1, augmented=False).batch(0, 0)
     np.testing.assert_array_equal(scored[0], whole)
     sides = []

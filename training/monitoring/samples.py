@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from base.errors import UserError
-from data import Batches, Dataset, plain
+from data import Batches, Dataset, resize
 from reports import drawing
 
 if TYPE_CHECKING:  # images are drawn without Keras
@@ -35,7 +35,7 @@ def draw_samples(detector: "KerasModel", dataset: Dataset, folder: Path) -> None
             image = sample.read_image()
         except UserError:  # the validation has reported it
             continue
-        small, _ = plain(image, sample.truth)
+        small, _ = resize(image, sample.truth)
         (detections,) = detector(small[None])
         sheet = drawing.draw_truth_and_detections(
             image, sample.truth, detections, dataset.class_names, detector.threshold

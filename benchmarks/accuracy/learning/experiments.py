@@ -67,9 +67,9 @@ class Experiment:
 
 def _mirror_only(original: Callable) -> Callable:
     def augment(image, truth, rng, size=300):
-        from data.augment import mirror, plain
+        from data.augment import mirror, resize
 
-        return mirror(*plain(image, truth, size), rng)
+        return mirror(*resize(image, truth, size), rng)
 
     return augment
 
