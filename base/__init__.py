@@ -2,11 +2,15 @@
 
 - command_line.py: options and errors of one line, for all scripts; renamed.py: names of
   earlier versions
+- errors.py: mistakes of users, a class of their own
 - files.py: files that appear whole or not at all; names of files that are to be written
 - download.py: files from the network, resumed and checked
-- memory.py: what it looks like when memory runs out
-- keras_setup.py: Keras and TensorFlow without the greetings of native libraries
-- priors.py, boxes.py, constants.py: what is needed where there is no Keras
+- memory.py: what it looks like when memory runs out; background.py: threads that read
+  ahead and write behind
+- keras_setup.py: Keras and TensorFlow without the greetings of native libraries;
+  compiled.py: a function as a graph
+- priors.py: prior boxes; boxes.py: IoU, pixels; constants.py: none of them needs Keras
+- image_encoding.py: arrays as image files
 """
 
 from collections.abc import Callable, Iterable

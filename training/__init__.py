@@ -1,4 +1,11 @@
-"""How a detector learns: train.py's options, devices, optimiser, engine, run folders.
+"""How a detector learns, from train.py's options to a run's folder.
+
+- options.py, prepare.py: from a command line to images, model and settings
+- fit.py: a whole training; engine.py: a step and an epoch; state.py: what changes
+- schedule.py: the learning rate; optimiser.py, variable_groups.py, variables.py
+- ema.py: the average of the weights; distillation.py: graft.py's training
+- runs.py: the folder; recovery/: resuming; monitoring/: progress, validation, samples
+- hardware/: devices, precision, memory
 
 The defaults that scripts share stand here, without Keras.
 """

@@ -23,7 +23,7 @@ from pathlib import Path
 WAYS = {
     "graft: adapter and backbone": ["--train-backbone"],
     "the same, cosine": ["--train-backbone", "--distance", "cosine"],
-    "the same, junction and heads": [
+    "the same, hint layer and heads": [
         "--train-backbone",
         "--targets",
         "hint_layer",

@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy.tiles --weights runs/shapes/best.weights.h5
 
 Draws 40 images of 3000x2000 with objects of 20 to 60 pixels and scores a detector of
-the demo set on the 6 of the test split: on whole images, on tiles, and after trainings
+drawn shapes on the 6 of the test split: on whole images, on tiles, and after trainings
 of so many minutes on either. Prints a Markdown table.
 """
 
@@ -33,9 +33,9 @@ def main(argv: list[str] | None = None) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for tile in (False, True):
-            weights = Path(folder) / "demo.weights.h5"
+            weights = Path(folder) / "start.weights.h5"
             weights.write_bytes(args.weights.read_bytes())
-            rows.append(("demo's weights" + words(tile), *score(weights, tile)))
+            rows.append(("weights of the shapes" + words(tile), *score(weights, tile)))
         for tile in (False, True):
             output = Path(folder) / f"run-{tile}"
             weights = train(args.weights, output, tile, args.minutes)
@@ -49,7 +49,7 @@ def words(tile: bool) -> str:
 
 
 def train(start: Path, output: Path, tile: bool, minutes: float) -> Path:
-    """The last weights of a training that goes on from the demo's."""
+    """The last weights of a training that goes on from `start`."""
     options = ["--data", SET, "--weights", start, "--output", output, "--lr", "3e-4"]
     options += ["--backbone", "squeezenet"]
     options += ["--minutes", minutes, *tile_option(tile)]

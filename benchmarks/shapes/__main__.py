@@ -1,4 +1,4 @@
-"""Draw the demo data set.
+"""Draw the data set of shapes.
 
 python -m benchmarks.shapes my_shapes
 python -m benchmarks.shapes my_shapes --images 1000

@@ -1,4 +1,4 @@
-"""The demo data set: some hundred drawn images of shapes, in the VOC layout.
+"""Some hundred drawn images of shapes, in the VOC layout.
 
     python -m benchmarks.shapes data/sets/shapes
     python -m benchmarks.shapes my_shapes --images 1000

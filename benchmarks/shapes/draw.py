@@ -1,4 +1,4 @@
-"""Images of the demo set: six kinds of shapes on textured backgrounds.
+"""Images of the drawn set: six kinds of shapes on textured backgrounds.
 
 Everything is drawn from one random generator, so a seed gives the same image on
 every machine with the same OpenCV and numpy.

@@ -41,7 +41,11 @@ def write_voc(out: Path, parts: Parts, class_names: list[str]) -> dict[str, int]
         single = [item for item in annotated.objects if not item.crowd]
         # VOC's corners are pixels of the box: 1 pixel has equal corners
         edges = ((item, *item.edges_px) for item in single)
-        kept = [i for i, left, top, x, y in edges if x - left > 1 and y - top > 1]
+        kept = [
+            item
+            for item, left, top, right, bottom in edges
+            if right - left > 1 and bottom - top > 1
+        ]
         crowds += len(annotated.objects) - len(single)
         thin += len(single) - len(kept)
         path = out / "Annotations" / f"{Path(name).stem}.xml"

@@ -1,4 +1,8 @@
-"""The loss that goes with a prior layout, by the layout's way of matching."""
+"""The loss that goes with a prior layout, by the layout's way of matching.
+
+- multibox_loss.py: SSD's, with hard negatives
+- simota_loss.py: YOLOX's matching, and the loss of what it matches
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which devices and machines a training has: by --devices and the surroundings."""
+"""Which devices and machines a training has: by --devices and the environment."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from training.hardware.replicas import Mirrored, Processes, Replicas, Sharded
 
 
 def find_replicas(wanted: str | None) -> Replicas:
-    """Those of `--devices` and the surroundings; before anything is computed.
+    """Those of `--devices` and the environment; before anything is computed.
 
     wanted: None (one device), "all" or a number. Several machines, and PyTorch's
-    processes, are described by the surroundings: TF_CONFIG of TensorFlow, what torchrun
+    processes, are described by the environment: TF_CONFIG of TensorFlow, what torchrun
     sets. UserError where there are fewer, or the engine can't.
     """
     finder = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

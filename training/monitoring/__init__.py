@@ -1,1 +1,1 @@
-"""What is seen while a training runs: validation, diagnosis, failures, samples."""
+"""What is seen while a training runs: progress, validation, diagnosis, samples."""

@@ -92,7 +92,7 @@ def check_data(kept: dict, datasets: tuple[Dataset, ...]) -> None:
 
 
 def differences(kept: dict, now: dict) -> list[str]:
-    """A line for each part of the surroundings that changed."""
+    """A line for each part of the environment that changed."""
     return [
         f"{name} was {kept['surroundings'].get(name)}, is {value}: the last bits of "
         "the weights will differ from those of a run that was not interrupted."
