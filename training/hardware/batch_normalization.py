@@ -14,7 +14,7 @@ from ssd_utils import Tensor
 
 def speed_up(model: keras.Model) -> None:
     """Let the model's BatchNormalization layers train so, under TensorFlow on a
-    processor."""
+    processor; not those whose statistics several devices share."""
     if not is_tensorflow_on_processor():
         return
     for layer in model._flatten_layers(include_self=False):
@@ -31,7 +31,7 @@ def _fused(layer: keras.layers.BatchNormalization) -> Callable:
     def call(
         maps: Tensor, training: bool | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        if not (training and layer.trainable):
+        if layer.synchronized or not (training and layer.trainable):
             return plain(layer, maps, training, mask)
         depth = maps.shape[-1]
         scale = tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones(depth)
