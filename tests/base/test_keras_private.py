@@ -24,6 +24,11 @@ UPDATE = ["self", "gradient", "variable", "learning_rate"]
         (keras.layers.Conv2D, "convolution_op", ["self", "inputs", "kernel"]),
         (keras.layers.Conv2D, "load_own_variables", ["self", "store"]),
         (
+            keras.layers.BatchNormalization,
+            "call",
+            ["self", "inputs", "training", "mask"],
+        ),
+        (
             keras.Model,
             "compute_loss",
             ["self", "x", "y", "y_pred", "sample_weight", "training"],
@@ -59,6 +64,16 @@ def test_a_layer_calls_its_own_convolution():
     layer.build((None, 5, 5, 1))
     layer.convolution_op = lambda inputs, kernel: ops.ones((1, 3, 3, 2))
     assert (ops.convert_to_numpy(layer(np.zeros((1, 5, 5, 1)))) == 1).all()
+
+
+def test_a_built_layer_takes_another_call_and_activation():
+    images = keras.Input((2, 2, 1))
+    norm, activation = layers.BatchNormalization(), layers.Activation("silu")
+    model = keras.Model(images, [norm(images), activation(images)])
+    norm.call = lambda inputs, training=None, mask=None: inputs + 3
+    activation.activation = lambda inputs: inputs + 5
+    found = model(np.zeros((1, 2, 2, 1)), training=True)
+    assert [float(ops.max(maps)) for maps in found] == [3, 5]
 
 
 def test_nodes_lead_to_the_layers_that_follow():
