@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-READERS = "tests/data/readers"
+READERS = ROOT / "tests/data/readers"
 # name: module, its tests (the fast ones)
 TARGETS = {
     **{
@@ -56,7 +56,11 @@ TARGETS = {
     **{
         name: (
             f"data/readers/{name}.py",
-            [f"{READERS}/test_{test}.py" for test in tests.split()],
+            [
+                path.relative_to(ROOT).as_posix()
+                for test in tests.split()
+                for path in READERS.rglob(f"test_{test}.py")
+            ],
         )
         for name, tests in {
             "assemble": "assemble coco coco_ids csv_table voc",

@@ -110,7 +110,7 @@ def test_reading_leaves_nothing_behind_and_sees_what_changes(tmp_path, to):
 
 
 def test_crowds_areas_and_difficult_go_where_they_can(tmp_path):
-    from tests.data.readers.test_coco import BOXES, write_json
+    from tests.data.readers.coco.test_coco import BOXES, write_json
 
     root = tmp_path / "in"
     write_json(root / "a.json", ["a.png", "b.png"], BOXES)
@@ -160,7 +160,7 @@ def test_rows_of_one_image_name_in_two_splits_stay_apart(tmp_path):
 
 
 def test_no_image_gets_a_hidden_name(tmp_path, monkeypatch):
-    from tests.data.readers.test_coco import BOXES, write_json
+    from tests.data.readers.coco.test_coco import BOXES, write_json
 
     names = ["images/a.png", "images/a.jpg", "images/a.bmp", "images/a.webp"]
     (tmp_path / ".in" / "images").mkdir(parents=True)

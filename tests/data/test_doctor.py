@@ -121,7 +121,7 @@ def test_broken_images(root):
 
 
 def test_a_size_that_is_not_the_images(tmp_path):
-    from tests.data.readers.test_coco import BOXES, write_json
+    from tests.data.readers.coco.test_coco import BOXES, write_json
 
     write_json(tmp_path / "a.json", ["a.png", "b.png"], BOXES[:2])
     assert "image-size" not in check_dataset(tmp_path)
@@ -135,7 +135,7 @@ def test_a_size_that_is_not_the_images(tmp_path):
     ("bbox", "severity"), [([5, 5, 90, 20], "warning"), ([70, 5, 5, 5], "error")]
 )
 def test_what_a_coco_reader_mends_and_what_it_leaves_out(bbox, severity, tmp_path):
-    from tests.data.readers.test_coco import BOXES, write_json
+    from tests.data.readers.coco.test_coco import BOXES, write_json
 
     boxes = [BOXES[0], {**BOXES[1], "bbox": bbox}]  # clipped; outside of 60x40
     write_json(tmp_path / "a.json", ["a.png", "b.png"], boxes)

@@ -14,7 +14,7 @@ from base.download import cache_folder
 from base.errors import UserError
 from data import read_dataset
 from data.downloads import named, unpack
-from tests.data.readers.test_coco import BOXES, write_json
+from tests.data.readers.coco.test_coco import BOXES, write_json
 from tests.helpers.voc_files import write_voc
 
 BOX = ("cat", (11, 5, 40, 20))

@@ -6,7 +6,7 @@ import pytest
 
 import evaluate
 from evaluation import OwnIds
-from tests.data.readers.test_coco import BOXES, write_json
+from tests.data.readers.coco.test_coco import BOXES, write_json
 
 OWN = OwnIds([40, 30, 1], {3: 1, 90: 2})
 

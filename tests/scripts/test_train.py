@@ -13,7 +13,7 @@ import train
 from benchmarks.shapes.dataset import draw_shapes
 from data import read_dataset
 from models import Architecture, build, weights
-from tests.data.readers.test_yolo import write as write_yolo
+from tests.data.readers.yolo.test_yolo import write as write_yolo
 from tests.helpers.scripts import QUICK, strict_json
 
 

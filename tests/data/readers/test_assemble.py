@@ -10,7 +10,7 @@ from base.errors import UserError
 from data import open_dataset, read_dataset, report_problems
 from data.doctor import read_splits
 from data.readers import recognise
-from tests.data.readers.test_coco import annotation, write_json
+from tests.data.readers.coco.test_coco import annotation, write_json
 from tests.helpers.findings import all_findings
 from tests.helpers.tool_files import boxes, write
 from tests.helpers.voc_files import annotation_xml, write_image, write_voc

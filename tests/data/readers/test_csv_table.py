@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data import read_dataset
-from tests.data.readers.test_yolo import stems, write
+from tests.data.readers.yolo.test_yolo import stems, write
 from tests.helpers.tool_files import boxes
 
 CORNERS = np.divide((15, 2, 45, 18), (60, 40, 60, 40))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data import read_dataset
-from tests.data.readers.test_coco import (
+from tests.data.readers.coco.test_coco import (
     BOXES,
     CATEGORIES,
     annotation,

@@ -13,8 +13,8 @@ from data import read_dataset
 from data.readers.splits import is_val
 from tests.helpers.voc_files import annotation_xml, write_image, write_voc
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+REPOSITORY = Path(__file__).resolve().parents[4]
+SHARED = Path(__file__).resolve().parents[5] / "shared" / "data"
 BOX = ("cat", (11, 5, 40, 20))  # in 60x40: 10/60, 4/40, 40/60, 20/40
 NAMES = [f"p{i:02d}" for i in range(30)]
 SET = {name: [BOX] for name in NAMES}

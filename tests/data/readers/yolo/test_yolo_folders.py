@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.data.readers.test_yolo import ROW, write
-from tests.data.readers.test_yolo_layout import of_each_split, pairs, read_dataset
-from tests.data.readers.test_yolo_names import names_by_stem
+from tests.data.readers.yolo.test_yolo import ROW, write
+from tests.data.readers.yolo.test_yolo_layout import of_each_split, pairs, read_dataset
+from tests.data.readers.yolo.test_yolo_names import names_by_stem
 
 SITES = {"siteA": "[cat, dog]", "siteB": "[dog, cat]"}  # class 1, by ROW
 WANTED = {"train": ["siteA-tr", "siteB-tr"], "val": ["siteA-va", "siteB-va"]}

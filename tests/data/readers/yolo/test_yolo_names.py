@@ -4,7 +4,7 @@ import pytest
 
 from base.errors import UserError
 from data import read_dataset
-from tests.data.readers.test_yolo import ROW, stems, write
+from tests.data.readers.yolo.test_yolo import ROW, stems, write
 
 BOX = "0 0.5 0.25 0.5 0.4"
 

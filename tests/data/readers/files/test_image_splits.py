@@ -6,7 +6,7 @@ import pytest
 
 from data import read_dataset
 from data.readers.files.image_splits import splits_by_folder
-from tests.data.readers.test_coco import annotation
+from tests.data.readers.coco.test_coco import annotation
 from tests.helpers.tool_files import write
 
 NAMES = ("train/a.png", "train/b.png", "test/c.png")

@@ -11,7 +11,7 @@ from data.__main__ import main
 from data.convert.convert import convert
 from data.readers.recognise import open_dataset
 from data.readers.yolo.rows import check_not_pose
-from tests.data.readers.test_yolo import CORNERS, NAMES, ROW, stems, write
+from tests.data.readers.yolo.test_yolo import CORNERS, NAMES, ROW, stems, write
 
 SPLITS = ("train", "val", "test")
 

@@ -177,7 +177,7 @@ def test_a_data_set_of_subfolders_only(tmp_path, layout):
 
 
 def test_whole_data_sets_in_folders_of_splits(tmp_path):
-    from tests.data.readers.test_coco import BOXES, write_json
+    from tests.data.readers.coco.test_coco import BOXES, write_json
 
     names = {"train": "a.png", "test": "b.png", "extra": "c.png"}
     for folder, name in names.items():
