@@ -97,7 +97,7 @@ def train(args: argparse.Namespace, kept: dict | None, replicas: "Replicas") -> 
             model, architecture, licence = loaded
     settings = prepare.settings_of(args, train_set)
     is_auto = settings.batch_size == batch_size.AUTO
-    settings = batch_size.chosen(settings, model, architecture, train_set, device)
+    settings = batch_size.choose(settings, model, architecture, train_set, device)
     warn(datasets, architecture.layout)
 
     name = f"{architecture.backbone}-{architecture.neck}-{train_set.name}"
@@ -187,7 +187,7 @@ def report(
         "images": {"train": len(train_set), "val": len(val_set)},
         "finished": settings.is_over(history),
         "peak_memory_gib": peak_bytes(device) / 2**30,
-        **runs.figures(history),
+        **runs.best_and_last_metrics(history),
     }
     runs.write_json(folder / "summary.json", summary)
     plot_history(history, folder / "curves.png")

@@ -120,7 +120,7 @@ class Trainer(keras.Model):
             # optimiser takes the mean over the shares
             count = compiled(normaliser_of(self.layout))
             positives = float(count(truth.astype("float32"), self.priors))
-            total = self.replicas.total(positives)
+            total = self.replicas.sum_over_workers(positives)
             self.normaliser.assign(max(total, 1.0) / self.shares)
         sums = dict.fromkeys(PARTS, 0.0)
         size = len(images) // self.accumulate

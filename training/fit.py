@@ -92,7 +92,7 @@ def _train_epochs(
     with bar, interruptible() as interrupt, suppress(Stopped):
 
         def stop_if_wished() -> None:  # of several workers all at the same step
-            if state.replicas.total(float(interrupt.wished)) > 0:
+            if state.replicas.sum_over_workers(float(interrupt.wished)) > 0:
                 checkpoints.save()
                 raise Stopped
 

@@ -176,7 +176,7 @@ def best_row(history: list[dict]) -> dict:
     return max(history, key=lambda row: (row["mAP50"], -row["val_loss"]))
 
 
-def figures(history: list[dict]) -> dict:
+def best_and_last_metrics(history: list[dict]) -> dict:
     """What a summary tells of a history: its minutes, best and last row.
 
     Where the epochs were scored on a part of the validation split, best and last are

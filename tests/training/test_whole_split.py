@@ -12,7 +12,7 @@ from tests.helpers import tiny
 from training import TrainingConfig
 from training.monitoring import validation, whole_split
 from training.monitoring.whole_split import describe_part, scored_part
-from training.runs import best_row, figures
+from training.runs import best_and_last_metrics, best_row
 
 
 def split(count):
@@ -88,7 +88,7 @@ def test_a_training_is_scored_on_all_images_at_its_end(
     history = tiny.train(run, epochs=epochs)
     assert "1 of the 2 images of val" in capsys.readouterr().out
     assert "whole_mAP50" in history[-1] and "whole_mAP50" in best_row(history)
-    found = figures(history)
+    found = best_and_last_metrics(history)
     assert found["last"]["mAP50"] == history[-1]["whole_mAP50"]
     assert "whole_mAP50" not in found["best"]
     assert "whole_val_loss" in (run / "history.csv").read_text()

@@ -23,7 +23,7 @@ MIN_UPDATES = 16  # ours: in an epoch; a few hundred images keep small batches
 FREE_SHARE = 0.8  # ours: the rest is for the loader and for validation
 
 
-def chosen(
+def choose(
     settings: TrainingConfig,
     model: keras.Model,
     architecture: Architecture,

@@ -46,7 +46,7 @@ class Replicas:
         """What updates `trainer` by a batch, this worker's share of it."""
         return partial(trainer.train_on_batch, return_dict=True)
 
-    def total(self, value: float) -> float:
+    def sum_over_workers(self, value: float) -> float:
         """The sum of the workers' values."""
         return value
 
@@ -145,7 +145,7 @@ class Mirrored(Replicas):
 
         return together
 
-    def total(self, value: float) -> float:
+    def sum_over_workers(self, value: float) -> float:
         if self.workers == 1:
             return value
         here = self.count // self.workers
@@ -213,7 +213,7 @@ class Processes(Replicas):
 
         return step
 
-    def total(self, value: float) -> float:
+    def sum_over_workers(self, value: float) -> float:
         import torch
 
         (mean,) = self._means([torch.tensor(value)])

@@ -131,7 +131,7 @@ class FolderNames:
     def __bool__(self) -> bool:
         return bool(self._files)
 
-    def of(self, label: Path, image: Path) -> list[str]:
+    def names_for(self, label: Path, image: Path) -> list[str]:
         """The names that the numbers in a label file mean."""
         return self._nearest(label.parent, image.parent)
 

@@ -185,7 +185,7 @@ class YoloSource:
         label = self._labels.find(path)
         if label is None:
             return Annotated(path, size_wh, [])
-        names = self._names.of(label, path)
+        names = self._names.names_for(label, path)
         lines = enumerate(read_lines(label), start=1)
         objects = [
             self._object(line, names, size_wh, f"{label}: line {number}")

@@ -74,7 +74,7 @@ class _Tensor:
                 f"a tensor that reaches to number {last} of {self.storage.count}"
             )
 
-    def of(self, numbers: np.ndarray) -> np.ndarray:
+    def array_from(self, numbers: np.ndarray) -> np.ndarray:
         """The tensor as an array of its own."""
         steps = tuple(stride * numbers.itemsize for stride in self.strides)
         view = np.lib.stride_tricks.as_strided(
@@ -206,4 +206,4 @@ def _arrays(
     total = sum(np.prod(tensor.shape, dtype=float) for tensor in tensors.values())
     if total > MAX_NUMBERS:
         raise UserError(f"it holds {total:.0f} numbers")
-    return {name: t.of(numbers_of(t.storage)) for name, t in tensors.items()}
+    return {name: t.array_from(numbers_of(t.storage)) for name, t in tensors.items()}
