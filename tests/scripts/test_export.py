@@ -16,7 +16,7 @@ import export
 import exporting
 from base.constants import IMAGE_SIZE
 from base.errors import UserError
-from data import plain, read_dataset
+from data import read_dataset, resize
 from exporting import proof
 from inference import runtimes
 from models.weights.hub import DEFAULT
@@ -74,7 +74,7 @@ def test_int8_is_calibrated_on_training_images(photos, tmp_path, monkeypatch):
     assert export.main([*argv, "--precision", "int8"]) == 2
     assert len(received[0]) == 0
     expected = [
-        plain(sample.read_image(), np.zeros((0, 5)), IMAGE_SIZE)[0]
+        resize(sample.read_image(), np.zeros((0, 5)), IMAGE_SIZE)[0]
         for sample in read_dataset([photos], "train").samples
     ]
     np.testing.assert_array_equal(received[1], expected)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import Batches, plain, read_image
+from data import Batches, read_image, resize
 from models.detection_layer import with_detections
 from tests.helpers.tiny import ARCHITECTURE, dataset, detector
 from training import TrainingConfig
@@ -88,7 +88,7 @@ def test_detection_does_not_grow(tmp_path):
     truth = train_set.samples[0].truth
 
     def detect():
-        samples = [plain(read_image(path), truth) for path in paths]
+        samples = [resize(read_image(path), truth) for path in paths]
         images = [image for image, _ in samples]
         assert len(model.predict_on_batch(np.stack(images))[1]) == BATCH
 
