@@ -94,8 +94,8 @@ def unknown_lists(
     if not names:
         return []
     then = then or (
-        "their images are in train, val or test only where another list has them. "
-        f"--train-split {names[0]} takes one"
+        "their images may be in any split, by other lists or by hash. "
+        f"--train-split and --val-split take {names[0]}"
     )
     text = f"{path}: {what} that tell no split: {', '.join(names[:8])}; {then}."
     return [Problem(text, "list-unknown", "warning")]

@@ -60,10 +60,11 @@ class Image(msgspec.Struct, gc=False):
 class Annotation(msgspec.Struct, gc=False):
     """An object; bbox is x, y, width, height in pixels from 0."""
 
-    image_id: Id
+    image_id: Id | None
     category_id: Id | None
     id: Id | None = None
-    bbox: tuple[float, ...] | None = None  # a list each would cost the collector's time
+    # a list each would cost the collector's time
+    bbox: tuple[float | None, ...] | None = None
     iscrowd: int | bool | None = 0
     area: float | None = None
 
@@ -209,7 +210,7 @@ class _CocoFile(AnnotationFile):
         annotation = self.annotations[number]
         where = f"{self.place}[{number}]"
         box = annotation.bbox
-        if box and len(box) == 4:
+        if box and len(box) == 4 and None not in box:
             x, y, width, height = box
             edges_px = (x, y, x + width, y + height)
         else:

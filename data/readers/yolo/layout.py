@@ -71,7 +71,8 @@ def _listing(folder: Path) -> dict[str, list[str]]:
 
 def _has_image(folder: Path, label: str) -> bool:
     stem = Path(label).stem
-    names = [f"{stem}{suffix}" for suffix in SUFFIXES] + [stem] * is_image_name(stem)
+    cases = (suffix for s in SUFFIXES for suffix in (s, s.upper(), s.title()))
+    names = [f"{stem}{s}" for s in cases] + [stem] * is_image_name(stem)
     return any((folder / name).exists() for name in names)
 
 

@@ -1,6 +1,6 @@
 """Class names of YOLO data: data.yaml's, or files of names that lie with the labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ class FolderNames:
     def __init__(
         self,
         root: Path,
-        folders: Iterable[Path],
+        folders: Collection[Path],
         given: Sequence[str] | None = None,
         source: Path | None = None,
     ) -> None:
@@ -110,6 +110,9 @@ class FolderNames:
             files += _described(folder) if folder in below else []
             if files:
                 self._files[folder] = _agreed(files)
+        labels = child(root, "labels")
+        if root not in folders and {root, labels} <= self._files.keys():
+            _agreed([self._files[root], self._files[labels]])  # both of one set
         self._nearest = cache(self._find_nearest)
         if given is not None:
             first = (source or root, list(given))

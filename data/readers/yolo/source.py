@@ -143,10 +143,14 @@ class YoloSource:
                 f"the first is {stray[0]}; left out."
             )
             found.append(Problem(text, "label-stray", "warning"))
+        if shared := self._shared:
+            text = f"{self.root}: {len(shared)} label files belong to several images"
+            text = f"{text}, the first is {shared[0].name!r}: each has its boxes."
+            found.append(Problem(text, "label-shared", "warning"))
         return found
 
     def problems_of(self, keys: Sequence[str]) -> list[Problem]:
-        """Images without labels or that share them."""
+        """Images without labels."""
         images = [path for key in keys if os.path.isfile(path := Path(key))]  # noqa: PTH113
         labels = [self._labels.find(image) for image in images]
         bare = [image for image, label in zip(images, labels, strict=True) if not label]
@@ -158,13 +162,14 @@ class YoloSource:
                 f"the first is {bare[0].name!r}; taken for images without objects."
             )
             found.append(Problem(text, "label-missing", severity))
-        counts = Counter(label for label in labels if label)
-        shared = [label for label, count in counts.items() if count > 1]
-        if shared:
-            text = f"{self.root}: {len(shared)} label files belong to several images"
-            text = f"{text}, the first is {shared[0].name!r}: each has its boxes."
-            found.append(Problem(text, "label-shared", "warning"))
         return found
+
+    @cached_property
+    def _shared(self) -> list[Path]:
+        """Label files of several images, which may be in different splits."""
+        pairs = self.labelled
+        counts = Counter(label for path, label in pairs if os.path.isfile(path))  # noqa: PTH113
+        return [label for label, count in counts.items() if count > 1]
 
     @cached_property
     def _stray(self) -> list[Path]:

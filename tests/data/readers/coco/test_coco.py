@@ -157,7 +157,7 @@ BROKEN = [  # a change of the content, words of the one line
     (lambda c: c["annotations"][1].pop("image_id"), r"annotations\[1\]"),
     (
         lambda c: c["annotations"][2].update(bbox=["x", 1, 2, 3]),
-        r"Expected `float`, got `str` - at `\$.annotations\[2\].bbox\[0\]`",
+        r"Expected `float . null`, got `str` - at `\$.annotations\[2\].bbox\[0\]`",
     ),
     (lambda c: c["categories"][0].pop("name"), r"missing required field `name`"),
 ]
@@ -206,6 +206,7 @@ LEFT_OUT = [  # an annotation, words of its problem
     (annotation(1, 7, [1, 1, 0, 5]), "no area"),
     (annotation(1, 7, [1, 1, 5]), "missing"),
     (annotation(1, 7, None), "missing"),
+    (annotation(1, 7, [1, None, 5, 5]), "missing"),
     (annotation(1, 7, [70, 1, 5, 5]), "outside"),
     (annotation(1, 7, [50, 1, 20, 5]), "box 50 1 20 5 reaches out of the image"),
     (annotation(1, 7, [5, 1, 20, 5], 55), "objects of class 'id 55'"),

@@ -78,14 +78,15 @@ def test_ids_that_are_texts_here_and_numbers_there(tmp_path, texts, key):
         np.testing.assert_array_equal(sample.truth, other.truth)
 
 
-def test_an_annotation_of_no_image_costs_itself(tmp_path):
-    path = two_images(tmp_path, lambda c: c["annotations"][1].update(image_id=99))
+@pytest.mark.parametrize("number", [99, None])
+def test_an_annotation_of_no_image_costs_itself(tmp_path, number):
+    path = two_images(tmp_path, lambda c: c["annotations"][1].update(image_id=number))
     dataset = read_dataset(path, "trainval")
     assert [len(p.truth) for p in dataset.samples] == [1, 1]
     assert dataset.num_objects_left_out == 1
     (line,) = dataset.problems
     assert "1 annotations of images that are not in it" in line
-    assert "annotations[1], image_id 99" in line
+    assert f"annotations[1], image_id {number}" in line
     assert {f.id: f.severity for f in all_findings(path)}["image-id"] == "error"
 
 

@@ -167,6 +167,19 @@ def test_two_images_beside_one_label(tmp_path):
     (line,) = read_dataset(write(tmp_path, files), "trainval").problems
     assert "1 label files belong to several images, the first is 'a.txt'" in line
     assert (line.id, line.severity) == ("label-shared", "warning")
+    write(tmp_path, {"data.yaml": f"{NAMES}train: t.txt\nval: v.txt\n"})
+    write(tmp_path, {"t.txt": "a.png", "v.txt": "a.jpg"})
+    assert line in read_dataset(tmp_path, "train").problems
+
+
+@pytest.mark.parametrize("suffix", ["PNG", "Png"])
+def test_a_label_of_an_image_with_a_suffix_in_capitals_is_no_other_image_s(
+    tmp_path, suffix
+):
+    files = {f"a.{suffix}": None, "A.png": None, "a.txt": ROW, "data.yaml": NAMES}
+    dataset = read_dataset(write(tmp_path, files), "trainval")
+    boxes = {sample.path.name: len(sample.truth) for sample in dataset.samples}
+    assert boxes == {f"a.{suffix}": 1, "A.png": 0}
 
 
 POSE = (

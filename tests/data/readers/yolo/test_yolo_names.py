@@ -120,6 +120,15 @@ def test_two_lists_of_one_folder_that_contradict_are_refused(tmp_path, first, se
     assert names_by_stem(read(root)) == {"a": ["cat"]}
 
 
+def test_a_list_beside_labels_that_contradicts_theirs_is_refused(tmp_path):
+    files = {"images/a.png": None, "labels/a.txt": BOX, "classes.txt": "cat\ndog\n"}
+    root = write(tmp_path, {**files, "labels/classes.txt": "dog\ncat\n"})
+    with pytest.raises(ValueError, match=r"labels.classes.txt contradict each other"):
+        read(root)
+    write(root, {"classes.txt": "dog\n"})
+    assert names_by_stem(read(root)) == {"a": ["dog"]}
+
+
 def test_a_folder_without_a_list_takes_that_of_the_others(tmp_path):
     files = {
         f"{s}/{s}.{k}": v
