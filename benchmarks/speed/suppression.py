@@ -48,18 +48,18 @@ def main() -> None:
 
 def measure(model, metadata, images, threshold, batch_size, rounds):
     """Seconds of each call by the name of what was called."""
+    import ssd_utils
     from base.compiled import compiled
     from models.detection_layer import DetectionLayer
-    from ssd_utils import TOP_K, suppression
 
     layout = metadata.architecture.layout
     calls = {"network": compiled(lambda x: model(x, training=False))}
-    for name, few_priors in (("all", 10**6), ("few", suppression.FEW_PRIORS)):
-        layer = DetectionLayer(layout, threshold, TOP_K)
+    for name, few_priors in (("all", 10**6), ("few", ssd_utils.FEW_PRIORS)):
+        layer = DetectionLayer(layout, threshold, ssd_utils.TOP_K)
         calls[name] = compiled(lambda x, layer=layer: layer(x))
-        suppression.FEW_PRIORS, kept = few_priors, suppression.FEW_PRIORS
+        ssd_utils.FEW_PRIORS, kept = few_priors, ssd_utils.FEW_PRIORS
         calls[name](calls["network"](images[:batch_size]))  # traced
-        suppression.FEW_PRIORS = kept
+        ssd_utils.FEW_PRIORS = kept
     times = defaultdict(list)
     for number in range(rounds + 1):
         for start in range(0, len(images) - batch_size + 1, batch_size):

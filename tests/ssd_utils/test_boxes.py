@@ -1,4 +1,4 @@
-"""Priors, offsets, IoU against published arrays and loops; the examples."""
+"""Priors, offsets, IoU against published arrays and loops; ssd_utils' examples."""
 
 import doctest
 
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ssd_utils
 from ssd_utils import (
     LAYOUTS,
     MAP_SIZES,
-    boxes,
     centers_to_corners,
     corners_to_centers,
     decode,
@@ -138,6 +138,6 @@ def test_iou_equals_a_slow_loop(seed, num_a, num_b):
 
 
 def test_examples_in_the_docstrings():
-    failed, attempted = doctest.testmod(boxes)
+    failed, attempted = doctest.testmod(ssd_utils)
     assert attempted >= 6
     assert failed == 0

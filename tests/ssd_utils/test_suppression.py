@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+import ssd_utils
 from ssd_utils import (
     candidates,
     centers_to_corners,
@@ -16,7 +17,6 @@ from ssd_utils import (
     encode,
     make_priors,
     suppress,
-    suppression,
 )
 from tests.helpers.random_boxes import (
     EXAMPLES,
@@ -131,7 +131,7 @@ def test_detect_equals_a_slow_loop(seed, threshold, top_k):
 
 
 def test_candidates_are_the_best_pairs(monkeypatch):
-    monkeypatch.setattr(suppression, "NUM_CANDIDATES", 20)
+    monkeypatch.setattr(ssd_utils, "NUM_CANDIDATES", 20)
     rng = np.random.default_rng(0)
     priors = make_priors()[rng.choice(8732, 400, replace=False)]
     logits = rng.normal(0, 2, (2, 400, 4)).astype("float32")
@@ -158,10 +158,10 @@ def test_few_promising_priors_give_what_all_do(threshold, num_objects, monkeypat
     for image in predictions:
         at = rng.choice(1500, num_objects, replace=False)
         image[at, 5 + rng.integers(0, 5, num_objects)] += 16
-    *_, are_all = suppression._promising_priors(predictions[..., 4:], threshold)
+    *_, are_all = ssd_utils._promising_priors(predictions[..., 4:], threshold)
     assert bool(are_all) == (num_objects < 1000)
     few = numpy(detect(predictions, priors, threshold))
-    monkeypatch.setattr(suppression, "FEW_PRIORS", 1500)  # so all are looked at
+    monkeypatch.setattr(ssd_utils, "FEW_PRIORS", 1500)  # so all are looked at
     every = numpy(detect(predictions, priors, threshold))
     np.testing.assert_allclose(few, every, rtol=0, atol=1e-6)
     assert few.any() == (num_objects > 0)
