@@ -147,12 +147,15 @@ def read_predictions(
 
     Raises UserError naming file and entry for anything else, in one line.
     """
-    entries = _read_list(path)
+    entries, assumed = _read_list(path), ""
+    ids = _image_ids(file_names)
     if own_ids:
-        entries, assumed = own_ids.translate(entries)
+        try:
+            entries, assumed = own_ids.translate(entries, ids)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
         if tell:
             tell(f"{path}: {assumed}")
-    ids = _image_ids(file_names)
     rows: list[list[list[float]]] = [[] for _ in file_names]
     for number, entry in enumerate(entries):
         try:
@@ -161,7 +164,8 @@ def read_predictions(
         except KeyError as error:
             raise UserError(f"{path}: entry {number}: no {error}") from None
         except (TypeError, ValueError, OverflowError) as error:
-            raise UserError(f"{path}: entry {number}: {error}") from None
+            also = assumed and f"; {assumed}"
+            raise UserError(f"{path}: entry {number}: {error}{also}") from None
     arrays = [np.array(part, np.float64).reshape(-1, 6) for part in rows]
     return [array[np.argsort(-array[:, 1], kind="stable")] for array in arrays]
 

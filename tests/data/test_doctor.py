@@ -70,6 +70,27 @@ def test_boxes(objects, id, severity, count, tmp_path):
     assert all("\n" not in example for example in found[id].examples)
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "same"),
+    [
+        ("~", "=", False),
+        ("-", "_", False),
+        ("-1", "1", False),
+        ("1.5", "15", False),
+        ("c++", "c", False),
+        ("कि", "की", False),  # a vowel's sign is no letter
+        ("stop sign", "Stop_Sign", True),
+        ("class 1", "class1", True),
+        ("4-door", "4door", True),
+        ("cat_", "cat", True),
+    ],
+)
+def test_names_without_letters_are_no_other_spelling(name, other, same, tmp_path):
+    images = {**IMAGES, "b": [(name, BOX), (other, BOX)]}
+    root = write_voc(tmp_path / "set", images, LISTS)
+    assert ("class-spelling" in check_dataset(root)) is same
+
+
 def test_tiny_boxes(tmp_path):
     # 9 of 600 pixels are 4.5 of 300, 7 are 3.5
     objects = [("cat", (5, 5, 13, 90)), ("cat", (5, 5, 11, 90))]

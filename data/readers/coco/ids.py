@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import UserError
+from base.ids import Id, id_text
 from data.readers.annotation import Problem
 from data.readers.files.text import check_names
-
-Id = int | float | str
 
 
 def checked_categories(path: Path, categories: Sequence[Any]) -> list[Any]:
@@ -31,7 +30,7 @@ def names_by_id(path: Path, images: Sequence[Any]) -> dict[Id, str]:
 def _check_ids(what: str, pairs: Iterable[tuple[Id, str]], unknown: str) -> None:
     names: dict[str, str] = {}
     for number, name in pairs:
-        other = names.setdefault(_text(number), name)
+        other = names.setdefault(id_text(number), name)
         if other != name:
             raise UserError(
                 f"{what} {other!r} and {name!r} have one id, {number!r}; {unknown} "
@@ -39,31 +38,9 @@ def _check_ids(what: str, pairs: Iterable[tuple[Id, str]], unknown: str) -> None
             )
 
 
-def _text(number: Id) -> str:
-    """An id however it is written: 1, 1.0 and "1" are the same."""
-    is_whole = isinstance(number, float) and number.is_integer()
-    return str(int(number) if is_whole else number).strip()
-
-
-def in_both_forms(by_id: dict[Id, str]) -> dict[Id, str]:
-    """The same names by numbers and by texts: files mix them.
-
-    A number is first the text that is written so, 1 that of "1"; else the only one that
-    means it, "01" but not "01" or "001".
-    """
-    texts = {_text(number): name for number, name in by_id.items()}
-    alike: dict[int, set[str]] = {}
-    for text in texts:
-        if text.isdecimal():
-            alike.setdefault(int(text), set()).add(text)
-    exact = {number: same & {str(number)} or same for number, same in alike.items()}
-    numbers = {n: texts[min(same)] for n, same in exact.items() if len(same) == 1}
-    return {**numbers, **texts, **by_id}
-
-
 def id_order(number: Id) -> tuple[bool, float, str]:
     """Numbers first, texts of digits among them."""
-    text = _text(number)
+    text = id_text(number)
     is_number = not isinstance(number, str) or text.isdecimal()
     return not is_number, float(text) if is_number else 0.0, text
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from base.ids import Id, in_both_forms
 from data.images import image_size
 from data.readers.annotation import (
     Annotated,
@@ -20,10 +21,8 @@ from data.readers.annotation import (
     size_problems,
 )
 from data.readers.coco.ids import (
-    Id,
     checked_categories,
     id_order,
-    in_both_forms,
     names_by_id,
     twice_lines,
 )
