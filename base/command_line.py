@@ -1,6 +1,8 @@
 """What all command lines share: a mistake is one line, with exit status 2."""
 
 import argparse
+import atexit
+import gc
 import math
 import os
 import signal
@@ -126,6 +128,8 @@ def _set_up_process() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     # FFmpeg's AV_LOG_QUIET, read when OpenCV first uses it
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    # no garbage collection at the end: it would go through all of TensorFlow
+    atexit.register(gc.freeze)
 
 
 def _say_no_more() -> None:

@@ -83,8 +83,8 @@ def parts(weights: str, path: Path) -> dict[str, float]:
     draw_detections(image, rows, detector.class_names)
     clock.append(time.perf_counter())
     names = ("Keras and TensorFlow are imported", "the weights file becomes a network")
-    names += ("(an image is read)", "the first image; the graph is traced")
-    names += ("a second image", "its boxes are drawn")
+    names += ("(an image is read)", "the first image")
+    names += ("a second image; the graph is traced", "its boxes are drawn")
     taken = [end - start for start, end in pairwise(clock)]
     return dict(zip(names, taken, strict=True))
 

@@ -65,11 +65,20 @@ def test_imports_change_nothing_of_the_process():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-def test_garbage_is_collected_once_keras_is_imported():
+def test_a_program_that_imports_keras_keeps_its_garbage_collection(tmp_path):
     program = """
-import gc
+import gc, sys
 from base.keras_setup import import_keras
 import_keras()
 assert gc.isenabled() and not gc.get_freeze_count()
+
+class Log:
+    def __init__(self):
+        self.file, self.cycle = open(sys.argv[1], "w"), self
+
+log = Log()
+log.file.write("written by the collection at the end")
 """
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+    log = tmp_path / "log"
+    subprocess.run([sys.executable, "-c", program, log], cwd=ROOT, check=True)
+    assert log.read_text().startswith("written")

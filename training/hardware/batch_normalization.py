@@ -18,7 +18,7 @@ def speed_up(model: keras.Model) -> None:
     if not is_tensorflow_on_processor():
         return
     for layer in model._flatten_layers(include_self=False):
-        is_plain = type(layer) is keras.layers.BatchNormalization
+        is_plain = type(layer) is keras.layers.BatchNormalization and not layer.renorm
         if is_plain and layer.input.ndim == 4 and layer.axis in (-1, 3):
             layer.call = _fused(layer)
 
@@ -31,7 +31,8 @@ def _fused(layer: keras.layers.BatchNormalization) -> Callable:
     def call(
         maps: Tensor, training: bool | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        if layer.synchronized or not (training and layer.trainable):
+        learns = training and layer.trainable
+        if layer.synchronized or mask is not None or not learns:
             return plain(layer, maps, training, mask)
         depth = maps.shape[-1]
         scale = tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones(depth)

@@ -2,10 +2,9 @@
 
     python -m benchmarks.speed.training.step_profile [--backbone vgg16] [--batch-size 4]
 
-With TensorFlow's own gradients by filter, and with
-training/hardware/filter_gradient.py's. Seconds from an operation's start to its end.
-Two can run at once, so they add up to more than the step.
-Images are noise; reading them is no part of it.
+As TensorFlow trains ("TensorFlow's"), and with what training/hardware/ adds ("ours").
+Seconds from an operation's start to its end. Two can run at once, so they add up to
+more than the step. Images are noise; reading them is no part of it.
 """
 
 import argparse
@@ -31,14 +30,19 @@ def main() -> None:
     parser.add_argument("--backbone", default="vgg16")
     parser.add_argument("--neck")
     parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--precision", default="auto")
     args = parser.parse_args()
     from base.keras_setup import import_keras
 
-    import_keras()
+    keras = import_keras()
     from models import Architecture, build
     from reports import markdown_table
+    from training.hardware import devices
 
     architecture = Architecture(args.backbone, 21, neck=args.neck, pretrained=True)
+    device = devices.find_device()
+    precision = devices.choose_precision(args.precision, device, architecture)
+    keras.config.set_dtype_policy(precision)
     print(machine("tensorflow", "keras"))
     shape = (args.batch_size, 300, 300, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -55,9 +59,9 @@ def main() -> None:
         if max(before[name], after[name]) > LEAST_SHARE * before["the step"]
     ]
     headers = (
-        f"{args.backbone}, batches of {args.batch_size}",
-        "before, s",
-        "after, s",
+        f"{args.backbone}, {precision}, batches of {args.batch_size}",
+        "TensorFlow's, s",
+        "ours, s",
     )
     print(markdown_table(headers, rows))
 

@@ -79,9 +79,37 @@ def test_frozen_or_detecting_it_uses_the_averages(training):
     np.testing.assert_array_equal(layer.moving_mean, MEAN)
 
 
-def test_other_layers_stay_as_they_are():
-    inputs = keras.Input((9,))
-    flat = keras.layers.BatchNormalization()
-    model = keras.Model(inputs, flat(inputs))
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [((9,), {}), ((7, 5, 6), {"axis": 1}), ((7, 5, 6), {"renorm": True})],
+)
+def test_other_layers_stay_as_they_are(shape, options):
+    inputs = keras.Input(shape)
+    layer = keras.layers.BatchNormalization(**options)
+    model = keras.Model(inputs, layer(inputs))
     speed_up(model)
-    assert "call" not in vars(flat)
+    assert "call" not in vars(layer)
+
+
+@pytest.mark.parametrize("way", ["several devices", "mask"])
+def test_shared_or_masked_statistics_are_keras_own(way):
+    _, layer = normalised()
+    mask = np.arange(4 * 7 * 5).reshape(4, 7, 5) % 3 > 0 if way == "mask" else None
+    plain = keras.layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON)
+    for each in (layer, plain):
+        each.synchronized = way == "several devices"
+        each(MAPS, training=True, mask=mask)
+    np.testing.assert_array_equal(layer.moving_variance, plain.moving_variance)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 6), (2, 1, 1, 6)])
+def test_one_or_two_cells(shape):
+    """The operation divides by n - 1."""
+    inputs = keras.Input(shape[1:])
+    layer = keras.layers.BatchNormalization(momentum=0.0)
+    model = keras.Model(inputs, layer(inputs))
+    speed_up(model)
+    maps = MAPS.flat[: np.prod(shape)].reshape(shape)
+    model(maps, training=True)
+    variance = maps.var((0, 1, 2))
+    np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-5, atol=1e-6)
