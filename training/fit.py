@@ -103,14 +103,16 @@ def _train_epochs(
             stop_if_wished()
             checkpoints.save_if_due()
 
+        trainer = None
         while not state.is_over:
             state.enter_epoch()
+            is_new, trainer = state.trainer is not trainer, state.trainer
             totals = state.epoch_totals
             rest = batches.epoch(state.epoch, totals.steps)
             with closing(rest), _located(state, batches):
                 row = train_epoch(state.trainer, rest, state.schedule, on_step, totals)
             _end_epoch(state, row, check, output)
-            bar.write(_line(state.history[-1], state.settings))
+            bar.write(_line(state.history[-1], state.settings, is_new))
             _warn_stuck(state, check, bar)
             checkpoints.save()
             stop_if_wished()
@@ -234,14 +236,15 @@ def _skipped_line(state: State, batches: Batches) -> str:
     return f"{where}: not finite, undone and skipped (images {names})"
 
 
-def _line(row: dict, settings: TrainingConfig) -> str:
-    """What a person reads after each epoch."""
+def _line(row: dict, settings: TrainingConfig, is_new: bool) -> str:
+    """What a person reads after each epoch; is_new: its first step was traced."""
     of = f"/{settings.epochs}" if settings.epochs else ""
     return (
         f"epoch {row['epoch']:3d}{of}  {row['seconds'] / 60:5.1f} min  "
         f"loss {row['loss']:6.3f} (box {row['box_loss']:.3f}, class "
         f"{row['class_loss']:.3f})  val loss {row['val_loss']:6.3f}  "
         f"val acc {row['val_acc']:.3f}  mAP50 {row['mAP50']:.3f}  "
-        f"{row['images_per_second']:.1f} images/s, "
+        f"{row['images_per_second']:.1f} images/s"
+        f"{' (tracing included)' if is_new else ''}, "
         f"{row['waiting']:.0%} waiting for images"
     )

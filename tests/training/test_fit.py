@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data import Dataset, Sample
+from tests.helpers.tiny import train
 from training.engine import PARTS, train_epoch
 from training.hardware.replicas import Replicas
 from training.prepare import class_weights
@@ -41,3 +42,12 @@ def test_waiting_is_counted_not_work(monkeypatch):
     row = train_epoch(trainer, slow(), Schedule(1e-3, 9, None), lambda parts: None)
     assert row["waiting"] == pytest.approx(6 / 21)  # three items of 2, and 15 of work
     assert row["images_per_second"] == pytest.approx(12 / 21)
+
+
+def test_the_rate_of_an_epoch_says_whether_tracing_is_in_it(tmp_path, capsys):
+    train(tmp_path / "run", epochs=4, freeze_epochs=2)
+    lines = capsys.readouterr().out.splitlines()
+    told = ["tracing included" in line for line in lines if line.startswith("epoch")]
+    assert told == [True, False, True, False]
+    train(tmp_path / "run", resume=True, epochs=5, freeze_epochs=2)
+    assert "tracing included" in capsys.readouterr().out
