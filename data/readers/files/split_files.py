@@ -50,8 +50,8 @@ def names_by_image(files: Iterable[AnnotationFile]) -> dict[Path, set[str]]:
     """The names that all files have for each image."""
     found: dict[Path, set[str]] = {}
     for file in files:
-        for name, path in file.paths.items():
-            if path:
+        for name in file.images:
+            if path := file.find(name):
                 found.setdefault(path, set()).add(name)
     return found
 
@@ -212,7 +212,7 @@ class SplitFiles(ABC):
         annotated = opened.read(name)
         path = annotated.path
         if is_shortened(name, path):
-            check_one_name(path, self._names_of.get(path, set()))
+            check_one_name(path, self._names_of[path])
         return annotated
 
     @cached_property

@@ -37,10 +37,10 @@ def predictions(seed, batch=1):
     return rng.normal(0, 1.5, (batch, len(PRIORS), 4 + NUM_CLASSES)).astype("float32")
 
 
-def matched(raw, truth):
+def matched(raw, truth, matching=None):
     boxes = decode(raw[..., :4], PRIORS)
     scores = ops.log_softmax(raw[..., 4:], axis=-1)
-    matching = compiled(match_simota, jit_compile=True)  # as the loss has it
+    matching = matching or compiled(match_simota, jit_compile=True)
     return [numpy(t) for t in matching(boxes, scores, truth, PRIORS)]
 
 
@@ -83,11 +83,13 @@ def test_layout_has_one_prior_in_each_cell():
 )
 def test_matching_is_the_slow_one(rows):
     truth, raw = objects(*rows), predictions(len(rows))
-    matches, positives = matched(raw, truth)
     expected = slow_match(raw, truth)
-    assert np.flatnonzero(positives[0]).tolist() == sorted(expected)
-    for prior, row in expected.items():
-        assert matches[0, prior] == row
+    # as the loss has it; and not compiled: mutmut sees only tests that trace anew
+    for matching in (compiled(match_simota, jit_compile=True), match_simota):
+        matches, positives = matched(raw, truth, matching)
+        assert np.flatnonzero(positives[0]).tolist() == sorted(expected)
+        for prior, row in expected.items():
+            assert matches[0, prior] == row
 
 
 def test_every_object_has_a_positive_and_good_boxes_have_more():
@@ -153,6 +155,23 @@ def test_score_learns_the_overlap():
     assert count == 5  # ten of IoU 0.5
     rise = (class_loss(0.01) - class_loss(-0.01)) / 0.02 * POSITIVES_PER_OBJECT
     assert rise == pytest.approx((len(PRIORS) - count) * 0.5, rel=1e-2)
+
+
+def test_class_weights_multiply_what_each_prior_adds():
+    truth, raw = objects([0.2, 0.2, 0.8, 0.8, 1]), predictions(0)
+
+    def losses(*weights):
+        found = simota_loss(raw, truth, PRIORS, class_weights=weights or None)
+        return np.array([float(found["box_loss"]), float(found["class_loss"])])
+
+    plain, background, cat = losses(), losses(3, 1, 1, 1), losses(1, 3, 1, 1)
+    np.testing.assert_allclose(losses(2, 2, 2, 2), 2 * plain, rtol=1e-5)
+    np.testing.assert_allclose(losses(1, 1, 9, 9), plain, rtol=1e-5)  # no such object
+    assert background[0] == pytest.approx(plain[0], rel=1e-5)
+    assert cat[0] == pytest.approx(3 * plain[0], rel=1e-5)
+    # each prior is of the background or of class 1
+    added = background[1] + cat[1] - 2 * plain[1]
+    assert added == pytest.approx(2 * plain[1], rel=1e-4)
 
 
 def test_gradient_is_finite_for_wild_predictions():

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from data import read_dataset
-from data.readers.files.image_splits import splits_by_folder
+from data.readers.csv_table import find
+from data.readers.files.image_splits import split_notes, splits_by_folder, unused_lists
 from tests.data.readers.coco.test_coco import annotation
 from tests.helpers.tool_files import write
 
@@ -69,8 +70,9 @@ def test_a_column_tells_the_split(tmp_path, column):
     assert stems(tmp_path, "trainval") == ["a", "b"]
     assert stems(tmp_path, "test") == ["c"]
     assert stems(tmp_path, "UNASSIGNED") == ["d"]
-    problems = read_dataset(tmp_path, "test").problems
-    assert any("--train-split UNASSIGNED" in line for line in problems)
+    dataset = read_dataset(tmp_path, "test")
+    assert any("--train-split UNASSIGNED" in line for line in dataset.problems)
+    assert any("read from a column or key: train 2," in note for note in dataset.notes)
 
 
 def with_splits(format_name, splits):
@@ -128,8 +130,9 @@ def test_a_key_of_an_image_tells_its_split(tmp_path, format_name):
 def test_a_split_that_is_contradicted_is_refused(tmp_path, file):
     rows = [f"a.png,{BOX},train", f"a.png,{BOX},test"]
     rows = rows[file == "train.csv" :]
+    place = "train.csv: " if file == "train.csv" else ""
     write(tmp_path, {"a.png": None, file: "\n".join([f"{HEADER},split", *rows])})
-    with pytest.raises(ValueError, match=r"a\.png is in test"):
+    with pytest.raises(ValueError, match=rf"{place}a\.png is in test"):
         read_dataset(tmp_path, "train")
 
 
@@ -142,6 +145,7 @@ def test_a_split_that_is_contradicted_is_refused(tmp_path, file):
         (["test/a.jpg"], {"test/a.jpg": "test"}),
         (["x/Val/a.jpg", "x/b.jpg"], {"x/Val/a.jpg": "val"}),
         (["/test/set/a.jpg", "/test/set/b.jpg"], {}),
+        (["C:\\test\\set\\a.jpg", "C:/test/set/b.jpg"], {}),
         (["C:\\t\\train\\a.jpg", "C:/t/test/b.jpg"], ["train", "test"]),
         (["../valid/a.jpg", "../train/b.jpg"], ["val", "train"]),
     ],
@@ -155,3 +159,38 @@ def test_splits_by_folder(names, splits):
 def test_the_file_name_tells_before_folders_in_names(tmp_path):
     write(tmp_path, {**dict.fromkeys(NAMES), "train.json": json.dumps(coco(NAMES))})
     assert stems(tmp_path, "trainval") == ["a", "b", "c"]
+
+
+def test_trainval_by_name_may_hold_a_column_of_train_and_val(tmp_path):
+    rows = [f"a.png,{BOX},train", f"b.png,{BOX},val"]
+    table = "\n".join([f"{HEADER},split", *rows])
+    write(tmp_path, {"a.png": None, "b.png": None, "trainval.csv": table})
+    assert stems(tmp_path, "trainval") == ["a", "b"]
+
+
+def test_two_files_of_a_split_add_up_and_share_no_image(tmp_path):
+    files = {"train/x.csv": csv(["a.png"]), "train/y.csv": csv(["b.png"])}
+    write(tmp_path, {"train/a.png": None, "train/b.png": None, **files})
+    assert stems(tmp_path, "trainval") == ["a", "b"]
+    write(tmp_path, {"train/y.csv": csv(["b.png", "a.png"])})
+    with pytest.raises(ValueError, match=r"a\.png stands in .*x\.csv and in .*y\.csv"):
+        read_dataset(tmp_path, "trainval")
+
+
+def test_a_source_lists_the_images_of_all_its_splits(tmp_path):
+    files = {"train.csv": csv(["a.png"]), "test.csv": csv(["b.png"])}
+    (source,) = find(write(tmp_path, {"a.png": None, "b.png": None, **files}))
+    assert sorted(source.keys(None)) == ["test/b.png", "train/a.png"]
+
+
+def test_names_without_endings_that_come_to_one_image_are_refused(tmp_path):
+    write(tmp_path, {"a.png": None, "labels.csv": csv(["x/a"])})
+    assert stems(tmp_path, "trainval") == ["a"]
+    write(tmp_path, {"labels.csv": csv(["x/a", "y/a"])})
+    with pytest.raises(ValueError, match="x/a and y/a both come to this image"):
+        read_dataset(tmp_path, "trainval")
+
+
+def test_without_splits_nothing_is_said(tmp_path):
+    assert split_notes(tmp_path, {}) == []
+    assert unused_lists(tmp_path, {None: ["a.jpg"], "fold3": ["b.jpg"]}) == []
