@@ -5,12 +5,12 @@
 - errors.py: mistakes of users, a class of their own
 - files.py: files that appear whole or not at all; names of files that are to be written
 - download.py: files from the network, resumed and checked
+- ids.py: ids that are numbers in one file and texts in another
 - memory.py: what it looks like when memory runs out; background.py: threads that read
   ahead and write behind
 - keras_setup.py: Keras and TensorFlow without the greetings of native libraries;
   compiled.py: a function as a graph
 - priors.py: prior boxes; boxes.py: IoU, pixels; constants.py: none of them needs Keras
-- image_encoding.py: arrays as image files
 """
 
 from collections.abc import Callable, Iterable

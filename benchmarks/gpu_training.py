@@ -80,10 +80,10 @@ def pack(args: argparse.Namespace, folder: Path) -> None:
 
 def write_images(args: argparse.Namespace, folder: Path) -> None:
     """The split in VOC's layout, every image stretched to the network's input."""
-    from base.image_encoding import encode_image
     from data import read_dataset, resize
     from data.convert.writers import write_voc
     from data.readers.annotation import Annotated, Object
+    from reports.image_encoding import encode_image
 
     dataset = read_dataset(args.data, args.split)
     images = folder / "JPEGImages"

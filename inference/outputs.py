@@ -16,10 +16,10 @@ import numpy as np
 from base.boxes import to_whole_pixels
 from base.errors import UserError
 from base.files import numbered_names
-from base.image_encoding import MAX_SIDES
 from evaluation import ResultsFile
 from inference.sources import Frame, MediaSource
 from reports import VideoFile, draw_detections, write_image
+from reports.image_encoding import MAX_SIDES
 
 
 class Outputs:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from base.boxes import to_whole_pixels
 from base.errors import UserError
 from base.files import write_bytes
-from base.image_encoding import encode_image
+from reports.image_encoding import encode_image
 
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
-from base.image_encoding import encode_image
 from benchmarks.shapes.draw import Drawn, draw_image, draw_large
+from reports.image_encoding import encode_image
 
 SETTINGS_FILE = "shapes.json"  # ours: how the set was made
 FORMAT = 2  # ours: counts changes to the drawing

@@ -7,10 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from base.image_encoding import encode_image
 from comparison.entries import Entry
 from comparison.page.confusion import Box, worst
 from data import Dataset
+from reports.image_encoding import encode_image
 
 SAME, WORST = 8, 8  # ours: images of the grid, and of each model's worst
 SIDE, QUALITY = 480, 70  # ours: the longer side in pixels; WebP, some 20 KB each

@@ -76,8 +76,8 @@ def test_detect_leaves_a_broken_image_out(untrained, tmp_path, capsys):
 def test_detect_an_image_that_is_longer_than_a_jpeg_may_be(
     untrained, tmp_path, capsys, monkeypatch, form
 ):
-    from base import image_encoding
     from inference import outputs
+    from reports import image_encoding
 
     # as if 65,535 were 70: the right behaviour does not hang on the number
     monkeypatch.setitem(image_encoding.MAX_SIDES, ".jpg", 70 if form != "JPEG" else 100)

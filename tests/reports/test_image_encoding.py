@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from base.image_encoding import encode_image
 from reports.drawing import draw_truth_and_detections, write_image
+from reports.image_encoding import encode_image
 
 
 @pytest.mark.parametrize(
