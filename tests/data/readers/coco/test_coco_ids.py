@@ -47,6 +47,13 @@ def test_two_categories_of_one_id_are_refused(tmp_path, number):
         read_dataset(path, "trainval")
 
 
+def test_an_image_of_two_ids_is_a_warning(tmp_path):
+    path = two_images(tmp_path, lambda c: c["images"][1].update(file_name="a.png"))
+    found = {f.id: f for f in all_findings(path)}["image-twice"]
+    assert (found.severity, found.count) == ("warning", 1)
+    assert "1 images stand in it under several ids, the first is" in found.examples[0]
+
+
 def test_an_entry_that_is_there_twice_is_no_contradiction(tmp_path):
     def double(content):
         content["images"].append(content["images"][0])
