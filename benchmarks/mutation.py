@@ -91,7 +91,7 @@ TARGETS = {
             "yolo/layout": "yolo_layout",
             "yolo/names": "yolo_names yolo yolo_layout",
             "yolo/project": "yolo_layout yolo_folders yolo_names",
-            "yolo/rows": "yolo yolo_folders yolo_names",
+            "yolo/rows": "yolo yolo_layout yolo_folders yolo_names",
             "yolo/source": "yolo yolo_layout yolo_folders",
         }.items()
     },
